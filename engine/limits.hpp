@@ -1,0 +1,113 @@
+// engine/limits.hpp: every limit of the engine: its unit, where the number comes from, and how it relates to the others.
+//
+// Constants are fixed by the design; the structs are what configuration may change (engine/config maps keys onto them).
+// Thread  any (values).  Memory  none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alloc/base/time.hpp"
+#include "alloc/base/units.hpp"
+
+namespace ringcast {
+
+// ---- fixed ----
+
+inline constexpr std::size_t kChannelNameBytesMax = 255;          // protocol.md section 3
+inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
+inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
+inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
+inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies a client may leave unread before its input pauses
+inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
+inline constexpr std::uint32_t kShardsMax = 64;                   // lanes grow with its square
+inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in one subscribe; = LimitOptions::subscriptions
+inline constexpr milliseconds kTimerTick{1};
+inline constexpr milliseconds kLagCheckInterval{50};              // how late a lag bound in time may be noticed
+inline constexpr milliseconds kHousekeepingInterval{250};         // log trimming, ledger publication, channel expiry
+
+// ---- configurable (protocol.md sections 1 and 9) ----
+
+struct LimitOptions {
+  std::uint32_t connections = 10'000;              // on the node; a shard gets an equal share, rounded up
+  std::uint32_t subscriptions = 1'024;             // a connection
+  std::uint32_t channels = 100'000;                // on the node, counted where they are home
+  std::uint32_t message_bytes = 1U << 20;
+  std::uint32_t header_bytes = 16U << 10;
+  std::uint32_t header_fields = 100;
+  milliseconds handshake_time{5'000};
+  milliseconds idle_time{30 * 60 * 1'000};         // no traffic at all, while heartbeats are off
+  milliseconds channel_idle_time{5 * 60 * 1'000};  // a channel without readers and messages expires after this
+};
+
+struct HeartbeatOptions {
+  milliseconds interval{30'000};                   // 0: off
+  milliseconds interval_exchange{20'000};          // protocol.md section 4
+  std::uint32_t missed_max = 2;
+};
+
+struct AccessOptions {
+  std::vector<std::string> origins;                // allow-listed origins, exact ("https://desk.example")
+  std::vector<std::string> hosts;                  // allow-listed Host names, besides loopback names
+  bool insecure = false;                           // listening off loopback without authentication
+};
+
+struct ErrorBudgetOptions {
+  std::uint32_t errors_max = 5;                    // 0: never closes
+  milliseconds errors_window{10 * 60 * 1'000};
+};
+
+enum class SlowPolicy : std::uint8_t { conflate, drop_oldest, disconnect };
+enum class DedupeBy : std::uint8_t { id, payload, off };
+enum class DedupeScope : std::uint8_t { publisher, channel };
+
+struct HistoryLimits {
+  std::uint32_t messages = 1'000;
+  std::uint64_t bytes = 1_MiB;
+  milliseconds age{5 * 60 * 1'000};
+};
+struct LagLimits {
+  std::uint32_t messages = 4'096;
+  std::uint64_t bytes = 4_MiB;
+  milliseconds time{10'000};
+};
+struct DedupeOptions {
+  DedupeBy by = DedupeBy::id;
+  std::uint32_t entries = 10'000;
+  milliseconds window{60'000};
+  DedupeScope scope = DedupeScope::publisher;
+};
+
+/// One [[namespace]] table: what the channels that `match` binds get. The first that matches wins.
+struct NamespaceRule {
+  std::string match = ">";
+  HistoryLimits history;
+  LagLimits lag;
+  SlowPolicy slow = SlowPolicy::disconnect;
+  DedupeOptions dedupe;
+  bool resume = true;
+};
+
+struct ShutdownOptions {
+  milliseconds deadline{10'000};
+};
+
+/// What one shard's core needs to know; the same on every shard of a node.
+struct CoreOptions {
+  std::uint32_t shards = 1;
+  LimitOptions limits;
+  HeartbeatOptions heartbeat;
+  AccessOptions access;
+  ErrorBudgetOptions errors;
+  std::vector<NamespaceRule> namespaces;           // a final rule ">" with the defaults always exists behind them
+  ShutdownOptions shutdown;
+  std::uint64_t memory_budget = 1_GiB;             // the node's
+  bool echo = false;
+};
+
+static_assert(kPinnedFrameBytesMin <= kTurnBytesMax);
+static_assert(kReplyBytesMax <= kControlBytesMax);
+
+}  // namespace ringcast
