@@ -1,0 +1,53 @@
+// engine/config/node_options.hpp: everything a node is told before it starts, as plain values.
+//
+// Owner    the composition root (node/), by value; filled by load.hpp, or by hand in a test.
+// Thread   any (values).  Memory  its strings and lists.  Failure  none: load.hpp has validated what is in here.
+// Not here how the values are written, named and checked (schema.hpp), the core's own options (engine/limits.hpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alloc/base/time.hpp"
+#include "engine/limits.hpp"
+
+namespace ringcast {
+
+/// Where a listener is bound: a numeric address and port, or the path of a Unix socket.
+struct ListenAddress {
+  enum class Family : std::uint8_t { ipv4, ipv6, unix_path };
+  Family family = Family::ipv4;
+  std::string host = "127.0.0.1";  // numeric, without brackets; "localhost" has become 127.0.0.1; empty for unix_path
+  std::uint16_t port = 0;          // 0: the kernel chooses
+  std::string path;                // unix_path only
+  bool loopback = true;            // reachable from this host only: 127.0.0.0/8, ::1 or a Unix socket
+
+  bool operator==(const ListenAddress&) const = default;
+};
+
+struct ShardOptions {
+  std::uint32_t count = 0;              // 0: one a usable core
+  std::vector<std::uint32_t> cores;     // cores that shards are pinned to, in order; empty: those the process may use
+  microseconds spin{50};                // how long an idle shard polls before it sleeps; measurements.md "wake"
+};
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
+enum class LogFormat : std::uint8_t { text, json };
+struct LogOptions {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+};
+
+/// The whole of it. `core.shards` is not set here: the node writes it once it knows how many cores it may use.
+struct NodeOptions {
+  std::string name = "default";         // statistics segment /dev/shm/ringcast.<name>, and the log's name
+  std::vector<ListenAddress> listen;    // at least one
+  std::optional<ListenAddress> admin;   // not served in this version: always empty
+  CoreOptions core;                     // core.namespaces: the user's rules, then the shipped ones, then ">"
+  ShardOptions shards;
+  LogOptions log;
+};
+
+}  // namespace ringcast
