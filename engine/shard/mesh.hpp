@@ -1,0 +1,69 @@
+// engine/shard/mesh.hpp: the SPSC lanes between every ordered pair of shards.
+//
+// Owner    node (or the simulation).  Thread  each lane end belongs to one shard; see SpscByteRing.
+// Memory   for N shards N x (N-1) x (kBulkLaneBytes(message_bytes) + kControlLaneBytes), fixed at start-up.
+// Failure  none here: a full bulk lane is lag like any reader's; a control lane cannot be full (credits, below).
+// Not here the records and what they mean (mesh_records), who is woken (shard).
+//
+// Two lanes a pair. `bulk` carries frames, gap records and publishes, which can all wait at their source. `control`
+// carries requests and replies, which must never wait: a shard may have kMeshCredits requests outstanding at another,
+// and the lane has room for that many requests of its own and replies to the other's, so a push always fits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "alloc/base/ensure.hpp"
+#include "alloc/base/identifiers.hpp"
+#include "alloc/base/units.hpp"
+#include "alloc/queue/spsc_ring.hpp"
+#include "engine/limits.hpp"
+
+namespace ringcast {
+
+using MeshLane = SpscByteRing<std::uint64_t>;
+
+inline constexpr std::uint32_t kMeshCredits = 512;
+inline constexpr std::size_t kMeshControlRecordBytesMax = 512;  // an attach with a 255-byte name and its header
+inline constexpr std::size_t kControlLaneBytes = 1_MiB;
+static_assert(kControlLaneBytes >= std::size_t{2} * kMeshCredits * kMeshControlRecordBytesMax,
+              "every request and every reply that credits allow fits at once");
+
+class Mesh {
+ public:
+  /// `bulk_bytes` a power of two; a record (one message and its header) is at most about half of it.
+  Mesh(std::uint32_t shards, std::size_t bulk_bytes) : shards_{shards} {
+    ensure(shards >= 1 && shards <= kShardsMax, "a node has 1 to kShardsMax shards");
+    lanes_.resize(std::size_t{shards} * shards);
+    for (std::uint32_t from = 0; from < shards; ++from) {
+      for (std::uint32_t to = 0; to < shards; ++to) {
+        if (from != to) lanes_[from * shards + to] = std::make_unique<Pair>(bulk_bytes);
+      }
+    }
+  }
+
+  MeshLane& bulk(ShardIndex from, ShardIndex to) { return pair(from, to).bulk; }
+  MeshLane& control(ShardIndex from, ShardIndex to) { return pair(from, to).control; }
+  [[nodiscard]] std::uint32_t shards() const { return shards_; }
+
+  /// The lane size for a node whose largest message is `message_bytes`: four of them, and never under 1 MiB.
+  [[nodiscard]] static std::size_t bulk_bytes_for(std::uint32_t message_bytes) {
+    std::size_t bytes = 1_MiB;
+    while (bytes < std::size_t{4} * (message_bytes + 4'096)) bytes *= 2;
+    return bytes;
+  }
+
+ private:
+  struct Pair {
+    explicit Pair(std::size_t bulk_bytes) : bulk{bulk_bytes}, control{kControlLaneBytes} {}
+    MeshLane bulk;
+    MeshLane control;
+  };
+  Pair& pair(ShardIndex from, ShardIndex to) { return *lanes_[std::size_t{value(from)} * shards_ + value(to)]; }
+
+  std::uint32_t shards_;
+  std::vector<std::unique_ptr<Pair>> lanes_;
+};
+
+}  // namespace ringcast

@@ -1,0 +1,99 @@
+// engine/shard/shard_core.hpp: one shard as a deterministic state machine: everything it decides, nothing it calls.
+//
+// Owner    shard (the shell) or the simulation.  Thread  the shard's; the mesh lanes are its only contact with others.
+// Memory   slabs and logs charged to the shard's Budget, bounded by CoreOptions.
+// Failure  a peer's mistake ends that peer's connection with a code; a broken invariant of ours stops the process.
+// Not here sockets, clocks, the ring (shard.hpp); threads and start-up (node).
+//
+// A turn, as the shell runs it:
+//   completions -> receive(), receive_ended(), writable(), remainder_sent(), accept(), closed()
+//   drain_mesh(now); expire_timers(now)
+//   loop: prepare_sends(now) -> submit, reap reports -> finish_sends(reports, now); new completions between batches
+//   take_actions() after each of these groups; take_doorbells() once a turn
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "alloc/base/bytes.hpp"
+#include "alloc/base/identifiers.hpp"
+#include "alloc/base/time.hpp"
+#include "alloc/memory/budget.hpp"
+#include "engine/limits.hpp"
+#include "engine/seam/seam.hpp"
+#include "engine/shard/mesh.hpp"
+#include "engine/stats/ledger.hpp"
+#include "engine/stats/shard_stats.hpp"
+
+namespace ringcast {
+
+struct ShardContext {
+  ShardIndex index{};
+  const CoreOptions& options;
+  Mesh& mesh;          // all lanes of the node; this shard uses its own ends of them
+  ShardStats& stats;
+  Budget& budget;
+  std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
+};
+
+class ShardCore {
+ public:
+  ShardCore(const ShardContext& context, Now now);
+  ~ShardCore();
+  ShardCore(const ShardCore&) = delete;
+  ShardCore& operator=(const ShardCore&) = delete;
+
+  // ---- what happened ----
+
+  /// A connection was accepted. nullopt: no slot for it; the shell closes the socket at once (counted here).
+  std::optional<Handle> accept(const PeerInfo& peer, Now now);
+  /// Bytes arrived. They may be changed in place (unmasking) and are not kept: the buffer is free on return.
+  void receive(Handle connection, MutableBytes bytes, Now now);
+  /// The peer ended (error 0) or the socket failed (positive errno).
+  void receive_ended(Handle connection, int error, Now now);
+  /// A wait_writable action came true.
+  void writable(Handle connection, Now now);
+  /// A remainder entry completed: bytes taken (all of them, or a short count if cancelled), or -errno.
+  void remainder_sent(Handle connection, std::int32_t result, Now now);
+  /// The descriptor is closed and no completion will come any more: the slot may be used again.
+  void closed(Handle connection);
+  /// Takes what other shards sent, within a bound.
+  void drain_mesh(Now now);
+  /// Fires every timer due; also housekeeping (log trimming, ledger, lag checks).
+  void expire_timers(Now now);
+  /// Starts the graceful end: refuses new work, lets every reader have what is in its logs, closes with 1001.
+  void begin_shutdown(Now now);
+
+  // ---- what it wants ----
+
+  /// The next batch of sends, at most kSendBatchMax; empty when nobody has news. Must be followed by finish_sends().
+  std::span<const SendEntry> prepare_sends(Now now);
+  /// What became of the batch; entries without a report took all their bytes.
+  void finish_sends(std::span<const SendReport> reports, Now now);
+  /// Actions since the last call, in order. The span is valid until the next call into the core.
+  std::span<const Action> take_actions();
+  /// One bit for each shard that was sent something since the last call: wake those that sleep.
+  std::uint64_t take_doorbells();
+
+  // ---- questions ----
+
+  /// When expire_timers() next has something to do.
+  Instant next_deadline() const;
+  /// True when neither sends, dirty channels nor mesh records wait: the shell may sleep until next_deadline().
+  bool idle() const;
+  /// After begin_shutdown(): no connection is left.
+  bool drained() const;
+  std::uint32_t connections() const;
+  /// The five numbers of this instant; `queued` summed from the cursors. Linear in subscriptions.
+  Ledger ledger() const;
+  /// Checks every structure against every other one; for tests and the simulation. Stops the process when broken.
+  void validate() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ringcast
