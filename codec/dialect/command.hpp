@@ -5,6 +5,7 @@
 // Not here the meaning of a command (session/command_dispatch): there is one switch over kinds, not one a dialect.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -40,6 +41,14 @@ struct ResumePoint {
   Sequence seq{};  // the last one the client has
 };
 
+/// `options` of a subscribe, within what the namespace allows; validated, not yet acted on by every engine.
+struct SubscribeOptions {
+  bool has_conflate = false;
+  bool conflate = false;
+  std::uint32_t max_rate = 0;  // messages a second; 0: none wanted
+  bool snapshot = true;        // false: no snapshot on joining
+};
+
 struct SubscribeItem {
   std::string_view channel;
   bool resumes = false;
@@ -48,8 +57,9 @@ struct SubscribeItem {
 
 struct Command {
   CommandKind kind{};
-  std::string_view id;                   // the JSON text of `id` as sent (number or string), echoed; empty: none
-  std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one
+  std::string_view id;                   // the JSON text of `id` as sent (number, string; exchange: null), echoed; empty: none
+  std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
+  SubscribeOptions options;              // subscribe
   std::string_view channel;              // publish, history, presence, ack
   std::string_view event;                // publish; unescaped
   std::string_view message_id;           // publish; unescaped
@@ -60,6 +70,11 @@ struct Command {
   Sequence as_of{};
   std::string_view property;             // set_property, get_property
   bool property_value = false;           // set_property "combined"
+  bool has_after = false;                // history
+  ResumePoint after;                     // history: what comes after this
+  std::uint32_t limit = 0;               // history: at most so many; 0: not said
+  Sequence acknowledged{};               // ack
+  std::string_view token;                // auth; unescaped
 };
 
 /// Why a message could not be decoded. `id` is the request's if it could be read, so that the error can name it.

@@ -1,0 +1,75 @@
+// codec/dialect/native.hpp: the native JSON dialect (protocol.md section 3), what clients say and message frames.
+//
+// Owner    a shard owns one NativeDecoder for all its connections; what it returns lives until its next decode.
+// Thread   the shard's.
+// Memory   the decoder's tables grow to limits.channels_max entries; the JsonReader's scratch. No heap once warmed up.
+// Failure  CommandError with a static sentence, and the id if it could be read.
+// Not here replies (native_reply.hpp), permission and meaning (engine), the WebSocket header (codec/websocket).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "alloc/base/result.hpp"
+#include "codec/dialect/channel_items.hpp"
+#include "codec/dialect/command.hpp"
+#include "codec/dialect/message.hpp"
+#include "codec/text/json.hpp"
+
+namespace ringcast {
+
+inline constexpr std::size_t kIdBytesMax = 128;         // of JSON text; it is echoed, so it must not amplify
+inline constexpr std::size_t kEventBytesMax = 255;      // as a channel name
+inline constexpr std::size_t kMessageIdBytesMax = 255;  // it is kept in the dedupe window
+
+struct NativeLimits {
+  std::size_t channels_max = 1'024;  // in one command; limits.subscriptions
+};
+
+class NativeDecoder {
+ public:
+  explicit NativeDecoder(NativeLimits limits = {});
+
+  /// Reads one text message. Members that are not known are ignored.
+  ///
+  /// text     the whole message; its size is bounded by the framer.
+  /// returns  a command whose views live until the next decode and as long as `text`; or what is wrong.
+  [[nodiscard]] Result<Command, CommandError> decode(std::string_view text);
+
+ private:
+  [[nodiscard]] Result<Command, CommandError> decode_members();
+  [[nodiscard]] Result<Command, CommandError> decode_channels(Command command);
+  [[nodiscard]] Result<Command, CommandError> decode_bill(Command command, const JsonValue& data);
+  [[nodiscard]] Result<Command, CommandError> decode_project(Command command);
+  [[nodiscard]] Result<Command, CommandError> decode_publish(Command command);
+  [[nodiscard]] Result<Command, CommandError> decode_history(Command command);
+  [[nodiscard]] Result<Command, CommandError> decode_presence(Command command);
+  [[nodiscard]] Result<Command, CommandError> decode_ack(Command command);
+  [[nodiscard]] Result<Command, CommandError> decode_auth(Command command);
+
+  JsonReader reader_;
+  ChannelItems items_;
+};
+
+/// The exact bytes of the message frame's payload:
+/// {"type":"message","channel":..,"seq":..,"event":..,"timestamp":..,"message_id":..,"state":"snapshot","data":..},
+/// without event, message_id and state where the message has none.
+[[nodiscard]] std::size_t native_message_size(const MessageView& message);
+/// Writes native_message_size(message) bytes; returns the byte after the last.
+[[nodiscard]] std::uint8_t* write_native_message(const MessageView& message, std::uint8_t* out);
+
+/// A run of messages that a subscriber was not sent, told before the next one.
+struct GapView {
+  std::string_view channel;
+  Sequence from{};
+  Sequence to{};  // the last one missed
+  GapReason reason{};
+  Epoch epoch{};  // written only with GapReason::epoch: the channel's new one; `from` and `to` are then of the old one
+};
+/// The exact bytes of {"type":"gap","channel":..,"from":..,"to":..,"reason":..}, and the writing of them.
+[[nodiscard]] std::size_t native_gap_size(const GapView& gap);
+[[nodiscard]] std::uint8_t* write_native_gap(const GapView& gap, std::uint8_t* out);
+
+}  // namespace ringcast

@@ -1,0 +1,87 @@
+// codec/dialect/native_reply.hpp: what the server answers in the native dialect (protocol.md section 3).
+//
+// Every function appends one JSON object to `out`. `id` is JSON text as the client sent it; when empty the member is left out.
+//
+// Thread  the shard's.  Memory  the caller's string.  Failure  none.
+// Not here messages and gap notices (native.hpp): they are written at send time, without a string.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/base/time.hpp"
+#include "codec/dialect/command.hpp"
+#include "codec/dialect/native.hpp"
+
+namespace ringcast {
+
+struct NativeWelcome {
+  std::string_view connection_id;
+  std::string_view server;       // "ringcast/1.0"
+  milliseconds heartbeat{};
+  std::string_view auth;         // "required", "anonymous" or "ok"
+};
+void append_native_welcome(std::string& out, const NativeWelcome& welcome);
+
+struct SubscribedChannel {
+  std::string_view channel;
+  Epoch epoch{};
+  Sequence seq{};                 // the newest that the channel has
+  std::optional<bool> recovered;  // set when the client asked to resume
+  std::string_view state;         // "none" when a snapshot was due and there is none; else empty
+};
+/// {"type":"subscribed","id":..,"channels":[..]}, one channel at a time.
+class NativeSubscribed {
+ public:
+  NativeSubscribed(std::string& out, std::string_view id);
+  void add(const SubscribedChannel& channel);
+  void finish();
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+/// {"type":"unsubscribed","id":..,"channels":["orders"]}, one channel at a time.
+class NativeUnsubscribed {
+ public:
+  NativeUnsubscribed(std::string& out, std::string_view id);
+  void add(std::string_view channel);
+  void finish();
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+struct NativePublished {
+  std::string_view id;
+  std::string_view channel;
+  Epoch epoch{};
+  Sequence seq{};
+  bool duplicate = false;
+};
+void append_native_published(std::string& out, const NativePublished& published);
+
+void append_native_gap(std::string& out, const GapView& gap);
+
+enum class ChannelLiveness : std::uint8_t { live, stale };
+void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness);
+
+void append_native_pong(std::string& out, std::string_view id);
+
+struct NativeError {
+  std::string_view id;
+  ErrorCode code = ErrorCode::invalid_message;
+  std::string_view message;            // in words, UTF-8
+  std::string_view channel;            // empty: left out
+  std::optional<milliseconds> retry_after;  // rate_limited and overloaded say it
+};
+void append_native_error(std::string& out, const NativeError& error);
+void append_native_error(std::string& out, const CommandError& error);
+
+}  // namespace ringcast
