@@ -3,6 +3,7 @@
 
     count_cases.py run COMMAND...          runs one test (meson's --wrapper) and notes its cases in $CASE_COUNTS
     count_cases.py sum DIRECTORY STATUS    adds the notes up, prints `N passed, N failed`, exits 0 if all passed
+    count_cases.py --self-test             proves that no outcome of a test is counted as another
 
 GoogleTest writes an XML report where GTEST_OUTPUT says; the system tests write the same form where CASE_REPORT says.
 A test that writes no report is one case, and so is one that was killed or crashed before its report was finished.
@@ -12,6 +13,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import uuid
 import xml.etree.ElementTree as xml
 
@@ -77,7 +79,45 @@ def add_up(directory, meson_status):
     return int(total["failed"] != 0)
 
 
+REPORT = """cat > "$CASE_REPORT" <<'END'
+<testsuites><testsuite><testcase name="a" status="run" result="completed"/>
+<testcase name="b" status="run" result="completed">{inner}</testcase>
+<testcase name="c" status="notrun" result="suppressed"/>
+<testcase name="d" status="run" result="skipped"><skipped/></testcase></testsuite></testsuites>
+END
+"""
+# a shell program, and (passed, failed, skipped) that must be counted for it
+SELF_TEST = [
+    ("exit 0", (1, 0, 0)),
+    ("exit 1", (0, 1, 0)),
+    ("exit 77", (0, 0, 1)),
+    ("kill -SEGV $$", (0, 1, 0)),
+    ("kill -KILL $PPID; sleep 1", (0, 1, 0)),  # what a time limit does to a test and its wrapper
+    (REPORT.format(inner="") + "exit 0", (2, 0, 1)),
+    (REPORT.format(inner="<failure/>") + "exit 1", (1, 1, 1)),
+    (REPORT.format(inner="") + "exit 1", (2, 1, 1)),  # all cases passed, then it crashed at its end
+    ("echo '<testsuites><testcase' > $CASE_REPORT; exit 1", (0, 1, 0)),
+]
+
+
+def self_test():
+    failures = 0
+    for program, wanted in SELF_TEST:
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run([sys.executable, __file__, "run", "bash", "-c", program], check=False,
+                           env=dict(os.environ, CASE_COUNTS=directory))
+            notes = [json.loads(note.read_text()) for note in pathlib.Path(directory).glob("*.json")]
+            got = tuple(sum(note[key] for note in notes) for key in ("passed", "failed", "skipped"))
+        if got != wanted:
+            failures += 1
+            print(f"self-test: {program!r}: wanted {wanted}, got {got}")
+    print(f"count_cases: {len(SELF_TEST) - failures} of {len(SELF_TEST)} self-tests hold")
+    return int(failures != 0)
+
+
 def main(arguments):
+    if arguments == ["--self-test"]:
+        return self_test()
     if len(arguments) >= 2 and arguments[0] == "run":
         return run(arguments[1:])
     if len(arguments) == 3 and arguments[0] == "sum":
