@@ -1,0 +1,365 @@
+// engine/stats/counters.hpp: every counter and latency of a shard, one line each.
+//
+// Owner    this table.  Thread  any (constants).  Memory  8 bytes a row, shard and node block.
+// Failure  a row that does not match its enumerator does not compile.
+// Not here where the values live (shard_block.hpp), who adds to them (shard_stats.hpp), how they print (report.hpp).
+//
+// To add a counter: one enumerator in CounterId, one row in kCounters, at the same place. Readers find it by itself.
+// A label shared by several rows is one metric with a label set (Prometheus: connections_closed{code="1000"}).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace ringcast {
+
+enum class CounterKind : std::uint8_t {
+  counter = 1,  // only grows; the node's value is the sum over shards
+  gauge = 2,    // a number of now; the node's value is the sum over shards
+  peak = 3,     // a highest or latest value; the node's value is the greatest of the shards
+};
+
+enum class CounterId : std::uint16_t {
+  // connections
+  connections_accepted,
+  connections_refused_capacity,
+  connections_refused_origin,
+  connections_refused_host,
+  connections_refused_limit,
+  handshakes_failed_400,
+  handshakes_failed_403,
+  handshakes_failed_404,
+  handshakes_failed_405,
+  handshakes_failed_408,
+  handshakes_failed_426,
+  handshakes_failed_431,
+  handshakes_failed_503,
+  connections_open,
+  connections_peak,
+  closed_1000,
+  closed_1001,
+  closed_1002,
+  closed_1003,
+  closed_1007,
+  closed_1008,
+  closed_1009,
+  closed_1013,
+  closed_4001,
+  closed_4002,
+  closed_4003,
+  closed_4008,
+  closed_4009,
+  closed_4010,
+  closed_no_close,
+  closed_other,
+  users_unique,
+  // in
+  bytes_received,
+  bytes_sent,
+  frames_received,
+  messages_received,
+  messages_in_bytes,
+  commands_received,
+  errors_sent_invalid_message,
+  errors_sent_rate_limited,
+  errors_sent_unauthorized,
+  errors_sent_auth_required,
+  errors_sent_auth_failed,
+  errors_sent_processing_error,
+  errors_sent_connection_closed,
+  errors_sent_unknown_channel,
+  errors_sent_too_many_subscriptions,
+  errors_sent_message_too_large,
+  errors_sent_overloaded,
+  errors_sent_not_supported,
+  protocol_errors,
+  echo_messages,
+  last_activity,
+  // channels, at home
+  messages_published,
+  messages_duplicate,
+  messages_encoded,
+  publishes_parked,
+  publishes_forwarded,
+  channels_home,
+  channels_expired,
+  history_bytes,
+  history_messages,
+  // delivery
+  channel_logs,
+  log_bytes,
+  subscriptions,
+  subscriptions_total,
+  gap_notices_conflated,
+  gap_notices_dropped,
+  gap_notices_expired,
+  gap_notices_epoch,
+  gap_messages_conflated,
+  gap_messages_dropped,
+  gap_messages_expired,
+  gap_messages_epoch,
+  conflations,
+  drops,
+  slow_disconnects,
+  resumes_recovered,
+  resumes_refused,
+  // the ledger, copied from the consistent block by publish_ledger()
+  ledger_offered,
+  ledger_sent,
+  ledger_conflated,
+  ledger_dropped,
+  ledger_abandoned,
+  ledger_queued,
+  // sending
+  sends_submitted,
+  sends_short,
+  sends_again,
+  sends_failed,
+  remainders_copied,
+  remainders_pinned,
+  remainder_bytes,
+  control_overflows,
+  // the loop
+  turns,
+  turns_idle,
+  sleeps,
+  wakes_sent,
+  wakes_received,
+  timers_fired,
+  busy_ns,
+  // the mesh
+  mesh_batches,
+  mesh_bytes,
+  mesh_lane_full,
+  mesh_gaps,
+  // resources and timeouts
+  receive_buffers_exhausted,
+  accept_paused,
+  accept_errors,
+  pings_sent,
+  pongs_received,
+  heartbeat_timeouts,
+  idle_timeouts,
+  handshake_timeouts,
+  end,
+};
+inline constexpr std::size_t kCounterCount = std::to_underlying(CounterId::end);
+
+struct CounterRow {
+  CounterId id;
+  CounterKind kind;
+  std::string_view label;
+  std::string_view label_set;  // "key=value", or empty
+  std::string_view unit;
+  std::string_view description;
+};
+
+inline constexpr auto kCounters = [] {
+  using enum CounterId;
+  using enum CounterKind;
+  return std::to_array<CounterRow>({
+      // connections
+      {connections_accepted, counter, "connections_accepted", "", "connections", "Sockets accepted"},
+      {connections_refused_capacity, counter, "connections_refused", "reason=capacity", "connections", "Refused with 503: the node or shard is full"},
+      {connections_refused_origin, counter, "connections_refused", "reason=origin", "connections", "Refused with 403: a foreign Origin"},
+      {connections_refused_host, counter, "connections_refused", "reason=host", "connections", "Refused with 403: an unknown Host"},
+      {connections_refused_limit, counter, "connections_refused", "reason=limit", "connections", "Refused by a limit per address or by memory pressure"},
+      {handshakes_failed_400, counter, "handshakes_failed", "status=400", "handshakes", "Handshakes answered 400: not a WebSocket upgrade"},
+      {handshakes_failed_403, counter, "handshakes_failed", "status=403", "handshakes", "Handshakes answered 403: Origin or Host not allowed"},
+      {handshakes_failed_404, counter, "handshakes_failed", "status=404", "handshakes", "Handshakes answered 404: no such path"},
+      {handshakes_failed_405, counter, "handshakes_failed", "status=405", "handshakes", "Handshakes answered 405: method is not GET"},
+      {handshakes_failed_408, counter, "handshakes_failed", "status=408", "handshakes", "Handshakes not complete within the handshake time"},
+      {handshakes_failed_426, counter, "handshakes_failed", "status=426", "handshakes", "Handshakes answered 426: unsupported WebSocket version"},
+      {handshakes_failed_431, counter, "handshakes_failed", "status=431", "handshakes", "Handshakes answered 431: header block too large"},
+      {handshakes_failed_503, counter, "handshakes_failed", "status=503", "handshakes", "Handshakes answered 503: at capacity"},
+      {connections_open, gauge, "connections_open", "", "connections", "Connections open now"},
+      {connections_peak, peak, "connections_peak", "", "connections", "Most connections open at one time on the node"},
+      {closed_1000, counter, "connections_closed", "code=1000", "connections", "Closed with 1000: normal"},
+      {closed_1001, counter, "connections_closed", "code=1001", "connections", "Closed with 1001: shutdown, or the client went away"},
+      {closed_1002, counter, "connections_closed", "code=1002", "connections", "Closed with 1002: protocol error"},
+      {closed_1003, counter, "connections_closed", "code=1003", "connections", "Closed with 1003: unsupported data"},
+      {closed_1007, counter, "connections_closed", "code=1007", "connections", "Closed with 1007: invalid UTF-8"},
+      {closed_1008, counter, "connections_closed", "code=1008", "connections", "Closed with 1008: policy"},
+      {closed_1009, counter, "connections_closed", "code=1009", "connections", "Closed with 1009: message too big"},
+      {closed_1013, counter, "connections_closed", "code=1013", "connections", "Closed with 1013: try again later"},
+      {closed_4001, counter, "connections_closed", "code=4001", "connections", "Closed with 4001: authentication failed"},
+      {closed_4002, counter, "connections_closed", "code=4002", "connections", "Closed with 4002: authentication expired"},
+      {closed_4003, counter, "connections_closed", "code=4003", "connections", "Closed with 4003: too many errors"},
+      {closed_4008, counter, "connections_closed", "code=4008", "connections", "Closed with 4008: slow consumer"},
+      {closed_4009, counter, "connections_closed", "code=4009", "connections", "Closed with 4009: heartbeat timeout"},
+      {closed_4010, counter, "connections_closed", "code=4010", "connections", "Closed with 4010: disconnected by an administrator"},
+      {closed_no_close, counter, "connections_closed", "code=1006", "connections", "Ended without a close frame"},
+      {closed_other, counter, "connections_closed", "code=other", "connections", "Closed by the client with another code"},
+      {users_unique, gauge, "users_unique", "", "users", "Users with at least one connection"},
+      // in
+      {bytes_received, counter, "bytes_received", "", "bytes", "Bytes taken from sockets"},
+      {bytes_sent, counter, "bytes_sent", "", "bytes", "Bytes that the kernel accepted"},
+      {frames_received, counter, "frames_received", "", "frames", "WebSocket frames received, control frames included"},
+      {messages_received, counter, "messages_received", "", "messages", "Whole data messages received"},
+      {messages_in_bytes, counter, "messages_in_bytes", "", "bytes", "Payload bytes of the messages received"},
+      {commands_received, counter, "commands_received", "", "commands", "Client commands decoded"},
+      {errors_sent_invalid_message, counter, "errors_sent", "code=invalid_message", "errors", "Error replies 'invalid_message'"},
+      {errors_sent_rate_limited, counter, "errors_sent", "code=rate_limited", "errors", "Error replies 'rate_limited'"},
+      {errors_sent_unauthorized, counter, "errors_sent", "code=unauthorized", "errors", "Error replies 'unauthorized'"},
+      {errors_sent_auth_required, counter, "errors_sent", "code=auth_required", "errors", "Error replies 'auth_required'"},
+      {errors_sent_auth_failed, counter, "errors_sent", "code=auth_failed", "errors", "Error replies 'auth_failed'"},
+      {errors_sent_processing_error, counter, "errors_sent", "code=processing_error", "errors", "Error replies 'processing_error'"},
+      {errors_sent_connection_closed, counter, "errors_sent", "code=connection_closed", "errors", "Error replies 'connection_closed'"},
+      {errors_sent_unknown_channel, counter, "errors_sent", "code=unknown_channel", "errors", "Error replies 'unknown_channel'"},
+      {errors_sent_too_many_subscriptions, counter, "errors_sent", "code=too_many_subscriptions", "errors", "Error replies 'too_many_subscriptions'"},
+      {errors_sent_message_too_large, counter, "errors_sent", "code=message_too_large", "errors", "Error replies 'message_too_large'"},
+      {errors_sent_overloaded, counter, "errors_sent", "code=overloaded", "errors", "Error replies 'overloaded'"},
+      {errors_sent_not_supported, counter, "errors_sent", "code=not_supported", "errors", "Error replies 'not_supported'"},
+      {protocol_errors, counter, "protocol_errors", "", "errors", "Connections failed for breaking RFC 6455"},
+      {echo_messages, counter, "echo_messages", "", "messages", "Messages echoed on /echo"},
+      {last_activity, peak, "last_activity", "", "ns since 1970", "When the node last received anything"},
+      // channels, at home
+      {messages_published, counter, "messages_published", "", "messages", "Messages sequenced"},
+      {messages_duplicate, counter, "messages_duplicate", "", "messages", "Publishes answered as duplicates"},
+      {messages_encoded, counter, "messages_encoded", "", "frames", "Frames encoded: one a message and wire form in use"},
+      {publishes_parked, counter, "publishes_parked", "", "publishes", "Publishes held back by back pressure"},
+      {publishes_forwarded, counter, "publishes_forwarded", "", "publishes", "Publishes sent to the home of their channel"},
+      {channels_home, gauge, "channels_home", "", "channels", "Channels that this shard is home to"},
+      {channels_expired, counter, "channels_expired", "", "channels", "Channels removed because they were idle"},
+      {history_bytes, gauge, "history_bytes", "", "bytes", "Bytes of history kept"},
+      {history_messages, gauge, "history_messages", "", "messages", "Messages of history kept"},
+      // delivery
+      {channel_logs, gauge, "channel_logs", "", "logs", "Channel logs that exist"},
+      {log_bytes, gauge, "log_bytes", "", "bytes", "Bytes of log blocks in use"},
+      {subscriptions, gauge, "subscriptions", "", "subscriptions", "Subscriptions now"},
+      {subscriptions_total, counter, "subscriptions_total", "", "subscriptions", "Subscriptions made"},
+      {gap_notices_conflated, counter, "gap_notices", "reason=conflated", "notices", "Gap notices written: messages conflated"},
+      {gap_notices_dropped, counter, "gap_notices", "reason=dropped", "notices", "Gap notices written: messages dropped"},
+      {gap_notices_expired, counter, "gap_notices", "reason=expired", "notices", "Gap notices written: messages lost to history that expired"},
+      {gap_notices_epoch, counter, "gap_notices", "reason=epoch", "notices", "Gap notices written: messages at a change of epoch"},
+      {gap_messages_conflated, counter, "gap_messages", "reason=conflated", "messages", "Messages that gap notices named as conflated"},
+      {gap_messages_dropped, counter, "gap_messages", "reason=dropped", "messages", "Messages that gap notices named as dropped"},
+      {gap_messages_expired, counter, "gap_messages", "reason=expired", "messages", "Messages that gap notices named as lost to history that expired"},
+      {gap_messages_epoch, counter, "gap_messages", "reason=epoch", "messages", "Messages that gap notices named as lost at a change of epoch"},
+      {conflations, counter, "conflations", "", "events", "Times a slow reader was moved to the newest message"},
+      {drops, counter, "drops", "", "events", "Times a slow reader was moved to the tail of the log"},
+      {slow_disconnects, counter, "slow_disconnects", "", "connections", "Readers closed with 4008 by the slow-reader policy"},
+      {resumes_recovered, counter, "resumes_recovered", "", "subscriptions", "Resumes that were given every missed message"},
+      {resumes_refused, counter, "resumes_refused", "", "subscriptions", "Resumes answered recovered:false"},
+      // the ledger, copied from the consistent block by publish_ledger()
+      {ledger_offered, counter, "ledger_offered", "", "messages", "Messages x readers offered at append"},
+      {ledger_sent, counter, "ledger_sent", "", "messages", "Messages x readers sent in whole frames"},
+      {ledger_conflated, counter, "ledger_conflated", "", "messages", "Messages x readers skipped by conflation"},
+      {ledger_dropped, counter, "ledger_dropped", "", "messages", "Messages x readers dropped"},
+      {ledger_abandoned, counter, "ledger_abandoned", "", "messages", "Messages x readers not sent to readers that left"},
+      {ledger_queued, gauge, "ledger_queued", "", "messages", "Messages x readers waiting to be sent"},
+      // sending
+      {sends_submitted, counter, "sends_submitted", "", "sends", "SEND requests submitted"},
+      {sends_short, counter, "sends_short", "", "sends", "Sends that took a part of their bytes"},
+      {sends_again, counter, "sends_again", "", "sends", "Sends that took nothing: EAGAIN"},
+      {sends_failed, counter, "sends_failed", "", "sends", "Sends that failed with another error"},
+      {remainders_copied, counter, "remainders_copied", "", "remainders", "Broken frames copied into the connection"},
+      {remainders_pinned, counter, "remainders_pinned", "", "remainders", "Broken frames kept in place by a pin"},
+      {remainder_bytes, gauge, "remainder_bytes", "", "bytes", "Bytes of remainders that wait for their reader"},
+      {control_overflows, counter, "control_overflows", "", "connections", "Clients paused because they left too many replies unread"},
+      // the loop
+      {turns, counter, "turns", "", "turns", "Turns of the loop"},
+      {turns_idle, counter, "turns_idle", "", "turns", "Turns in which nothing happened"},
+      {sleeps, counter, "sleeps", "", "sleeps", "Times the shard slept in the ring"},
+      {wakes_sent, counter, "wakes_sent", "", "wakes", "Wake-ups sent to other shards"},
+      {wakes_received, counter, "wakes_received", "", "wakes", "Wake-ups received from other shards"},
+      {timers_fired, counter, "timers_fired", "", "timers", "Timers fired"},
+      {busy_ns, counter, "busy_ns", "", "ns", "Time spent in turns that did something"},
+      // the mesh
+      {mesh_batches, counter, "mesh_batches", "", "batches", "Batches sent to other shards"},
+      {mesh_bytes, counter, "mesh_bytes", "", "bytes", "Bytes sent to other shards"},
+      {mesh_lane_full, counter, "mesh_lane_full", "", "events", "Times a lane had no room"},
+      {mesh_gaps, counter, "mesh_gaps", "", "gaps", "Gap records sent because a lane lagged too far"},
+      // resources and timeouts
+      {receive_buffers_exhausted, counter, "receive_buffers_exhausted", "", "events", "Times the receive buffer ring ran dry"},
+      {accept_paused, counter, "accept_paused", "", "events", "Times accepting was paused"},
+      {accept_errors, counter, "accept_errors", "", "errors", "Accepts that failed"},
+      {pings_sent, counter, "pings_sent", "", "pings", "Heartbeat pings sent"},
+      {pongs_received, counter, "pongs_received", "", "pongs", "Pongs received"},
+      {heartbeat_timeouts, counter, "heartbeat_timeouts", "", "connections", "Closed with 4009: pings unanswered"},
+      {idle_timeouts, counter, "idle_timeouts", "", "connections", "Closed after the idle time"},
+      {handshake_timeouts, counter, "handshake_timeouts", "", "connections", "Closed before their handshake was complete"},
+  });
+}();
+static_assert(kCounters.size() == kCounterCount, "every counter has a row");
+static_assert([] {
+  for (std::size_t i = 0; i < kCounters.size(); ++i) {
+    if (std::to_underlying(kCounters[i].id) != i) return false;
+  }
+  return true;
+}(), "rows stand in the order of the enum");
+
+/// Time differences, in nanoseconds, kept as histograms.
+enum class LatencyId : std::uint8_t { receive_to_append, append_to_send, receive_to_send, end };
+inline constexpr std::size_t kLatencyCount = std::to_underlying(LatencyId::end);
+
+struct LatencyRow {
+  LatencyId id;
+  std::string_view label;
+  std::string_view description;
+};
+inline constexpr std::array kLatencies{
+    LatencyRow{LatencyId::receive_to_append, "receive_to_append", "From a publish's bytes to its frame in the log"},
+    LatencyRow{LatencyId::append_to_send, "append_to_send", "From the frame in the log to the kernel, a reader"},
+    LatencyRow{LatencyId::receive_to_send, "receive_to_send", "From a publish's bytes to the kernel, a reader"},
+};
+static_assert(kLatencies.size() == kLatencyCount, "every latency has a row");
+
+/// The counter for a close code that was sent or received; codes without a row of their own are closed_other.
+[[nodiscard]] constexpr CounterId closed_counter(std::uint16_t code) {
+  switch (code) {
+    case 1000: return CounterId::closed_1000;
+    case 1001: return CounterId::closed_1001;
+    case 1002: return CounterId::closed_1002;
+    case 1003: return CounterId::closed_1003;
+    case 1006: return CounterId::closed_no_close;
+    case 1007: return CounterId::closed_1007;
+    case 1008: return CounterId::closed_1008;
+    case 1009: return CounterId::closed_1009;
+    case 1013: return CounterId::closed_1013;
+    case 4001: return CounterId::closed_4001;
+    case 4002: return CounterId::closed_4002;
+    case 4003: return CounterId::closed_4003;
+    case 4008: return CounterId::closed_4008;
+    case 4009: return CounterId::closed_4009;
+    case 4010: return CounterId::closed_4010;
+    default: return CounterId::closed_other;
+  }
+}
+
+/// The counter for an HTTP status that refused a handshake; a status without a row of its own counts as 400.
+[[nodiscard]] constexpr CounterId handshake_counter(std::uint16_t status) {
+  switch (status) {
+    case 403: return CounterId::handshakes_failed_403;
+    case 404: return CounterId::handshakes_failed_404;
+    case 405: return CounterId::handshakes_failed_405;
+    case 408: return CounterId::handshakes_failed_408;
+    case 426: return CounterId::handshakes_failed_426;
+    case 431: return CounterId::handshakes_failed_431;
+    case 503: return CounterId::handshakes_failed_503;
+    default: return CounterId::handshakes_failed_400;
+  }
+}
+
+inline constexpr std::size_t kErrorCounters = 12;  // protocol.md section 3, "Error codes"
+static_assert(std::to_underlying(CounterId::errors_sent_not_supported) -
+                      std::to_underlying(CounterId::errors_sent_invalid_message) + 1 == kErrorCounters,
+              "one row an error code, in the order of ErrorCode (codec/dialect/command.hpp)");
+/// The counter for an error reply; `code` is std::to_underlying(ErrorCode).
+[[nodiscard]] constexpr CounterId error_counter(std::uint8_t code) {
+  return static_cast<CounterId>(std::to_underlying(CounterId::errors_sent_invalid_message) + code);
+}
+
+inline constexpr std::size_t kGapReasons = 4;
+/// The counters for a gap; `reason` is std::to_underlying(GapReason) (codec/dialect/command.hpp).
+[[nodiscard]] constexpr CounterId gap_notice_counter(std::uint8_t reason) {
+  return static_cast<CounterId>(std::to_underlying(CounterId::gap_notices_conflated) + reason);
+}
+[[nodiscard]] constexpr CounterId gap_message_counter(std::uint8_t reason) {
+  return static_cast<CounterId>(std::to_underlying(CounterId::gap_messages_conflated) + reason);
+}
+
+}  // namespace ringcast
