@@ -65,17 +65,18 @@ class MessageAssembler {
   std::optional<WsEvent> read_header(MutableBytes& input);
   std::optional<WsEvent> begin_frame(const FrameHeader& header);
   std::optional<WsEvent> read_payload(MutableBytes& input);
-  std::optional<WsEvent> finish_frame(Bytes frame_payload);
+  std::optional<WsEvent> read_control(Bytes piece);
+  std::optional<WsEvent> read_data(Bytes piece);
   WsEvent control_event(Bytes payload);
   WsEvent fail(FrameError error);
-  void hold(Bytes bytes);
-  void forget_event();
-  [[nodiscard]] bool validates_text() const;
+  void hold(Bytes piece);
+  void forget_last_event();
+  [[nodiscard]] bool is_plain_text() const { return message_opcode_ == Opcode::text && !message_compressed_; }
 
   std::vector<std::uint8_t> held_;      // [message so far][the current control frame's payload so far]
   std::uint32_t message_bytes_max_;
   std::uint32_t frame_bytes_left_ = 0;  // of the current frame's payload, not yet consumed
-  std::uint32_t message_bytes_ = 0;     // of the current message, in held_ or about to be
+  std::uint32_t message_bytes_ = 0;     // of the current message, at the front of held_
   std::uint8_t header_[kFrameHeaderBytesMax]{};  // the beginning of a header that was split
   std::uint8_t header_bytes_ = 0;
   Utf8Stream utf8_;
