@@ -16,7 +16,6 @@ namespace ringcast {
 
 // ---- fixed ----
 
-inline constexpr std::size_t kChannelNameBytesMax = 255;          // protocol.md section 3
 inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
 inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
 inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
@@ -24,7 +23,15 @@ inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies a c
 inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
 inline constexpr std::uint32_t kShardsMax = 64;                   // lanes grow with its square
 inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in one subscribe; = LimitOptions::subscriptions
+inline constexpr std::uint32_t kRefusalSlots = 256;                // connections above the limit that wait for their 503
+inline constexpr std::uint32_t kSweepSlotsPerTick = 4'096;        // channels and logs looked at in one housekeeping
+inline constexpr std::size_t kMeshBatchBytesMax = 32_KiB;         // of frames in one mesh record; one frame may be larger
+inline constexpr std::size_t kInboxPauseBytes = 64_KiB;           // unprocessed input above which receiving pauses
+inline constexpr std::uint32_t kMeshRecordsPerDrain = 1'024;      // a bound on one lane's share of a turn
 inline constexpr milliseconds kTimerTick{1};
+inline constexpr milliseconds kLingerTime{2'000};                 // from our FIN to the peer's
+inline constexpr milliseconds kLogLinger{10'000};                 // a log that lost its last reader is kept this long
+inline constexpr milliseconds kShutdownSettle{100};               // from begin_shutdown to the first 1001
 inline constexpr milliseconds kLagCheckInterval{50};              // how late a lag bound in time may be noticed
 inline constexpr milliseconds kHousekeepingInterval{250};         // log trimming, ledger publication, channel expiry
 

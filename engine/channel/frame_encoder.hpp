@@ -1,0 +1,26 @@
+// engine/channel/frame_encoder.hpp: one message in one wire form, as a whole WebSocket frame, straight into a log.
+//
+// Thread   the home shard's.  Memory  the log's block; no copy in between.  Failure  none.
+// Not here the forms themselves (codec/dialect), who reads the log (delivery).
+#pragma once
+
+#include "alloc/base/time.hpp"
+#include "alloc/log/frame_log.hpp"
+#include "codec/dialect/encode.hpp"
+#include "codec/websocket/frame_writer.hpp"
+
+namespace ringcast {
+
+/// Appends `message` to `log`, whose next() must be its seq.
+inline void encode_frame(FrameLog& log, Form form, const MessageView& message, Instant received) {
+  ensure(log.next() == message.seq, "a log receives every message of its channel, in order");
+  const std::size_t payload = message_payload_size(form, message);
+  const std::size_t header = frame_header_bytes(payload);
+  std::uint8_t* out = log.reserve(header + payload, received);
+  write_frame_header(MutableBytes{out, header}, FrameStart{.opcode = Opcode::text}, payload);
+  const std::uint8_t* end = write_message_payload(form, message, out + header);
+  ensure(end == out + header + payload, "an encoder writes exactly the size it said");
+  log.commit(header + payload, received);
+}
+
+}  // namespace ringcast

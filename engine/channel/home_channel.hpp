@@ -1,0 +1,52 @@
+// engine/channel/home_channel.hpp: what the home shard knows of a channel: who it is now, its last number, its history.
+//
+// Owner    shard_core's slab; named by Channel::home_state.  Thread  the home shard's.
+// Memory   about 200 bytes, the history's blocks (bounded by the namespace), one RemoteReader for each shard and form
+//          that reads it.
+// Failure  none.
+// Not here the numbering itself (publish_pipeline), the frame logs (delivery owns them; pointers to them are here).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/base/time.hpp"
+#include "alloc/log/frame_log.hpp"
+#include "codec/dialect/command.hpp"
+#include "engine/limits.hpp"
+
+namespace ringcast {
+
+/// Another shard that reads this channel in one form: one more reader of the home's log, with a cursor.
+struct RemoteReader {
+  Handle their_log;          // names their ChannelLog; echoed in every record
+  ShardIndex shard{};
+  Form form{};
+  bool greeted = false;      // hello has been put into the lane
+  bool waiting = false;      // in the queue of readers with something to copy
+  Sequence next{};
+};
+
+struct HomeChannel {
+  HomeChannel(BlockPool& pool, const std::string& channel_name, const NamespaceRule& namespace_rule, Epoch new_epoch)
+      : name{&channel_name},
+        rule{&namespace_rule},
+        epoch{new_epoch},
+        history{pool, {.frames = namespace_rule.history.messages, .bytes = namespace_rule.history.bytes},
+                Purpose::history, Sequence{1}} {}
+
+  const std::string* name;
+  const NamespaceRule* rule;
+  Epoch epoch;
+  FrameLog history;                           // kept messages as stored_message.hpp writes them; its next() is the next seq
+  std::array<FrameLog*, kForms> form_logs{};  // logs of forms that somebody reads, here or on another shard
+  std::vector<RemoteReader> remote;
+  Instant used_at{};
+
+  [[nodiscard]] Sequence last() const { return Sequence{value(history.next()) - 1}; }
+};
+
+}  // namespace ringcast

@@ -1,0 +1,51 @@
+#include "engine/channel/publish_pipeline.hpp"
+
+#include "engine/channel/frame_encoder.hpp"
+#include "engine/channel/stored_message.hpp"
+
+namespace ringcast {
+
+Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& request, Now now) {
+  channel.used_at = now.mono;
+
+  // Dedupe: a duplicate is answered with the first one's number and goes no further.
+  const auto key = DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id,
+                                        request.data);
+  if (key) {
+    const auto first = dedupe_.find(*key, now.mono);
+    if (first && first->epoch == channel.epoch) {
+      stats_->add(CounterId::messages_duplicate);
+      return {.epoch = first->epoch, .seq = first->seq, .duplicate = true};
+    }
+  }
+
+  // Sequence: the history's next number is the channel's.
+  const MessageView message{.channel = *channel.name,
+                            .epoch = channel.epoch,
+                            .seq = channel.history.next(),
+                            .published_at = now.wall,
+                            .event = request.event,
+                            .message_id = request.message_id,
+                            .data = request.data,
+                            .snapshot = request.snapshot};
+
+  // Keep: published means sequenced and in history.
+  const std::size_t bytes = stored_size(message);
+  write_stored(message, channel.history.reserve(bytes, now.mono));
+  channel.history.commit(bytes, now.mono);
+  if (key) {
+    dedupe_.remember(*key, {.seq = message.seq, .epoch = channel.epoch, .expires = now.mono + channel.rule->dedupe.window});
+  }
+  stats_->add(CounterId::messages_published);
+
+  // Encode once for each wire form that anybody reads.
+  for (std::size_t form = 0; form < kForms; ++form) {
+    if (FrameLog* log = channel.form_logs[form]) {
+      encode_frame(*log, static_cast<Form>(form), message, request.received);
+      stats_->add(CounterId::messages_encoded);
+    }
+  }
+  return {.epoch = channel.epoch, .seq = message.seq, .duplicate = false};
+}
+
+}  // namespace ringcast

@@ -1,0 +1,53 @@
+// engine/channel/publish_pipeline.hpp: what happens to a message at its home, on one page:
+// dedupe -> sequence -> history -> encode once for each form that is read.
+//
+// Owner    shard_core, by value.  Thread  the home shard's.
+// Memory   the dedupe window; everything else goes into the channel's history and logs.
+// Failure  none: what could be refused (permission, size, room) was refused before; a duplicate is an answer.
+// Not here finding the home (channel_router), telling readers (delivery, mesh_port).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "alloc/base/time.hpp"
+#include "engine/channel/dedupe.hpp"
+#include "engine/channel/home_channel.hpp"
+#include "engine/stats/shard_stats.hpp"
+
+namespace ringcast {
+
+/// A validated publish, on its way to or at its home. Views are the caller's.
+struct PublishRequest {
+  std::string_view channel;
+  std::string_view event;
+  std::string_view message_id;
+  std::string_view data;          // one valid JSON value
+  std::uint64_t publisher = 0;    // whose message ids these are
+  bool snapshot = false;
+  Instant received{};             // when its last byte came in, on the shard that received it
+};
+
+struct Published {
+  Epoch epoch{};
+  Sequence seq{};
+  bool duplicate = false;  // nothing was sequenced: epoch and seq are the first one's
+};
+
+class PublishPipeline {
+ public:
+  PublishPipeline(std::uint32_t dedupe_entries_max, Budget& budget, ShardStats& stats)
+      : dedupe_{dedupe_entries_max, budget}, stats_{&stats} {}
+
+  /// Sequences one message and puts it into the channel's history and form logs.
+  ///
+  /// returns  the seq, exactly one above the last of this epoch; or, for a duplicate, that of the first.
+  /// source   protocol.md section 3: "seq counts up by exactly 1".
+  Published publish(HomeChannel& channel, const PublishRequest& request, Now now);
+
+ private:
+  DedupeWindow dedupe_;
+  ShardStats* stats_;
+};
+
+}  // namespace ringcast
