@@ -45,7 +45,7 @@ class Seqlock {
     Words words;
     for (std::size_t i = 0; i < kWords; ++i) words[i] = words_[i].load(std::memory_order_acquire);
     if (version_.load(std::memory_order_relaxed) != before) return false;
-    std::memcpy(&value, words.data(), sizeof value);
+    std::memcpy(static_cast<void*>(&value), words.data(), sizeof value);
     return true;
   }
   /// Tries so often; nothing when the writer was met each time.
