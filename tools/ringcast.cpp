@@ -2,14 +2,17 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <initializer_list>
 
 #include "tools/subcommand.hpp"
 
 namespace {
 
 using AddCommand = void (*)(CLI::App&, int&);
-constexpr std::initializer_list<AddCommand> kCommands{};  // in the order of --help
+constexpr AddCommand kCommands[] = {  // in the order of --help
+    ringcast::add_pub_command,
+    ringcast::add_sub_command,
+    ringcast::add_replay_command,
+};
 
 }  // namespace
 

@@ -1,0 +1,40 @@
+#include "tools/client/client_handshake.hpp"
+
+#include "codec/http/response_head.hpp"
+
+namespace ringcast {
+
+ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
+    : authority_{endpoint.authority}, target_{endpoint.target.empty() ? "/" : endpoint.target} {
+  request_.host = authority_;
+  request_.target = target_;
+  request_.nonce = random.nonce();
+  append_upgrade_request(request_text_, request_);
+}
+
+Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes input) {
+  const std::size_t seen = answer_.size();
+  answer_.insert(answer_.end(), input.begin(), input.end());
+  ResponseHead head;
+  const auto parsed = parse_response_head(answer_, head, {}, seen);
+  if (!parsed) {
+    return unexpected(UpgradeFailure{0, "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
+  }
+  if (!*parsed) return std::optional<std::size_t>{};
+  if (const auto verdict = verify_upgrade_response(head, request_); !verdict) {
+    return unexpected(refusal(head, verdict.error().sentence));
+  }
+  return std::optional{**parsed - seen};
+}
+
+UpgradeFailure ClientHandshake::refusal(const ResponseHead& head, std::string_view sentence) const {
+  UpgradeFailure failure{head.status, "the server answered " + std::to_string(head.status)};
+  if (!head.reason.empty()) failure.sentence += " " + std::string{head.reason};
+  std::string_view body = as_text(Bytes{answer_}.subspan(head.head_bytes));
+  while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
+  if (head.status == 101 || body.empty() || body.contains('\n')) body = sentence;
+  failure.sentence += ": " + std::string{body};
+  return failure;
+}
+
+}  // namespace ringcast

@@ -1,0 +1,92 @@
+#include "tools/client/endpoint.hpp"
+
+#include <sys/un.h>
+
+#include "codec/http/url.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr std::string_view kUnixScheme = "unix:";
+constexpr std::size_t kUnixPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;  // unix(7)
+
+Result<Endpoint, std::string> parse_unix_endpoint(std::string_view url) {
+  std::string_view path = url.substr(kUnixScheme.size());
+  Endpoint endpoint;
+  endpoint.text = url;
+  endpoint.authority = "localhost";
+  if (const std::size_t colon = path.find(":/"); colon != std::string_view::npos) {
+    endpoint.target = path.substr(colon + 1);
+    path = path.substr(0, colon);
+  }
+  if (path.empty()) return unexpected("'" + endpoint.text + "': a Unix socket needs a path");
+  if (path.size() > kUnixPathBytesMax) {
+    return unexpected("'" + endpoint.text + "': the socket's path is longer than " +
+                      std::to_string(kUnixPathBytesMax) + " bytes");
+  }
+  endpoint.unix_path = path;
+  return endpoint;
+}
+
+std::string_view query_of(std::string_view target) {
+  const std::size_t mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+}
+
+}  // namespace
+
+Result<Endpoint, std::string> parse_endpoint(std::string_view url) {
+  if (url.starts_with(kUnixScheme)) return parse_unix_endpoint(url);
+  const auto parsed = parse_url(url);
+  if (!parsed) return unexpected("'" + std::string{url} + "': " + std::string{sentence_of(parsed.error())});
+  if (parsed->secure) return unexpected("'" + std::string{url} + "': wss is not supported in this version");
+  if (parsed->port == 0) return unexpected("'" + std::string{url} + "': port 0 cannot be connected to");
+  Endpoint endpoint;
+  endpoint.text = url;
+  endpoint.host = parsed->host;
+  endpoint.port = parsed->port;
+  endpoint.authority = parsed->authority;
+  if (!parsed->target.empty() && parsed->target != "/") endpoint.target = request_target(*parsed);
+  return endpoint;
+}
+
+Endpoint with_native_target(Endpoint endpoint) {
+  if (endpoint.target.empty()) {
+    endpoint.target = kNativeTarget;
+  } else if (endpoint.target.starts_with("/?")) {
+    endpoint.target.replace(0, 1, kNativeTarget);
+  }
+  return endpoint;
+}
+
+Endpoint with_exchange_target(Endpoint endpoint, std::span<const std::string> streams, bool combined) {
+  const std::string query{query_of(endpoint.target)};
+  std::string list;
+  for (const std::string& stream : streams) {
+    if (!list.empty()) list += '/';
+    list += percent_encode(stream);
+  }
+  endpoint.target = (combined ? "/stream?streams=" : "/ws/") + list;
+  if (!query.empty()) endpoint.target += (combined ? "&" : "?") + query;
+  return endpoint;
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kPlain = "-._~@:!$,;";
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (alphanumeric || kPlain.contains(c)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<std::uint8_t>(c);
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace ringcast

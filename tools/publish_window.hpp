@@ -1,0 +1,73 @@
+// tools/publish_window.hpp: publishes with a bounded number of unacknowledged messages: back pressure without loss.
+//
+// Owner    pub or replay, by value.  Thread  the command's.
+// Memory   a few words: answers carry the number of the message, and only how many are outstanding matters.
+// Failure  take() says what the server refused.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "codec/text/json_write.hpp"
+#include "codec/text/numbers.hpp"
+#include "tools/client/client.hpp"
+#include "tools/client/server_message.hpp"
+
+namespace ringcast {
+
+/// What one publish says; `data` is JSON text and is sent as it is.
+struct Publication {
+  std::string_view channel, data, event, message_id;
+  bool high_priority = false;
+};
+
+class PublishWindow {
+ public:
+  static constexpr std::uint64_t kOutstandingMax = 1'024;       // a round trip of 1 ms still allows a million a second
+  static constexpr std::size_t kQueuedBytesMax = 1U << 20;      // one large message may exceed it
+
+  enum class Answer : std::uint8_t { published, refused, other };
+
+  [[nodiscard]] std::uint64_t outstanding() const { return sent_ - answered_; }
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  [[nodiscard]] bool has_room() const { return outstanding() < kOutstandingMax; }
+  [[nodiscard]] bool has_room(const Client& client) const { return has_room() && client.queued_bytes() < kQueuedBytesMax; }
+
+  /// Queues one message on the client.
+  void publish(Client& client, const Publication& what) {
+    head_ = R"({"type":"publish","id":)";
+    append_decimal(head_, ++sent_);
+    head_ += R"(,"channel":)";
+    append_json_string(head_, what.channel);
+    if (!what.event.empty()) {
+      head_ += R"(,"event":)";
+      append_json_string(head_, what.event);
+    }
+    if (!what.message_id.empty()) {
+      head_ += R"(,"message_id":)";
+      append_json_string(head_, what.message_id);
+    }
+    if (what.high_priority) head_ += R"(,"priority":"high")";
+    head_ += R"(,"data":)";
+    client.queue_text(std::array<std::string_view, 3>{head_, what.data, "}"});
+  }
+
+  /// Counts an answer. An error without an id cannot be told from an answer to a publish, and counts as one.
+  Answer take(const ServerMessage& message) {
+    if (message.kind == ServerMessage::Kind::published) {
+      ++answered_;
+      return Answer::published;
+    }
+    if (message.kind != ServerMessage::Kind::error) return Answer::other;
+    if (outstanding() > 0) ++answered_;
+    return Answer::refused;
+  }
+
+ private:
+  std::string head_;
+  std::uint64_t sent_ = 0, answered_ = 0;
+};
+
+}  // namespace ringcast
