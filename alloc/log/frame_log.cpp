@@ -135,6 +135,7 @@ void FrameLog::drop_oldest() {
   } else {
     newest_ = nullptr;
   }
+  dropped_end_ = block->end();
   frames_ -= block->frames;
   bytes_ -= block->used;
   block->newer = nullptr;

@@ -75,6 +75,8 @@ class FrameLog {
   /// The oldest frame held, or next() when none is.
   [[nodiscard]] Sequence tail() const { return oldest_ != nullptr ? oldest_->first : next_; }
   [[nodiscard]] bool holds(Sequence seq) const;
+  /// Frames before this were held once and dropped; a missing frame at or after it was never appended (a hole).
+  [[nodiscard]] Sequence dropped_end() const { return dropped_end_; }
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
   /// Data bytes held.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
@@ -105,6 +107,7 @@ class FrameLog {
   LogBlock* newest_ = nullptr;
   LogBounds bounds_;
   Sequence next_;
+  Sequence dropped_end_{};
   std::uint64_t frames_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t position_ = 0;

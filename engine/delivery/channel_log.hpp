@@ -1,0 +1,79 @@
+// engine/delivery/channel_log.hpp: one channel's recent frames in one wire form, on one shard, and who reads them.
+//
+// Owner    Delivery's slab.  Thread  the shard's; no other, ever.
+// Memory   about 200 bytes, the log's blocks within the namespace's lag bounds, 4 bytes a reader.
+// Failure  none: append drops the oldest block at the bound; a cursor it overruns finds out when its turn comes.
+// Not here sending (rolling_send), what to do about a lag (lag_policy), encoding (channel/frame_encoder).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/log/frame_log.hpp"
+#include "codec/dialect/command.hpp"
+#include "engine/delivery/outbox.hpp"
+#include "engine/limits.hpp"
+
+namespace ringcast {
+
+/// What a subscription is: the next seq it wants, of which log.
+struct Cursor {
+  Sequence next{};
+  std::uint32_t log = kNoSlot;
+};
+static_assert(sizeof(Cursor) <= 16, "a thousand subscriptions are 16 KB of cursors");
+
+/// A cursor and its places in three lists: its log's readers, its connection's subscriptions, those with news.
+struct Subscription {
+  Cursor cursor;
+  Outbox* reader = nullptr;
+  std::uint32_t reader_index = kNoSlot;   // in ChannelLog::readers; kNoSlot while it waits for its log
+  std::uint32_t channel = kNoSlot;        // slot in the shard's channel table
+  std::uint32_t of_reader_previous = kNoSlot;
+  std::uint32_t of_reader_next = kNoSlot;
+  std::uint32_t pending_previous = kNoSlot;
+  std::uint32_t pending_next = kNoSlot;
+  std::uint32_t moving_to = kNoSlot;      // another form's log, to be read from once it has what is wanted next
+  std::uint32_t group = kNoSlot;          // the subscribe command that waits for its answer
+  bool pending : 1 = false;
+  bool answered : 1 = false;              // "subscribed" has been queued: messages may follow
+};
+static_assert(sizeof(Subscription) <= 64, "one cache line a subscription");
+
+struct ChannelLog {
+  enum class State : std::uint8_t { attaching, live };
+
+  ChannelLog(BlockPool& pool, const NamespaceRule& namespace_rule, const std::string& channel_name,
+             std::uint32_t channel_slot, Form wire_form, Sequence next, Epoch channel_epoch, State first_state)
+      : log{pool,
+            {.frames = namespace_rule.lag.messages, .bytes = namespace_rule.lag.bytes},
+            Purpose::log_blocks,
+            next},
+        rule{&namespace_rule},
+        name{&channel_name},
+        epoch{channel_epoch},
+        channel{channel_slot},
+        form{wire_form},
+        state{first_state} {}
+
+  FrameLog log;
+  const NamespaceRule* rule;
+  const std::string* name;              // the channel's, in the channel table
+  Epoch epoch;
+  std::vector<std::uint32_t> readers;   // subscriptions that read; each knows its index here
+  std::vector<std::uint32_t> joiners;   // subscriptions that wait until the log is live
+  Instant unread_since{};               // when the last reader left; meaningful while nobody reads
+  std::uint32_t channel;
+  std::uint32_t rotation = 0;           // where the next expansion starts: nobody is always first
+  std::uint32_t moving = 0;             // readers that want to move away, or to come
+  std::uint32_t remote_readers = 0;     // at home: other shards that read this log
+  Form form;
+  State state;
+  bool dirty = false;                   // in the queue of logs with news
+
+  [[nodiscard]] bool unread() const { return readers.empty() && joiners.empty() && moving == 0 && remote_readers == 0; }
+};
+
+}  // namespace ringcast

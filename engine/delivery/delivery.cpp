@@ -1,0 +1,347 @@
+#include "engine/delivery/delivery.hpp"
+
+#include <algorithm>
+
+#include "alloc/base/ensure.hpp"
+
+namespace ringcast {
+
+Delivery::Delivery(std::uint32_t logs_max, std::uint32_t subscriptions_max, Budget& budget, ShardStats& stats)
+    : blocks_{&budget},
+      logs_{logs_max, &budget, Purpose::channels},
+      subscriptions_{subscriptions_max, &budget, Purpose::subscriptions},
+      stats_{&stats} {}
+
+// ---- logs ----
+
+Handle Delivery::open_log(const NamespaceRule& rule, const std::string& name, std::uint32_t channel, Form form,
+                          Sequence next, Epoch epoch, ChannelLog::State state) {
+  const Handle handle = logs_.create(blocks_, rule, name, channel, form, next, epoch, state);
+  if (handle.valid()) stats_->add(CounterId::channel_logs);
+  return handle;
+}
+
+void Delivery::close_log(Handle handle) {
+  ChannelLog* log = logs_.find(handle);
+  ensure(log != nullptr && log->unread(), "only a log that nobody reads is closed");
+  if (log->dirty) std::erase(dirty_, handle.slot);
+  logs_.destroy(handle);
+  stats_->sub(CounterId::channel_logs);
+}
+
+void Delivery::appended(std::uint32_t slot, std::uint64_t count, Instant now) {
+  ChannelLog& log = logs_[slot];
+  counted_.offered += count * log.readers.size();
+  if (log.moving != 0) settle_moves(slot, now);
+  if (!log.dirty && !log.readers.empty()) {
+    log.dirty = true;
+    dirty_.push_back(slot);
+  }
+}
+
+// ---- subscriptions ----
+
+Handle Delivery::create_subscription(Outbox& reader, std::uint32_t channel) {
+  const Handle handle = subscriptions_.create();
+  if (!handle.valid()) return handle;
+  Subscription& subscription = subscriptions_[handle.slot];
+  subscription.reader = &reader;
+  subscription.channel = channel;
+  subscription.of_reader_next = reader.subscription_first;
+  if (reader.subscription_first != kNoSlot) {
+    subscriptions_[reader.subscription_first].of_reader_previous = handle.slot;
+  }
+  reader.subscription_first = handle.slot;
+  ++reader.subscriptions;
+  const bool is_new = by_reader_.emplace(key_of(reader, channel), handle.slot).second;
+  ensure(is_new, "a connection has one cursor a channel");
+  stats_->add(CounterId::subscriptions);
+  stats_->add(CounterId::subscriptions_total);
+  return handle;
+}
+
+std::uint32_t Delivery::find_of(const Outbox& reader, std::uint32_t channel) const {
+  const auto at = by_reader_.find(key_of(reader, channel));
+  return at == by_reader_.end() ? kNoSlot : at->second;
+}
+
+void Delivery::add_to_readers(ChannelLog& log, std::uint32_t log_slot, std::uint32_t slot) {
+  Subscription& subscription = subscriptions_[slot];
+  subscription.cursor.log = log_slot;
+  subscription.reader_index = static_cast<std::uint32_t>(log.readers.size());
+  log.readers.push_back(slot);
+}
+
+void Delivery::remove_from_readers(Subscription& subscription) {
+  ChannelLog& log = logs_[subscription.cursor.log];
+  const std::uint32_t last = log.readers.back();
+  log.readers[subscription.reader_index] = last;
+  subscriptions_[last].reader_index = subscription.reader_index;
+  log.readers.pop_back();
+  subscription.reader_index = kNoSlot;
+}
+
+void Delivery::join_later(std::uint32_t slot, std::uint32_t log_slot) {
+  subscriptions_[slot].cursor.log = log_slot;
+  logs_[log_slot].joiners.push_back(slot);
+}
+
+void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequence next, Instant now) {
+  ChannelLog& log = logs_[log_slot];
+  ensure(log.state == ChannelLog::State::live, "only a live log is read");
+  ensure(next <= log.log.next(), "a cursor is never ahead of its log");
+  Subscription& subscription = subscriptions_[slot];
+  ensure(subscription.reader_index == kNoSlot, "a subscription reads one log");
+  subscription.cursor.next = next;
+  add_to_readers(log, log_slot, slot);
+  const std::uint64_t held = distance(next, log.log.next());
+  counted_.offered += held;
+  if (held != 0) subscription.reader->lag_floor = now;
+}
+
+void Delivery::release_messages(std::uint32_t slot, Instant now) {
+  Subscription& subscription = subscriptions_[slot];
+  subscription.answered = true;
+  if (subscription.reader_index == kNoSlot || subscription.pending) return;
+  if (subscription.cursor.next < logs_[subscription.cursor.log].log.next()) {
+    link_pending(subscription, slot);
+    enqueue(*subscription.reader, now);
+  }
+}
+
+void Delivery::move_to(std::uint32_t slot, std::uint32_t log_slot, Instant now) {
+  Subscription& subscription = subscriptions_[slot];
+  if (subscription.moving_to != kNoSlot) forget_move(subscription);
+  if (subscription.cursor.log == log_slot) return;
+  subscription.moving_to = log_slot;
+  ChannelLog& to = logs_[log_slot];
+  to.joiners.push_back(slot);
+  ++to.moving;
+  ++logs_[subscription.cursor.log].moving;
+  try_move(slot, now);
+}
+
+/// The other log holds, or will hold next, what the cursor wants, and is not behind this one: nothing is offered twice.
+bool Delivery::try_move(std::uint32_t slot, Instant now) {
+  Subscription& subscription = subscriptions_[slot];
+  ChannelLog& from = logs_[subscription.cursor.log];
+  ChannelLog& to = logs_[subscription.moving_to];
+  const Sequence wanted = subscription.cursor.next;
+  if (to.state != ChannelLog::State::live || to.log.next() < from.log.next()) return false;
+  if (wanted != to.log.next() && !to.log.holds(wanted)) return false;
+  const std::uint32_t log_slot = subscription.moving_to;
+  forget_move(subscription);
+  remove_from_readers(subscription);
+  if (from.unread()) from.unread_since = now;
+  add_to_readers(to, log_slot, slot);
+  counted_.offered += distance(from.log.next(), to.log.next());
+  if (!subscription.pending && subscription.answered && wanted < to.log.next()) {
+    link_pending(subscription, slot);
+    enqueue(*subscription.reader, now);
+  }
+  return true;
+}
+
+void Delivery::forget_move(Subscription& subscription) {
+  const std::uint32_t slot = [&] {
+    ChannelLog& to = logs_[subscription.moving_to];
+    for (std::size_t i = 0; i < to.joiners.size(); ++i) {
+      const std::uint32_t joiner = to.joiners[i];
+      if (&subscriptions_[joiner] == &subscription) {
+        to.joiners[i] = to.joiners.back();
+        to.joiners.pop_back();
+        return joiner;
+      }
+    }
+    return kNoSlot;
+  }();
+  ensure(slot != kNoSlot, "who moves to a log stands among its joiners");
+  --logs_[subscription.moving_to].moving;
+  --logs_[subscription.cursor.log].moving;
+  subscription.moving_to = kNoSlot;
+}
+
+void Delivery::settle_moves(std::uint32_t log_slot, Instant now) {
+  ChannelLog& log = logs_[log_slot];
+  for (std::size_t i = 0; i < log.joiners.size();) {  // into this log
+    const std::uint32_t slot = log.joiners[i];
+    if (subscriptions_[slot].moving_to != log_slot || !try_move(slot, now)) ++i;
+  }
+  for (std::size_t i = 0; i < log.readers.size();) {  // out of it
+    const std::uint32_t slot = log.readers[i];
+    if (subscriptions_[slot].moving_to == kNoSlot || !try_move(slot, now)) ++i;
+  }
+}
+
+void Delivery::end_subscription(std::uint32_t slot, Instant now) {
+  Subscription& subscription = subscriptions_[slot];
+  Outbox& reader = *subscription.reader;
+  if (subscription.pending) unlink_pending(subscription);
+  if (subscription.moving_to != kNoSlot) {
+    ChannelLog& to = logs_[subscription.moving_to];
+    forget_move(subscription);
+    if (to.unread()) to.unread_since = now;
+  }
+  if (subscription.cursor.log != kNoSlot) {
+    ChannelLog& log = logs_[subscription.cursor.log];
+    if (subscription.reader_index != kNoSlot) {
+      counted_.abandoned += distance(subscription.cursor.next, log.log.next());
+      remove_from_readers(subscription);
+    } else {
+      std::erase(log.joiners, slot);
+    }
+    if (log.unread()) log.unread_since = now;
+  }
+  if (subscription.of_reader_previous != kNoSlot) {
+    subscriptions_[subscription.of_reader_previous].of_reader_next = subscription.of_reader_next;
+  } else {
+    reader.subscription_first = subscription.of_reader_next;
+  }
+  if (subscription.of_reader_next != kNoSlot) {
+    subscriptions_[subscription.of_reader_next].of_reader_previous = subscription.of_reader_previous;
+  }
+  --reader.subscriptions;
+  by_reader_.erase(key_of(reader, subscription.channel));
+  subscriptions_.destroy(subscriptions_.handle_of(slot));
+  stats_->sub(CounterId::subscriptions);
+}
+
+// ---- who has news ----
+
+void Delivery::link_pending(Subscription& subscription, std::uint32_t slot) {
+  Outbox& reader = *subscription.reader;
+  subscription.pending = true;
+  subscription.pending_previous = reader.pending_last;
+  subscription.pending_next = kNoSlot;
+  if (reader.pending_last != kNoSlot) {
+    subscriptions_[reader.pending_last].pending_next = slot;
+  } else {
+    reader.pending_first = slot;
+  }
+  reader.pending_last = slot;
+}
+
+void Delivery::unlink_pending(Subscription& subscription) {
+  Outbox& reader = *subscription.reader;
+  if (subscription.pending_previous != kNoSlot) {
+    subscriptions_[subscription.pending_previous].pending_next = subscription.pending_next;
+  } else {
+    reader.pending_first = subscription.pending_next;
+  }
+  if (subscription.pending_next != kNoSlot) {
+    subscriptions_[subscription.pending_next].pending_previous = subscription.pending_previous;
+  } else {
+    reader.pending_last = subscription.pending_previous;
+  }
+  subscription.pending = false;
+  subscription.pending_previous = kNoSlot;
+  subscription.pending_next = kNoSlot;
+}
+
+void Delivery::expand_dirty(Instant now) {
+  expanding_.swap(dirty_);
+  for (const std::uint32_t log_slot : expanding_) {
+    ChannelLog& log = logs_[log_slot];
+    log.dirty = false;
+    const auto readers = static_cast<std::uint32_t>(log.readers.size());
+    if (readers == 0) continue;
+    const std::uint32_t start = log.rotation % readers;
+    log.rotation = start + 1;
+    for (std::uint32_t i = 0; i < readers; ++i) {
+      const std::uint32_t index = start + i < readers ? start + i : start + i - readers;
+      const std::uint32_t slot = log.readers[index];
+      Subscription& subscription = subscriptions_[slot];
+      if (subscription.pending || !subscription.answered) continue;
+      if (subscription.cursor.next >= log.log.next()) continue;
+      link_pending(subscription, slot);
+      enqueue(*subscription.reader, now);
+    }
+  }
+  expanding_.clear();
+}
+
+void Delivery::enqueue(Outbox& outbox, Instant now) {
+  if (outbox.queued || outbox.blocked || outbox.failed || !outbox.has_news()) return;
+  if (outbox.has_remainder() && outbox.unsent->rest_in_flight) return;
+  outbox.queued = true;
+  outbox.news_at = now;
+  outbox.turn_next = nullptr;
+  if (turn_last_ != nullptr) {
+    turn_last_->turn_next = &outbox;
+  } else {
+    turn_first_ = &outbox;
+  }
+  turn_last_ = &outbox;
+  ++turn_size_;
+}
+
+Outbox* Delivery::take_turn() {
+  Outbox* outbox = turn_first_;
+  if (outbox == nullptr) return nullptr;
+  turn_first_ = outbox->turn_next;
+  if (turn_first_ == nullptr) turn_last_ = nullptr;
+  outbox->turn_next = nullptr;
+  outbox->queued = false;
+  --turn_size_;
+  return outbox;
+}
+
+void Delivery::forget(Outbox& outbox) {
+  if (!outbox.queued) return;
+  Outbox* before = nullptr;
+  for (Outbox* at = turn_first_; at != &outbox; at = at->turn_next) before = at;
+  (before != nullptr ? before->turn_next : turn_first_) = outbox.turn_next;
+  if (turn_last_ == &outbox) turn_last_ = before;
+  outbox.turn_next = nullptr;
+  outbox.queued = false;
+  --turn_size_;
+}
+
+// ---- the ledger ----
+
+Ledger Delivery::ledger() const {
+  Ledger now = counted_;
+  now.queued = remainder_messages;
+  const_cast<Slab<Subscription>&>(subscriptions_).for_each([&](std::uint32_t, Subscription& subscription) {
+    if (subscription.reader_index == kNoSlot) return;
+    now.queued += distance(subscription.cursor.next, logs_[subscription.cursor.log].log.next());
+  });
+  return now;
+}
+
+void Delivery::validate() const {
+  auto& logs = const_cast<Slab<ChannelLog>&>(logs_);
+  auto& subscriptions = const_cast<Slab<Subscription>&>(subscriptions_);
+  logs.for_each([&](std::uint32_t slot, ChannelLog& log) {
+    log.log.validate();
+    for (std::uint32_t i = 0; i < log.readers.size(); ++i) {
+      const Subscription& reader = subscriptions[log.readers[i]];
+      ensure(reader.cursor.log == slot && reader.reader_index == i, "a log and its readers know each other");
+      ensure(reader.cursor.next <= log.log.next(), "a cursor is never ahead of its log");
+    }
+    if (log.dirty) ensure(std::ranges::count(dirty_, slot) == 1, "a dirty log stands in the queue once");
+  });
+  std::size_t linked = 0;
+  subscriptions.for_each([&](std::uint32_t slot, Subscription& subscription) {
+    ++linked;
+    ensure(find_of(*subscription.reader, subscription.channel) == slot, "the index finds every subscription");
+    const bool has_news = subscription.reader_index != kNoSlot && subscription.answered &&
+                          subscription.cursor.next < logs[subscription.cursor.log].log.next();
+    ensure(!has_news || subscription.pending || logs[subscription.cursor.log].dirty, "news is never forgotten");
+    if (subscription.pending && !subscription.reader->messages_held) {
+      const Outbox& reader = *subscription.reader;
+      ensure(reader.queued || reader.blocked || reader.failed || reader.has_remainder(),
+             "who has news waits for a turn, or for its socket");
+    }
+  });
+  ensure(linked == by_reader_.size(), "the index holds nothing else");
+  std::size_t queued = 0;
+  for (const Outbox* outbox = turn_first_; outbox != nullptr; outbox = outbox->turn_next) {
+    ensure(outbox->queued, "who stands in the queue knows it");
+    ++queued;
+  }
+  ensure(queued == turn_size_, "the queue is as long as counted");
+  ensure(ledger().closed(), "offered = sent + conflated + dropped + abandoned + queued");
+}
+
+}  // namespace ringcast

@@ -1,0 +1,118 @@
+// engine/delivery/delivery.hpp: the subscriber side of one shard: its logs, its cursors, and who has news.
+//
+// Owner    shard_core, by value.  Thread  the shard's.
+// Memory   slabs of logs and subscriptions, blocks within the namespaces' bounds; charged to the shard's Budget.
+// Failure  no slot for a log or subscription: the caller refuses the subscribe.
+// Not here sending (rolling_send), the home's side (channel), commands (session).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/log/block_pool.hpp"
+#include "alloc/memory/slab.hpp"
+#include "engine/delivery/channel_log.hpp"
+#include "engine/delivery/outbox.hpp"
+#include "engine/stats/ledger.hpp"
+#include "engine/stats/shard_stats.hpp"
+
+namespace ringcast {
+
+class Delivery {
+ public:
+  Delivery(std::uint32_t logs_max, std::uint32_t subscriptions_max, Budget& budget, ShardStats& stats);
+
+  // ---- logs ----
+
+  /// Not valid() when there is no room. A log that is `attaching` takes joiners, but no readers yet.
+  Handle open_log(const NamespaceRule& rule, const std::string& name, std::uint32_t channel, Form form,
+                  Sequence next, Epoch epoch, ChannelLog::State state);
+  /// Nobody may read or join it any more.
+  void close_log(Handle log);
+  [[nodiscard]] ChannelLog* find_log(Handle log) { return logs_.find(log); }
+  [[nodiscard]] ChannelLog& log(std::uint32_t slot) { return logs_[slot]; }
+  [[nodiscard]] Slab<ChannelLog>& logs() { return logs_; }
+  [[nodiscard]] BlockPool& blocks() { return blocks_; }
+
+  /// `count` frames, or a hole of that size, were put at the head of the log: counts them for every reader.
+  void appended(std::uint32_t log, std::uint64_t count, Instant now);
+
+  // ---- subscriptions ----
+
+  /// Not valid() when there is no room. It neither reads nor joins a log yet.
+  Handle create_subscription(Outbox& reader, std::uint32_t channel);
+  [[nodiscard]] Subscription& subscription(std::uint32_t slot) { return subscriptions_[slot]; }
+  [[nodiscard]] Subscription* find_subscription(Handle handle) { return subscriptions_.find(handle); }
+  [[nodiscard]] std::uint32_t subscriptions() const { return subscriptions_.size(); }
+  /// The subscription of this connection to this channel, whatever the form; kNoSlot if there is none.
+  [[nodiscard]] std::uint32_t find_of(const Outbox& reader, std::uint32_t channel) const;
+
+  /// Waits for an attaching log.
+  void join_later(std::uint32_t subscription, std::uint32_t log);
+  /// Reads from `next` on, which the log holds or will hold next: what it holds already is offered now.
+  void start_reading(std::uint32_t subscription, std::uint32_t log, Sequence next, Instant now);
+  /// "subscribed" has been queued: news may be sent from now on.
+  void release_messages(std::uint32_t subscription, Instant now);
+  /// Goes on in another form's log as soon as that holds what this cursor wants. The other log is live or attaching.
+  void move_to(std::uint32_t subscription, std::uint32_t log, Instant now);
+  /// Ends it. What it had not been sent is abandoned.
+  void end_subscription(std::uint32_t subscription, Instant now);
+  /// Moves a subscription that move_to() left waiting, if it can go now.
+  bool try_move(std::uint32_t subscription, Instant now);
+  /// Moves whoever waits to move into or out of this log and now can.
+  void settle_moves(std::uint32_t log, Instant now);
+
+  // ---- who has news ----
+
+  /// Puts the readers of logs with news into the turn queue.
+  void expand_dirty(Instant now);
+  [[nodiscard]] bool has_dirty() const { return !dirty_.empty(); }
+  /// Queues a connection that has something to send, unless it is queued or waits for its socket.
+  void enqueue(Outbox& outbox, Instant now);
+  /// The next connection in turn; null when the queue is empty.
+  Outbox* take_turn();
+  /// Takes a connection that is going away out of the queue.
+  void forget(Outbox& outbox);
+  [[nodiscard]] std::size_t queued_connections() const { return turn_size_; }
+
+  /// Puts a subscription with news behind its connection's others, or takes it out.
+  void link_pending(Subscription& subscription, std::uint32_t slot);
+  void unlink_pending(Subscription& subscription);
+
+  // ---- the ledger ----
+
+  /// The five counters; rolling_send adds what it sends and skips.
+  Ledger& counted() { return counted_; }
+  /// Remainders that hold a frame of a message: taken from their cursor, not yet sent.
+  std::uint64_t remainder_messages = 0;
+  /// The counters and `queued`, summed from the cursors. Linear in subscriptions.
+  [[nodiscard]] Ledger ledger() const;
+
+  void validate() const;
+
+ private:
+  [[nodiscard]] static std::uint64_t key_of(const Outbox& reader, std::uint32_t channel) {
+    return (std::uint64_t{reader.connection.slot} << 32) | channel;
+  }
+  void add_to_readers(ChannelLog& log, std::uint32_t log_slot, std::uint32_t subscription);
+  void remove_from_readers(Subscription& subscription);
+  void forget_move(Subscription& subscription);
+
+  BlockPool blocks_;
+  Slab<ChannelLog> logs_;
+  Slab<Subscription> subscriptions_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> by_reader_;  // (connection slot, channel slot) -> subscription
+  std::vector<std::uint32_t> dirty_;
+  std::vector<std::uint32_t> expanding_;
+  Outbox* turn_first_ = nullptr;
+  Outbox* turn_last_ = nullptr;
+  std::size_t turn_size_ = 0;
+  Ledger counted_;
+  ShardStats* stats_;
+};
+
+}  // namespace ringcast

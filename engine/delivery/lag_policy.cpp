@@ -1,0 +1,67 @@
+#include "engine/delivery/lag_policy.hpp"
+
+#include <algorithm>
+
+namespace ringcast {
+namespace {
+
+bool within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Instant late_from, Instant now) {
+  if (distance(from, log.next()) > lag.messages) return false;
+  if (log.bytes_from(from) > lag.bytes) return false;
+  const auto received = log.received_at(from);
+  return !received || now - std::max(*received, late_from) <= lag.time;
+}
+
+/// The earliest held seq from which the lag is within bounds; the newest if none is.
+Sequence earliest_within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Instant late_from,
+                               Instant now) {
+  std::uint64_t low = value(std::max(from, log.tail()));
+  std::uint64_t high = value(log.next()) - 1;
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    if (within_bounds(log, lag, Sequence{middle}, late_from, now)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return Sequence{low};
+}
+
+}  // namespace
+
+LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted, Instant late_from,
+                     Instant now) {
+  using Kind = LagVerdict::Kind;
+  if (wanted >= log.next()) return {};
+  const bool held = log.holds(wanted);
+  if (held && within_bounds(log, rule.lag, wanted, late_from, now)) return {};
+
+  // The first frame that can be sent at all; past the end if only a hole is left.
+  const auto run = log.run_from(wanted, 1);
+  const Sequence first_held = run ? run->first : log.next();
+  const Sequence newest = first_held == log.next() ? log.next() : Sequence{value(log.next()) - 1};
+
+  switch (rule.slow) {
+    case SlowPolicy::conflate:
+      if (newest <= wanted) return {};
+      return {.kind = Kind::skip, .next = newest, .reason = GapReason::conflated};
+    case SlowPolicy::drop_oldest: {
+      if (!carries_gap_notices(dialect)) return {.kind = Kind::disconnect};
+      if (first_held == log.next()) return {.kind = Kind::skip, .next = first_held, .reason = GapReason::dropped};
+      const Sequence next = earliest_within_bounds(log, rule.lag, first_held, late_from, now);
+      if (next <= wanted) return {};
+      return {.kind = Kind::skip, .next = next, .reason = GapReason::dropped};
+    }
+    case SlowPolicy::disconnect:
+      break;
+  }
+  // A hole that is not the reader's doing: it kept up, but a lane of the mesh was overrun before this shard got the run.
+  const bool hole_only = !held && wanted >= log.dropped_end() && within_bounds(log, rule.lag, first_held, late_from, now);
+  if (hole_only && carries_gap_notices(dialect)) {
+    return {.kind = Kind::skip, .next = first_held, .reason = GapReason::dropped};
+  }
+  return {.kind = Kind::disconnect};
+}
+
+}  // namespace ringcast

@@ -1,0 +1,38 @@
+// engine/delivery/lag_policy.hpp: what becomes of a reader that is behind: nothing, a jump forward, or the end.
+//
+// Thread   the shard's; pure functions.  Memory  none.  Failure  none.
+// Source   design.md, "Slow readers"; protocol.md section 4 for dialects without a gap notice.
+#pragma once
+
+#include <cstdint>
+
+#include "alloc/base/time.hpp"
+#include "alloc/log/frame_log.hpp"
+#include "codec/dialect/command.hpp"
+#include "engine/limits.hpp"
+
+namespace ringcast {
+
+struct LagVerdict {
+  enum class Kind : std::uint8_t {
+    keep,        // send on from where it is
+    skip,        // send on from `next`; what lies before it is accounted under `reason`
+    disconnect,  // close with 4008
+  };
+  Kind kind = Kind::keep;
+  Sequence next{};
+  GapReason reason{};
+};
+
+/// Decides for a reader of `log` that wants `wanted` next.
+///
+/// Beyond the bounds (messages, bytes, age of the oldest unsent message) or overrun by the log, the namespace's policy
+/// decides. A hole that came from upstream skips whatever the policy is, where the dialect can say so.
+/// late_from  a message counts as late from then on at the earliest (when the reader joined with a resume).
+[[nodiscard]] LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
+                                   Instant late_from, Instant now);
+
+/// A dialect with gap notices; the exchange dialect has none.
+[[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return dialect == Dialect::native; }
+
+}  // namespace ringcast
