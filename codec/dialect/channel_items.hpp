@@ -19,7 +19,7 @@ class ChannelItems {
   explicit ChannelItems(std::size_t channels_max) : channels_max_{channels_max} {}
 
   void clear();
-  /// False, and nothing added, if there are channels_max already.
+  /// A valid name. False, and nothing added, if there are channels_max already.
   [[nodiscard]] bool add(std::string_view channel);
   /// Drops every repeated name and orders the index that find() needs. n log n: a peer chooses the names.
   void seal();
@@ -28,6 +28,8 @@ class ChannelItems {
   [[nodiscard]] std::span<const SubscribeItem> items() const { return items_; }
 
  private:
+  void index();
+
   std::size_t channels_max_;
   std::vector<SubscribeItem> items_;
   std::vector<std::uint32_t> by_name_;

@@ -52,14 +52,14 @@ struct SubscribeOptions {
 struct SubscribeItem {
   std::string_view channel;
   bool resumes = false;
-  ResumePoint resume;
+  ResumePoint resume{};
 };
 
 struct Command {
   CommandKind kind{};
   std::string_view id;                   // the JSON text of `id` as sent (number, string; exchange: null), echoed; empty: none
   std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
-  SubscribeOptions options;              // subscribe
+  SubscribeOptions options{};            // subscribe
   std::string_view channel;              // publish, history, presence, ack
   std::string_view event;                // publish; unescaped
   std::string_view message_id;           // publish; unescaped
@@ -71,7 +71,7 @@ struct Command {
   std::string_view property;             // set_property, get_property
   bool property_value = false;           // set_property "combined"
   bool has_after = false;                // history
-  ResumePoint after;                     // history: what comes after this
+  ResumePoint after{};                   // history: what comes after this
   std::uint32_t limit = 0;               // history: at most so many; 0: not said
   Sequence acknowledged{};               // ack
   std::string_view token;                // auth; unescaped

@@ -47,9 +47,16 @@ class ExchangeDecoder {
   [[nodiscard]] Result<Command, ExchangeError> decode_streams(std::string_view list);
 
  private:
-  [[nodiscard]] Result<Command, ExchangeError> decode_channels(Command command, const JsonValue* params);
-  [[nodiscard]] Result<Command, ExchangeError> decode_property(Command command, const JsonValue* params);
+  // Each fills command_; false after refuse().
+  [[nodiscard]] bool read_request();
+  [[nodiscard]] bool read_channels(const JsonValue* params);
+  [[nodiscard]] bool read_property(const JsonValue* params, std::size_t params_max);
+  [[nodiscard]] bool add_item(std::string_view channel);
+  [[nodiscard]] bool take_items();
+  [[nodiscard]] bool refuse(std::string_view sentence, ExchangeCode code = ExchangeCode::invalid_request);
 
+  Command command_;
+  ExchangeError error_;
   JsonReader reader_;
   ChannelItems items_;
 };

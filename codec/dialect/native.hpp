@@ -39,16 +39,36 @@ class NativeDecoder {
   [[nodiscard]] Result<Command, CommandError> decode(std::string_view text);
 
  private:
-  [[nodiscard]] Result<Command, CommandError> decode_members();
-  [[nodiscard]] Result<Command, CommandError> decode_channels(Command command);
-  [[nodiscard]] Result<Command, CommandError> decode_bill(Command command, const JsonValue& data);
-  [[nodiscard]] Result<Command, CommandError> decode_project(Command command);
-  [[nodiscard]] Result<Command, CommandError> decode_publish(Command command);
-  [[nodiscard]] Result<Command, CommandError> decode_history(Command command);
-  [[nodiscard]] Result<Command, CommandError> decode_presence(Command command);
-  [[nodiscard]] Result<Command, CommandError> decode_ack(Command command);
-  [[nodiscard]] Result<Command, CommandError> decode_auth(Command command);
+  // Each fills command_ from the members that were read; false after refuse().
+  [[nodiscard]] bool read_id();
+  [[nodiscard]] bool read_kind_and_rest();
+  [[nodiscard]] bool read_subscribe();
+  [[nodiscard]] bool read_unsubscribe();
+  [[nodiscard]] bool read_subscription();
+  [[nodiscard]] bool read_publish();
+  [[nodiscard]] bool read_history();
+  [[nodiscard]] bool read_presence();
+  [[nodiscard]] bool read_ack();
+  [[nodiscard]] bool read_auth();
+  [[nodiscard]] bool read_ping();
 
+  [[nodiscard]] bool read_channels(const JsonValue& channels);
+  [[nodiscard]] bool read_resume(const JsonValue& resume);
+  [[nodiscard]] bool read_options(const JsonValue& options);
+  [[nodiscard]] bool read_legacy_channel(std::string_view prefix, const JsonValue& object, std::string_view member);
+  [[nodiscard]] bool read_channel();
+  [[nodiscard]] bool add_item(std::string_view channel);
+  /// A string member that may be absent; its characters, at most `bytes_max`.
+  [[nodiscard]] bool read_string(std::string_view member, std::size_t bytes_max, std::string_view& into,
+                                 std::string_view sentence);
+  [[nodiscard]] bool refuse(std::string_view sentence, std::string_view channel = {},
+                            ErrorCode code = ErrorCode::invalid_message);
+
+  struct TypeRow;
+  static const TypeRow kTypes[];
+
+  Command command_;
+  CommandError error_;
   JsonReader reader_;
   ChannelItems items_;
 };
