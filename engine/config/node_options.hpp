@@ -27,6 +27,10 @@ struct ListenAddress {
   bool operator==(const ListenAddress&) const = default;
 };
 
+/// protocol.md section 9.
+inline const ListenAddress kListenDefault{
+    .family = ListenAddress::Family::ipv4, .host = "127.0.0.1", .port = 9001, .path = {}, .loopback = true};
+
 struct ShardOptions {
   std::uint32_t count = 0;              // 0: one a usable core
   std::vector<std::uint32_t> cores;     // cores that shards are pinned to, in order; empty: those the process may use
@@ -43,7 +47,7 @@ struct LogOptions {
 /// The whole of it. `core.shards` is not set here: the node writes it once it knows how many cores it may use.
 struct NodeOptions {
   std::string name = "default";         // statistics segment /dev/shm/ringcast.<name>, and the log's name
-  std::vector<ListenAddress> listen;    // at least one
+  std::vector<ListenAddress> listen{kListenDefault};  // at least one
   std::optional<ListenAddress> admin;   // not served in this version: always empty
   CoreOptions core;                     // core.namespaces: the user's rules, then the shipped ones, then ">"
   ShardOptions shards;

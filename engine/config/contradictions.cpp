@@ -1,0 +1,190 @@
+#include "engine/config/contradictions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string>
+#include <string_view>
+
+#include "codec/text/pattern.hpp"
+#include "engine/config/schema.hpp"
+#include "engine/config/value_text.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 64;  // with "ringcast." in front it is a file name everywhere
+
+bool is_letter_or_digit(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+class Checker {
+ public:
+  explicit Checker(const Configuration& configuration) : configuration_{configuration}, options_{configuration.options} {}
+
+  std::vector<ConfigProblem> run() {
+    check_name();
+    check_listen();
+    check_shards();
+    check_origins();
+    check_hosts();
+    for (std::size_t i = 0; i < options_.core.namespaces.size(); ++i) check_namespace(i);
+    return std::move(problems_);
+  }
+
+ private:
+  /// Reports at the first of `keys` that was set by somebody: a default is never to blame.
+  void report(std::initializer_list<std::string_view> keys, std::string sentence) {
+    std::string_view blamed = *keys.begin();
+    for (const std::string_view key : keys) {
+      if (origin_of(key) != kOriginDefault) {
+        blamed = key;
+        break;
+      }
+    }
+    report_at(std::string{origin_of(blamed)}, std::string{blamed}, std::move(sentence));
+  }
+  void report_at(std::string where, std::string key, std::string sentence) {
+    const auto source = where.starts_with("flag ")          ? ConfigProblem::Source::flag
+                        : where.starts_with("environment ") ? ConfigProblem::Source::environment
+                                                            : ConfigProblem::Source::file;
+    problems_.push_back({source, std::move(where), std::move(key), std::move(sentence)});
+  }
+  std::string_view origin_of(std::string_view key) const {
+    const auto rows = node_keys();
+    const auto row = std::ranges::find(rows, key, &KeyRow<NodeOptions>::key);
+    return configuration_.origins[static_cast<std::size_t>(row - rows.begin())];
+  }
+
+  void check_name() {
+    const std::string& name = options_.name;
+    const bool good = !name.empty() && name.size() <= kNameBytesMax && name.front() != '.' &&
+                      std::ranges::all_of(name, [](char c) {
+                        return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+                      });
+    if (!good) {
+      report({"name"}, fmt::format("'{}' is not a name: 1 to {} letters, digits, '.', '_' or '-', no '.' in front", name,
+                                   kNameBytesMax));
+    }
+  }
+
+  void check_listen() {
+    for (std::size_t i = 0; i < options_.listen.size(); ++i) {
+      const ListenAddress& address = options_.listen[i];
+      if (!address.loopback && !options_.core.access.insecure) {
+        report({"listen"}, fmt::format("{} is reachable from other hosts, and this version authenticates nobody: "
+                                       "listen on loopback, or say --insecure (access.insecure = true)",
+                                       address_text(address)));
+      }
+      const bool any_port = address.family != ListenAddress::Family::unix_path && address.port == 0;
+      const auto before = options_.listen.begin() + static_cast<std::ptrdiff_t>(i);
+      if (!any_port && std::find(options_.listen.begin(), before, address) != before) {
+        report({"listen"}, fmt::format("{} is named twice", address_text(address)));
+      }
+    }
+  }
+
+  void check_shards() {
+    const ShardOptions& shards = options_.shards;
+    if (!shards.cores.empty() && shards.count > shards.cores.size()) {
+      report({"shards.count", "shards.cores"}, fmt::format("{} shards do not fit on the {} cores of shards.cores",
+                                                           shards.count, shards.cores.size()));
+    }
+    if (shards.cores.size() > kShardsMax) {
+      report({"shards.cores"}, fmt::format("{} cores are more than the {} shards that a node can have",
+                                           shards.cores.size(), kShardsMax));
+    }
+  }
+
+  /// An origin as RFC 6454 section 6.2 serialises it: scheme, "://", host, and a port if it is not the scheme's own.
+  void check_origins() {
+    for (const std::string& origin : options_.core.access.origins) {
+      const std::size_t separator = origin.find("://");
+      const std::string_view scheme = std::string_view{origin}.substr(0, std::min(separator, origin.size()));
+      const std::string_view host =
+          separator == std::string::npos ? std::string_view{} : std::string_view{origin}.substr(separator + 3);
+      const bool good = !scheme.empty() && !host.empty() && std::ranges::all_of(scheme, is_letter_or_digit) &&
+                        is_host(host);
+      if (!good) {
+        report({"access.origins"},
+               fmt::format("'{}' is not an origin: written like https://desk.example or http://10.0.0.7:8080, "
+                           "no path, no pattern",
+                           origin));
+      }
+    }
+  }
+
+  void check_hosts() {
+    for (const std::string& host : options_.core.access.hosts) {
+      if (!is_host(host)) {
+        report({"access.hosts"}, fmt::format("'{}' is not a host name: written like feed.example, no path, no pattern",
+                                             host));
+      }
+    }
+  }
+  static bool is_host(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+      return is_letter_or_digit(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+    });
+  }
+
+  void check_namespace(std::size_t index) {
+    const NamespaceRule& rule = options_.core.namespaces[index];
+    const NamespaceOrigin& origin = configuration_.namespaces[index];
+    if (const auto pattern = Pattern::compile(rule.match); !pattern) {
+      report_at(where(origin, "match"), "namespace.match",
+                fmt::format("'{}' is no pattern: {}", rule.match, sentence_of(pattern.error())));
+    }
+    if (origin.table == kOriginShipped) return;
+    for (std::size_t earlier = 0; earlier < index; ++earlier) {
+      if (!hides(options_.core.namespaces[earlier].match, rule.match)) continue;
+      report_at(where(origin, "match"), "namespace.match",
+                fmt::format("'{}' never applies: the first match wins, and '{}' ({}) comes before it", rule.match,
+                            options_.core.namespaces[earlier].match, configuration_.namespaces[earlier].table));
+      break;
+    }
+    const LimitOptions& limits = options_.core.limits;
+    if (rule.lag.bytes < limits.message_bytes) {
+      report_at(where(origin, "lag.bytes"), "namespace.lag.bytes",
+                fmt::format("{} is less than one message of limits.message_bytes ({})", size_text(rule.lag.bytes),
+                            size_text(limits.message_bytes)));
+    }
+    for (const auto& [key, bytes] : {std::pair{"lag.bytes", rule.lag.bytes}, {"history.bytes", rule.history.bytes}}) {
+      if (bytes > options_.core.memory_budget) {
+        report_at(where(origin, key), fmt::format("namespace.{}", key),
+                  fmt::format("{} is more than memory.budget ({})", size_text(bytes),
+                              size_text(options_.core.memory_budget)));
+      }
+    }
+    const bool keeps = rule.history.messages > 0 && rule.history.bytes > 0 && rule.history.age.count() > 0;
+    if (rule.resume && !keeps && is_set(origin, "resume")) {
+      report_at(where(origin, "resume"), "namespace.resume", "nothing can be resumed: this rule keeps no history");
+    }
+  }
+  static bool hides(std::string_view earlier, std::string_view later) {
+    return earlier == later || (earlier == ">" && !later.starts_with('$') && !later.starts_with("user:"));
+  }
+  static const std::string& key_origin(const NamespaceOrigin& origin, std::string_view key) {
+    const auto rows = namespace_keys();
+    const auto row = std::ranges::find(rows, key, &KeyRow<NamespaceRule>::key);
+    return origin.keys[static_cast<std::size_t>(row - rows.begin())];
+  }
+  static bool is_set(const NamespaceOrigin& origin, std::string_view key) {
+    return key_origin(origin, key) != kOriginDefault;
+  }
+  static std::string where(const NamespaceOrigin& origin, std::string_view key) {
+    return is_set(origin, key) ? key_origin(origin, key) : origin.table;
+  }
+
+  const Configuration& configuration_;
+  const NodeOptions& options_;
+  std::vector<ConfigProblem> problems_;
+};
+
+}  // namespace
+
+std::vector<ConfigProblem> find_contradictions(const Configuration& configuration) {
+  return Checker{configuration}.run();
+}
+
+}  // namespace ringcast

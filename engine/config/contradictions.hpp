@@ -1,0 +1,16 @@
+// engine/config/contradictions.hpp: what no single value shows: names, pairs of values, rules that can never apply.
+//
+// Thread   any.  Memory  the problems.  Failure  it reports; it changes nothing.
+// Not here types and ranges (assign.hpp).
+#pragma once
+
+#include <vector>
+
+#include "engine/config/load.hpp"
+
+namespace ringcast {
+
+/// Everything that is wrong with values each of which is well-formed, in the order of the schema.
+[[nodiscard]] std::vector<ConfigProblem> find_contradictions(const Configuration& configuration);
+
+}  // namespace ringcast

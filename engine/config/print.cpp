@@ -1,0 +1,149 @@
+#include "engine/config/print.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "engine/config/assign.hpp"
+#include "engine/config/schema.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr std::size_t kCommentColumn = 44;
+
+std::string line(std::string_view key, std::string_view value, std::string_view origin) {
+  const std::string assignment = fmt::format("{} = {}", key, value);
+  return fmt::format("{:<{}}  # {}\n", assignment, kCommentColumn, origin);
+}
+
+struct Split {
+  std::string_view section;
+  std::string_view name;
+};
+/// "limits.connections" is in section limits; "echo" is in none.
+Split split(std::string_view key) {
+  const std::size_t dot = key.find('.');
+  if (dot == std::string_view::npos) return {"", key};
+  return {key.substr(0, dot), key.substr(dot + 1)};
+}
+
+template <class Target>
+void write_rows(std::string& page, std::span<const KeyRow<Target>> rows, const Target& initial, bool has_flags) {
+  page += has_flags ? "| key | written as | default | range | what it does | flag and variable |\n"
+                      "| --- | --- | --- | --- | --- | --- |\n"
+                    : "| key | written as | default | range | what it does |\n| --- | --- | --- | --- | --- |\n";
+  for (const auto& row : rows) {
+    std::string form = form_of(row);
+    for (std::size_t bar = form.find('|'); bar != std::string::npos; bar = form.find('|', bar + 2)) {
+      form.replace(bar, 1, "\\|");
+    }
+    page += fmt::format("| `{}` | {} | `{}` | {} | {} |", row.key, form, toml_value(row, initial),
+                        range_text(row.measure, row.range), row.description);
+    if (has_flags) {
+      const std::string alias = row.flag_alias.empty() ? std::string{} : fmt::format(", `--{}`", row.flag_alias);
+      page += fmt::format(" `--{}`{}, `{}` |", flag_name(row.key), alias, environment_name(row.key));
+    }
+    page += '\n';
+  }
+}
+
+void write_later(std::string& page, std::span<const LaterRow> rows) {
+  page += "| key | what it belongs to | value that may be written |\n| --- | --- | --- |\n";
+  for (const LaterRow& row : rows) {
+    const std::string accepted = row.accepted.empty() ? std::string{"none"} : fmt::format("`{}`", row.accepted);
+    page += fmt::format("| `{}` | {} | {} |\n", row.key, row.description, accepted);
+  }
+}
+
+constexpr std::string_view kReferenceHead = R"(# Configuration
+
+This page is made from the schema in `engine/config/schema.cpp`; a test compares the two. To renew it:
+`UPDATE_DOCS=1 build/tests/engine/config/test_engine_config`.
+
+A node takes its options from four places, the later winning over the earlier: what it ships with, the file that
+`--config` (or `RINGCAST_CONFIG`) names, the environment, the command line. `ringcast config print FILE` shows the
+effective configuration with the origin of each value, `ringcast config check FILE` only says what is wrong with it.
+
+The file is TOML. Durations are written `30s`, `250ms`, `5m` or `1m30s`, with the units `ns us ms s m h d`. Sizes are
+written `1500`, `64KiB`, `1MiB` or `2GiB`. A list may be written as a single text if it has one element; in a variable or
+a flag its elements are separated by commas, and a flag may be repeated. A switch such as `--echo` needs no value.
+
+An unknown key, a value of the wrong type or out of range, and values that contradict each other are errors at the start:
+each is reported with file, line and key, all of them at once. That holds for variables too: one that begins with
+`RINGCAST_` and stands for no key is an error.
+
+## Keys of a node
+
+)";
+
+constexpr std::string_view kNamespaceHead = R"(
+## Keys of a namespace
+
+A `[[namespace]]` table gives its options to the channels whose name its `match` pattern covers. They are written in the
+file only. The first match wins; behind the rules of the file stand those that are shipped with the program, which
+differ from the defaults below in `match` and `slow`:
+
+)";
+
+constexpr std::string_view kNamespaceRest = R"(
+A rule of the file with the same `match` takes the place of a shipped one. `history.bytes` and `lag.bytes` of the shipped
+rules are never less than `limits.message_bytes`; a rule of the file that says less for `lag.bytes` is an error.
+
+)";
+
+constexpr std::string_view kLaterHead = R"(
+## Keys of features that are not in this version
+
+They are known and refused, so that nobody believes to have what is not there. Where a value says what this version does
+anyway, it may be written.
+
+)";
+
+}  // namespace
+
+std::string print_configuration(const Configuration& configuration) {
+  std::string text = "# The effective configuration of a node; behind each value, where it comes from.\n\n";
+  std::string_view section;
+  const auto node_rows = node_keys();
+  for (std::size_t i = 0; i < node_rows.size(); ++i) {
+    const auto [row_section, name] = split(node_rows[i].key);
+    if (row_section != section) {
+      section = row_section;
+      text += fmt::format("\n[{}]\n", section);
+    }
+    text += line(name, toml_value(node_rows[i], configuration.options), configuration.origins[i]);
+  }
+  const auto rule_rows = namespace_keys();
+  for (std::size_t rule = 0; rule < configuration.namespaces.size(); ++rule) {
+    const NamespaceOrigin& origin = configuration.namespaces[rule];
+    text += fmt::format("\n[[namespace]]  # {}\n", origin.table);
+    for (std::size_t i = 0; i < rule_rows.size(); ++i) {
+      text += line(rule_rows[i].key, toml_value(rule_rows[i], configuration.options.core.namespaces[rule]),
+                   origin.keys[i]);
+    }
+  }
+  return text;
+}
+
+std::string configuration_reference() {
+  std::string page{kReferenceHead};
+  write_rows(page, node_keys(), NodeOptions{}, true);
+  page += kNamespaceHead;
+  page += "| match | slow |\n| --- | --- |\n";
+  const auto rows = namespace_keys();
+  const auto slow = std::ranges::find(rows, "slow", &KeyRow<NamespaceRule>::key);
+  for (const NamespaceRule& rule : shipped_namespaces()) {
+    page += fmt::format("| `{}` | `{}` |\n", rule.match, toml_value(*slow, rule));
+  }
+  page += kNamespaceRest;
+  write_rows(page, rows, NamespaceRule{}, false);
+  page += kLaterHead;
+  write_later(page, later_node_keys());
+  page += "\nand in a namespace:\n\n";
+  write_later(page, later_namespace_keys());
+  return page;
+}
+
+}  // namespace ringcast

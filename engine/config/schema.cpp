@@ -1,0 +1,243 @@
+#include "engine/config/schema.hpp"
+
+#include <array>
+#include <utility>
+
+#include "alloc/base/units.hpp"
+
+namespace ringcast {
+namespace {
+
+template <class Target, class Member>
+Target target_of(Member Target::*);
+
+/// The accessor of a member of a member: at<&NodeOptions::core, &CoreOptions::echo>().
+template <auto First, auto... Rest>
+constexpr auto at() {
+  using Target = decltype(target_of(First));
+  return +[](Target& target) -> auto& { return ((target.*First) .* ... .* Rest); };
+}
+template <auto Member>
+constexpr auto limits() {
+  return at<&NodeOptions::core, &CoreOptions::limits, Member>();
+}
+
+template <auto First, auto... Rest>
+constexpr auto choice(std::span<const std::string_view> words) {
+  using Target = decltype(target_of(First));
+  return ChoiceField<Target>{
+      words,
+      +[](const Target& target) { return static_cast<std::size_t>(std::to_underlying(((target.*First) .* ... .* Rest))); },
+      +[](Target& target, std::size_t index) {
+        auto& member = ((target.*First) .* ... .* Rest);
+        member = static_cast<std::remove_reference_t<decltype(member)>>(index);
+      }};
+}
+
+constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info", "warn", "error", "off"};
+constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 3> kSlowPolicies{"conflate", "drop_oldest", "disconnect"};
+constexpr std::array<std::string_view, 3> kDedupeBy{"id", "payload", "off"};
+constexpr std::array<std::string_view, 2> kDedupeScopes{"publisher", "channel"};
+static_assert(kLogLevels.size() == std::to_underlying(LogLevel::off) + 1U);
+static_assert(kLogFormats.size() == std::to_underlying(LogFormat::json) + 1U);
+static_assert(kSlowPolicies.size() == std::to_underlying(SlowPolicy::disconnect) + 1U);
+static_assert(kDedupeBy.size() == std::to_underlying(DedupeBy::off) + 1U);
+static_assert(kDedupeScopes.size() == std::to_underlying(DedupeScope::channel) + 1U);
+
+constexpr Range between(nanoseconds least, nanoseconds most) {
+  return {static_cast<std::uint64_t>(least.count()), static_cast<std::uint64_t>(most.count())};
+}
+constexpr auto kCount = Measure::count;
+constexpr auto kBytes = Measure::bytes;
+constexpr auto kTime = Measure::time;
+constexpr auto kNone = Measure::none;
+using std::chrono::days;
+
+// Where a range is not explained here, its upper end is what the types and the memory arithmetic of the engine bear, and
+// its lower end is the smallest value that leaves a node which can still serve somebody.
+// clang-format off
+const std::array kNodeKeys{
+    KeyRow<NodeOptions>{"name", at<&NodeOptions::name>(), kNone, {},
+        "names the statistics segment /dev/shm/ringcast.<name> and the log; letters, digits, '.', '_' and '-'"},
+    KeyRow<NodeOptions>{"listen", at<&NodeOptions::listen>(), kNone, {},
+        "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one"},
+    KeyRow<NodeOptions>{"echo", at<&NodeOptions::core, &CoreOptions::echo>(), kNone, {},
+        "serve /echo, which sends data messages back (conformance testing)"},
+
+    KeyRow<NodeOptions>{"shards.count", at<&NodeOptions::shards, &ShardOptions::count>(), kCount, {0, kShardsMax},
+        "shards, each a thread on a core; 0 means one a usable core", "shards"},
+    KeyRow<NodeOptions>{"shards.cores", at<&NodeOptions::shards, &ShardOptions::cores>(), kNone, {},
+        "the cores that shards are pinned to, in order, like 0-3; empty means those the process may use"},
+    KeyRow<NodeOptions>{"shards.spin", at<&NodeOptions::shards, &ShardOptions::spin>(), kTime,
+        between(nanoseconds{0}, seconds{1}), "how long an idle shard polls before it sleeps"},
+
+    KeyRow<NodeOptions>{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, 10'000'000},
+        "connections to the node; further ones get 503"},
+    KeyRow<NodeOptions>{"limits.subscriptions", limits<&LimitOptions::subscriptions>(), kCount, {1, kCommandChannelsMax},
+        "subscriptions of a connection"},
+    KeyRow<NodeOptions>{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, 100'000'000},
+        "channels of the node"},
+    KeyRow<NodeOptions>{"limits.message_bytes", limits<&LimitOptions::message_bytes>(), kBytes, {125, 1_GiB},
+        "the largest message that a client may send, fragments together"},
+    KeyRow<NodeOptions>{"limits.header_bytes", limits<&LimitOptions::header_bytes>(), kBytes, {256, 1_MiB},
+        "the largest header block of a request; a larger one gets 431"},
+    KeyRow<NodeOptions>{"limits.header_fields", limits<&LimitOptions::header_fields>(), kCount, {5, 1'000},
+        "header fields of a request; more get 431"},
+    KeyRow<NodeOptions>{"limits.handshake_time", limits<&LimitOptions::handshake_time>(), kTime,
+        between(milliseconds{10}, hours{1}), "from the connection to the end of its request"},
+    KeyRow<NodeOptions>{"limits.idle_time", limits<&LimitOptions::idle_time>(), kTime, between(milliseconds{10}, days{7}),
+        "a connection without any traffic is closed after this, while heartbeats are off"},
+    KeyRow<NodeOptions>{"limits.channel_idle_time", limits<&LimitOptions::channel_idle_time>(), kTime,
+        between(milliseconds{10}, days{365}), "a channel without readers and messages is forgotten after this"},
+
+    KeyRow<NodeOptions>{"heartbeat.interval", at<&NodeOptions::core, &CoreOptions::heartbeat, &HeartbeatOptions::interval>(),
+        kTime, between(nanoseconds{0}, days{1}), "a ping frame is sent this often; 0s turns heartbeats off"},
+    KeyRow<NodeOptions>{"heartbeat.interval_exchange",
+        at<&NodeOptions::core, &CoreOptions::heartbeat, &HeartbeatOptions::interval_exchange>(),
+        kTime, between(nanoseconds{0}, days{1}), "the same for connections of the exchange dialect"},
+    KeyRow<NodeOptions>{"heartbeat.missed_max", at<&NodeOptions::core, &CoreOptions::heartbeat, &HeartbeatOptions::missed_max>(),
+        kCount, {1, 1'000}, "unanswered pings after which a connection is closed with 4009"},
+
+    KeyRow<NodeOptions>{"memory.budget", at<&NodeOptions::core, &CoreOptions::memory_budget>(), kBytes, {16_MiB, 16'384_GiB},
+        "the bytes that the node may hold"},
+
+    KeyRow<NodeOptions>{"access.origins", at<&NodeOptions::core, &CoreOptions::access, &AccessOptions::origins>(), kNone, {},
+        "origins of web pages that may connect, exactly as a browser sends them"},
+    KeyRow<NodeOptions>{"access.hosts", at<&NodeOptions::core, &CoreOptions::access, &AccessOptions::hosts>(), kNone, {},
+        "names under which clients may address the node, besides those of loopback"},
+    KeyRow<NodeOptions>{"access.insecure", at<&NodeOptions::core, &CoreOptions::access, &AccessOptions::insecure>(), kNone, {},
+        "listen off loopback although nobody has to authenticate", "insecure"},
+
+    KeyRow<NodeOptions>{"rate.errors_max", at<&NodeOptions::core, &CoreOptions::errors, &ErrorBudgetOptions::errors_max>(),
+        kCount, {0, 1'000'000}, "errors within errors_window after which a client is closed with 4003; 0 means never"},
+    KeyRow<NodeOptions>{"rate.errors_window", at<&NodeOptions::core, &CoreOptions::errors, &ErrorBudgetOptions::errors_window>(),
+        kTime, between(milliseconds{10}, days{1}), "the time over which a client's errors are counted"},
+
+    KeyRow<NodeOptions>{"log.level", choice<&NodeOptions::log, &LogOptions::level>(kLogLevels), kNone, {},
+        "what is logged, to stderr"},
+    KeyRow<NodeOptions>{"log.format", choice<&NodeOptions::log, &LogOptions::format>(kLogFormats), kNone, {},
+        "one line of text or one JSON object an event"},
+
+    KeyRow<NodeOptions>{"shutdown.deadline", at<&NodeOptions::core, &CoreOptions::shutdown, &ShutdownOptions::deadline>(),
+        kTime, between(milliseconds{0}, hours{1}), "how long a node that is asked to end keeps flushing"},
+};
+
+constexpr std::uint64_t kMessagesMost = 10'000'000;
+const std::array kNamespaceKeys{
+    KeyRow<NamespaceRule>{"match", at<&NamespaceRule::match>(), kNone, {},
+        "the channels that this rule is for: '*' within a segment, a last '>' for all that follows"},
+    KeyRow<NamespaceRule>{"history.messages", at<&NamespaceRule::history, &HistoryLimits::messages>(), kCount,
+        {0, kMessagesMost}, "messages of a channel kept for those who resume"},
+    KeyRow<NamespaceRule>{"history.bytes", at<&NamespaceRule::history, &HistoryLimits::bytes>(), kBytes, {0, 64_GiB},
+        "the same in bytes"},
+    KeyRow<NamespaceRule>{"history.age", at<&NamespaceRule::history, &HistoryLimits::age>(), kTime,
+        between(nanoseconds{0}, days{365}), "the same in time"},
+    KeyRow<NamespaceRule>{"lag.messages", at<&NamespaceRule::lag, &LagLimits::messages>(), kCount, {1, kMessagesMost},
+        "messages by which a subscription may be behind before it is slow"},
+    KeyRow<NamespaceRule>{"lag.bytes", at<&NamespaceRule::lag, &LagLimits::bytes>(), kBytes, {1_KiB, 64_GiB},
+        "the same in bytes"},
+    KeyRow<NamespaceRule>{"lag.time", at<&NamespaceRule::lag, &LagLimits::time>(), kTime,
+        between(milliseconds{50}, days{1}), "the same in time"},
+    KeyRow<NamespaceRule>{"slow", choice<&NamespaceRule::slow>(kSlowPolicies), kNone, {},
+        "what becomes of a slow subscription: moved to the newest message, moved to the oldest kept, or closed with 4008"},
+    KeyRow<NamespaceRule>{"dedupe.by", choice<&NamespaceRule::dedupe, &DedupeOptions::by>(kDedupeBy), kNone, {},
+        "what makes a message a duplicate: its message_id, its payload, or nothing"},
+    KeyRow<NamespaceRule>{"dedupe.entries", at<&NamespaceRule::dedupe, &DedupeOptions::entries>(), kCount, {1, 10'000'000},
+        "ids that are remembered"},
+    KeyRow<NamespaceRule>{"dedupe.window", at<&NamespaceRule::dedupe, &DedupeOptions::window>(), kTime,
+        between(milliseconds{1}, days{7}), "how long an id is remembered"},
+    KeyRow<NamespaceRule>{"dedupe.scope", choice<&NamespaceRule::dedupe, &DedupeOptions::scope>(kDedupeScopes), kNone, {},
+        "whose ids may collide: those of one publisher, or all of the channel (redundant A/B feeds)"},
+    KeyRow<NamespaceRule>{"resume", at<&NamespaceRule::resume>(), kNone, {},
+        "clients may resume from history"},
+};
+
+constexpr std::array kLaterNodeKeys{
+    LaterRow{"admin", "", "the admin port"},
+    LaterRow{"shards.min", "", "scaling shards at run time"},
+    LaterRow{"shards.max", "", "scaling shards at run time"},
+    LaterRow{"shards.scale_up", "", "scaling shards at run time"},
+    LaterRow{"shards.scale_down", "", "scaling shards at run time"},
+    LaterRow{"limits.connections_per_address", "0", "limits of an address"},
+    LaterRow{"limits.lifetime", "\"0s\"", "a limit to the life of a connection"},
+    LaterRow{"memory.warning", "", "steps of memory pressure"},
+    LaterRow{"memory.critical", "", "steps of memory pressure"},
+    LaterRow{"memory.emergency", "", "steps of memory pressure"},
+    LaterRow{"access.trusted_proxies", "[]", "addresses from forwarding headers"},
+    LaterRow{"auth.key_file", "", "authentication"},
+    LaterRow{"auth.jwks_file", "", "authentication"},
+    LaterRow{"auth.issuer", "", "authentication"},
+    LaterRow{"auth.audience", "", "authentication"},
+    LaterRow{"auth.clock_skew", "", "authentication"},
+    LaterRow{"auth.revocation_file", "", "authentication"},
+    LaterRow{"rate.messages_per_second", "0", "rates of messages"},
+    LaterRow{"rate.publish_per_second", "0", "rates of messages"},
+    LaterRow{"rate.burst", "", "rates of messages"},
+    LaterRow{"tls.certificate", "", "TLS"},
+    LaterRow{"tls.key", "", "TLS"},
+    LaterRow{"tls.admin", "false", "TLS"},
+    LaterRow{"compression.enabled", "false", "permessage-deflate"},
+    LaterRow{"compression.threshold", "", "permessage-deflate"},
+    LaterRow{"offline.path", "", "stored messages for users who are away"},
+    LaterRow{"offline.messages", "", "stored messages for users who are away"},
+    LaterRow{"offline.age", "", "stored messages for users who are away"},
+};
+
+constexpr std::array kLaterNamespaceKeys{
+    LaterRow{"state", "\"none\"", "snapshots and last values"},
+    LaterRow{"presence", "false", "presence"},
+    LaterRow{"payload", "\"json\"", "binary payloads"},
+    LaterRow{"priority", "", "priorities"},
+    LaterRow{"batch_delay", "\"0s\"", "batching by a timer"},
+    LaterRow{"batch_max", "", "batching by a timer"},
+    LaterRow{"max_rate", "", "rates of a subscription"},
+    LaterRow{"stale_after", "", "channel states"},
+    LaterRow{"offline", "false", "stored messages for users who are away"},
+    LaterRow{"ack", "false", "acknowledged delivery"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const KeyRow<NodeOptions>> node_keys() { return kNodeKeys; }
+std::span<const KeyRow<NamespaceRule>> namespace_keys() { return kNamespaceKeys; }
+std::span<const LaterRow> later_node_keys() { return kLaterNodeKeys; }
+std::span<const LaterRow> later_namespace_keys() { return kLaterNamespaceKeys; }
+
+std::vector<NamespaceRule> shipped_namespaces() {
+  struct Row {
+    std::string_view match;
+    SlowPolicy slow;
+  };
+  constexpr std::array kRows{
+      Row{"*@bookTicker", SlowPolicy::conflate},  // the newest quote makes the older worthless
+      Row{"*@trade", SlowPolicy::disconnect},     // a trade is an event: none may go missing
+      Row{"*@aggTrade", SlowPolicy::disconnect},
+      Row{"*@depth>", SlowPolicy::disconnect},    // a book with a missing delta is a wrong book
+      Row{">", NamespaceRule{}.slow},
+  };
+  std::vector<NamespaceRule> rules;
+  for (const Row& row : kRows) {
+    NamespaceRule& rule = rules.emplace_back();
+    rule.match = row.match;
+    rule.slow = row.slow;
+  }
+  return rules;
+}
+
+std::string flag_name(std::string_view key) {
+  std::string name{key};
+  for (char& c : name) {
+    if (c == '.' || c == '_') c = '-';
+  }
+  return name;
+}
+
+std::string environment_name(std::string_view key) {
+  std::string name = "RINGCAST_";
+  for (const char c : key) name += c == '.' ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
+  return name;
+}
+
+}  // namespace ringcast
