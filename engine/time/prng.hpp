@@ -39,7 +39,7 @@ class Prng {
     return result;
   }
   /// 0 to bound - 1, each exactly as likely; bound is at least 1.
-  constexpr std::uint64_t below(std::uint64_t bound) {
+  std::uint64_t below(std::uint64_t bound) {
     ensure(bound > 0, "there is a number below the bound");
     const std::uint64_t uneven = (0 - bound) % bound;  // 2^64 mod bound: so many values would be one time too likely
     std::uint64_t drawn = next();
