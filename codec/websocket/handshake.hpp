@@ -32,14 +32,14 @@ using ClientNonce = std::array<std::uint8_t, 16>;
 
 struct HandshakeAccept {
   AcceptKey accept{};
-  std::string_view subprotocol;        // the client's first choice among those supported; empty: none
+  std::string_view subprotocol{};      // the client's first choice among those supported; empty: none
   bool subprotocols_offered = false;   // it offered some, supported or not
   bool deflate_offered = false;        // a well-formed permessage-deflate offer (declined)
 };
 
 struct HandshakeRefusal {
   std::uint16_t status = 400;     // 400, 405 or 426 from check_upgrade; any other from the engine
-  std::string_view sentence;      // why, for the body and the log
+  std::string_view sentence{};      // why, for the body and the log
 };
 using HandshakeResult = Result<HandshakeAccept, HandshakeRefusal>;
 
@@ -65,18 +65,18 @@ void append_refusal(std::string& out, const HandshakeRefusal& refusal);
 // -- client --
 
 struct UpgradeRequest {
-  std::string_view host;    // the URL's authority
-  std::string_view target;  // starts with '/'
+  std::string_view host{};    // the URL's authority
+  std::string_view target{};  // starts with '/'
   ClientNonce nonce{};      // 16 random bytes, new for each connection
-  std::string_view origin;  // empty: not sent
-  std::span<const std::string_view> subprotocols;
-  std::span<const HeaderField> more_fields;  // Authorization and the like
+  std::string_view origin{};  // empty: not sent
+  std::span<const std::string_view> subprotocols{};
+  std::span<const HeaderField> more_fields{};  // Authorization and the like
 };
 void append_upgrade_request(std::string& out, const UpgradeRequest& request);
 
 struct ClientRefusal {
   std::uint16_t status = 0;   // what the server answered; 101 when the rest of its answer is wrong
-  std::string_view sentence;
+  std::string_view sentence{};
 };
 /// Checks the server's answer: 101, Upgrade, Connection, Accept; no extension (we offer none) and no subprotocol that
 /// was not offered. Returns the chosen subprotocol, empty if none.

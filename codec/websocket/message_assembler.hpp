@@ -31,8 +31,8 @@ struct WsEvent {
   bool compressed = false;                  // text, binary: still deflated, and text not yet validated
   CloseCode code = CloseCode::no_status;    // close: what the peer said; error: what to close with
   FrameError error{};                       // error only
-  Bytes payload;                            // message, ping, pong: unmasked; close: the reason
-  std::string_view what;                    // error: a sentence (a literal); close: the reason
+  Bytes payload{};                          // message, ping, pong: unmasked; close: the reason
+  std::string_view what{};                  // error: a sentence (a literal); close: the reason
 
   [[nodiscard]] std::string_view text() const { return as_text(payload); }
 };
