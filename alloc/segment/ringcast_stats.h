@@ -11,8 +11,9 @@
  *
  * Layout. The file starts with rcs_header. header.sections_offset leads to section_count entries of rcs_section, each
  * section_entry_bytes apart. A section has a kind, a place in the file, and entries of entry_bytes each. What a newer
- * writer adds comes as new kinds, which are skipped, or as fields at the end of an entry, which entry_bytes steps over;
- * both raise the minor version. The major version changes when an older reader would misread, and it refuses then.
+ * writer adds comes as new kinds, which are skipped, or as fields at the end of an entry or a sealed record, which
+ * entry_bytes steps over (rows inside a sealed record never change: that would be a new kind); both raise the minor
+ * version. The major version changes when an older reader would misread, and such a reader refuses then.
  * All numbers are little-endian, as the machine's. Times are ns; "mono" is CLOCK_MONOTONIC, "wall" since 1970.
  *
  * A sealed record is a 64-bit sequence number and the record behind it. The number is odd while the one writer writes;
@@ -58,7 +59,8 @@ typedef struct rcs_header {
   uint32_t shard_count;
   char name[RCS_NAME_BYTES];            /* zero-terminated, as all texts of fixed size */
   char server[RCS_NAME_BYTES];          /* "ringcast/1.0.0" */
-  uint8_t reserved[32];
+  uint64_t pid_namespace;               /* inode of /proc/self/ns/pid: elsewhere the pid says nothing; 0: unknown */
+  uint8_t reserved[24];
 } rcs_header;                           /* 256 bytes */
 
 enum rcs_section_kind {
@@ -226,6 +228,116 @@ typedef struct rcs_findings {
   uint64_t count;
   rcs_finding rows[RCS_FINDINGS];
 } rcs_findings;
+
+/* ---- the reader ---- */
+
+typedef struct rcs_reader rcs_reader;
+
+typedef enum rcs_status {
+  RCS_OK = 0,
+  RCS_ABSENT,          /* no such segment, or no such part in it */
+  RCS_BAD_NAME,        /* not a node's name */
+  RCS_DENIED,          /* exists, but may not be read */
+  RCS_FOREIGN,         /* not a statistics segment */
+  RCS_STARTING,        /* its version word is still zero: try again in a moment */
+  RCS_OTHER_VERSION,   /* another major layout version */
+  RCS_DAMAGED,         /* truncated, or an offset points outside */
+  RCS_TORN,            /* a sealed record whose writer was met each time, or died half way; what is there was copied */
+  RCS_NO_MEMORY
+} rcs_status;
+
+/* Whether the node lives. STALLED: the process exists, but its heartbeat is more than RCS_STALLED_AFTER_NS old. */
+typedef enum rcs_liveness { RCS_ALIVE = 0, RCS_STALLED = 1, RCS_STOPPED = 2, RCS_DEAD = 3 } rcs_liveness;
+#define RCS_STALLED_AFTER_NS 5000000000ull
+
+#define RCS_SENTENCE_BYTES 256
+
+typedef struct rcs_node {
+  const char* name;        /* valid until rcs_close */
+  const char* server;
+  uint64_t pid;
+  uint64_t start_wall;
+  uint64_t uptime_ns;      /* up to now while alive, else up to the last heartbeat */
+  uint64_t heartbeat_wall; /* of a dead node: when it was last seen alive */
+  uint64_t heartbeat_age_ns;
+  uint32_t liveness;       /* enum rcs_liveness */
+  uint32_t run_state;      /* enum rcs_run_state, as last written */
+  uint32_t shard_count;
+  uint32_t layout_version;
+} rcs_node;
+
+/* A name is 1 to 48 of the characters A-Z a-z 0-9 . _ - and starts with none of the last three. */
+#define RCS_NODE_NAME_MAX 48
+int rcs_name_is_valid(const char* name);
+
+/* Maps /dev/shm/ringcast.<name>, or the file at `path`, and checks all of its directory. `sentence`, if not NULL, has
+ * RCS_SENTENCE_BYTES and gets what is wrong in words. On RCS_OK the caller owns *reader. */
+rcs_status rcs_open(const char* name, rcs_reader** reader, char* sentence);
+rcs_status rcs_open_path(const char* path, rcs_reader** reader, char* sentence);
+void rcs_close(rcs_reader* reader);
+/* Calls `each` with the name of every segment that exists on this host. Returns how many. */
+size_t rcs_list(void (*each)(const char* name, void* context), void* context);
+
+/* Asks the header, the kernel and the clock; RCS_DAMAGED if the file has shrunk since it was opened. */
+rcs_status rcs_node_read(const rcs_reader* reader, rcs_node* node);
+/* 1 if another file has taken the path since: the node was restarted, or the segment removed. Open again then. */
+int rcs_is_replaced(const rcs_reader* reader);
+
+/* In all that follows `shard` is 0 to shard_count - 1, RCS_SHARD_NODE, or RCS_SHARD_ALL for the node's value. */
+#define RCS_SHARD_ALL 0xffffffffu
+
+size_t rcs_counter_count(const rcs_reader* reader);
+const rcs_counter_row* rcs_counter(const rcs_reader* reader, size_t index); /* NULL beyond the count */
+/* The index of the row with this label and label set ("" for none), or rcs_counter_count. */
+size_t rcs_counter_find(const rcs_reader* reader, const char* label, const char* label_set);
+uint64_t rcs_counter_value(const rcs_reader* reader, size_t index, uint32_t shard); /* 0 for what is not there */
+
+typedef struct rcs_distribution {
+  uint64_t count;
+  uint64_t sum;
+  uint64_t min;        /* within the error of a bucket */
+  uint64_t max;        /* exact */
+  uint32_t bits;
+  uint32_t bucket_count;
+  uint64_t* buckets;   /* the caller's */
+} rcs_distribution;
+
+size_t rcs_histogram_count(const rcs_reader* reader);
+const rcs_histogram_row* rcs_histogram_describe(const rcs_reader* reader, size_t index);
+/* Fills `buckets`, which has room for the row's bucket_count. */
+rcs_status rcs_histogram_read(const rcs_reader* reader, size_t index, uint32_t shard, uint64_t* buckets,
+                              rcs_distribution* distribution);
+/* The smallest value that `share` (0 to 1) of the values do not exceed; 0 when empty; the maximum for 1. */
+uint64_t rcs_percentile(const rcs_distribution* distribution, double share);
+/* How many values are at most `value`, within the error of a bucket. */
+uint64_t rcs_count_at_most(const rcs_distribution* distribution, uint64_t value);
+
+rcs_status rcs_ledger_read(const rcs_reader* reader, uint32_t shard, rcs_ledger* ledger);
+int rcs_ledger_closed(const rcs_ledger* ledger);
+
+rcs_status rcs_health_read(const rcs_reader* reader, rcs_health* health);
+rcs_status rcs_memory_read(const rcs_reader* reader, rcs_memory* memory);
+rcs_status rcs_findings_read(const rcs_reader* reader, rcs_findings* findings);
+rcs_status rcs_channels_read(const rcs_reader* reader, uint32_t shard, rcs_channel_table* table);      /* one shard's */
+rcs_status rcs_connections_read(const rcs_reader* reader, uint32_t shard, rcs_connection_table* table); /* one shard's */
+
+typedef struct rcs_event_view {
+  rcs_event event;
+  uint32_t shard;
+  uint32_t severity;   /* enum rcs_severity */
+  const char* label;   /* valid until rcs_close */
+  const char* a_label; /* empty: the number is unused */
+  const char* b_label;
+} rcs_event_view;
+
+/* The newest `capacity` events of all shards, oldest first. Returns how many. */
+size_t rcs_events_read(const rcs_reader* reader, rcs_event_view* events, size_t capacity);
+
+const char* rcs_status_text(rcs_status status);
+const char* rcs_liveness_text(uint32_t liveness);
+const char* rcs_health_text(uint32_t state);
+const char* rcs_pressure_text(uint32_t pressure);
+const char* rcs_severity_text(uint32_t severity);
 
 #ifdef __cplusplus
 }
