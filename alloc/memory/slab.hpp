@@ -76,6 +76,11 @@ class Slab {
     return *object(slot);
   }
 
+  /// The object of a slot, or null if none lives there: for sweeps that go over slots a few at a time.
+  [[nodiscard]] T* at(std::uint32_t slot) { return is_live(slot) ? object(slot) : nullptr; }
+  /// Every live slot is below this.
+  [[nodiscard]] std::uint32_t slot_end() const { return static_cast<std::uint32_t>(states_.size()); }
+
   /// The handle of a slot that must be alive.
   [[nodiscard]] Handle handle_of(std::uint32_t slot) const {
     ensure(is_live(slot), "only a live slot has a handle");

@@ -26,6 +26,7 @@ struct Channel {
   const NamespaceRule* rule = nullptr;
   std::array<Handle, kForms> logs{};  // delivery's log of each form on this shard, where there is one
   Handle home_state;                  // HomeChannel, if this shard is home and the channel is in use
+  std::uint32_t slot = Handle::kNone;  // its own, in the table
   ShardIndex home{};
 
   [[nodiscard]] bool unused() const {
@@ -53,18 +54,18 @@ class ChannelTable {
     if (!handle.valid()) return nullptr;
     Channel& channel = channels_[handle.slot];
     channel.name = name;
+    channel.slot = handle.slot;
     channel.home = home;
     channel.rule = &rule_of(name);
     by_name_.emplace(channel.name, handle.slot);
     return &channel;
   }
   void erase(Channel& channel) {
-    const auto at = by_name_.find(std::string_view{channel.name});
-    const Handle handle = channels_.handle_of(at->second);
-    by_name_.erase(at);
-    channels_.destroy(handle);
+    by_name_.erase(std::string_view{channel.name});
+    channels_.destroy(channels_.handle_of(channel.slot));
   }
   [[nodiscard]] std::uint32_t size() const { return channels_.size(); }
+  [[nodiscard]] Channel& operator[](std::uint32_t slot) { return channels_[slot]; }
   [[nodiscard]] Slab<Channel>& slab() { return channels_; }
 
  private:

@@ -31,12 +31,14 @@ struct RemoteReader {
 };
 
 struct HomeChannel {
-  HomeChannel(BlockPool& pool, const std::string& channel_name, const NamespaceRule& namespace_rule, Epoch new_epoch)
+  HomeChannel(BlockPool& pool, const std::string& channel_name, std::uint32_t channel_slot,
+              const NamespaceRule& namespace_rule, Epoch new_epoch)
       : name{&channel_name},
         rule{&namespace_rule},
         epoch{new_epoch},
         history{pool, {.frames = namespace_rule.history.messages, .bytes = namespace_rule.history.bytes},
-                Purpose::history, Sequence{1}} {}
+                Purpose::history, Sequence{1}},
+        channel{channel_slot} {}
 
   const std::string* name;
   const NamespaceRule* rule;
@@ -45,6 +47,7 @@ struct HomeChannel {
   std::array<FrameLog*, kForms> form_logs{};  // logs of forms that somebody reads, here or on another shard
   std::vector<RemoteReader> remote;
   Instant used_at{};
+  std::uint32_t channel;                      // its slot in the channel table
 
   [[nodiscard]] Sequence last() const { return Sequence{value(history.next()) - 1}; }
 };

@@ -43,7 +43,7 @@ struct Subscription {
 static_assert(sizeof(Subscription) <= 64, "one cache line a subscription");
 
 struct ChannelLog {
-  enum class State : std::uint8_t { attaching, live };
+  enum class State : std::uint8_t { attaching, live, refused };  // refused: the home has no room for the channel
 
   ChannelLog(BlockPool& pool, const NamespaceRule& namespace_rule, const std::string& channel_name,
              std::uint32_t channel_slot, Form wire_form, Sequence next, Epoch channel_epoch, State first_state)
@@ -62,6 +62,7 @@ struct ChannelLog {
   const NamespaceRule* rule;
   const std::string* name;              // the channel's, in the channel table
   Epoch epoch;
+  Handle home;                          // where it is fed by another shard: that shard's HomeChannel
   std::vector<std::uint32_t> readers;   // subscriptions that read; each knows its index here
   std::vector<std::uint32_t> joiners;   // subscriptions that wait until the log is live
   Instant unread_since{};               // when the last reader left; meaningful while nobody reads

@@ -86,6 +86,13 @@ void Delivery::join_later(std::uint32_t slot, std::uint32_t log_slot) {
   logs_[log_slot].joiners.push_back(slot);
 }
 
+void Delivery::leave_joiners(std::uint32_t slot) {
+  Subscription& subscription = subscriptions_[slot];
+  ensure(subscription.reader_index == kNoSlot && subscription.cursor.log != kNoSlot, "a joiner waits for a log");
+  std::erase(logs_[subscription.cursor.log].joiners, slot);
+  subscription.cursor.log = kNoSlot;
+}
+
 void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequence next, Instant now) {
   ChannelLog& log = logs_[log_slot];
   ensure(log.state == ChannelLog::State::live, "only a live log is read");

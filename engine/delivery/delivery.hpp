@@ -46,6 +46,7 @@ class Delivery {
   /// Not valid() when there is no room. It neither reads nor joins a log yet.
   Handle create_subscription(Outbox& reader, std::uint32_t channel);
   [[nodiscard]] Subscription& subscription(std::uint32_t slot) { return subscriptions_[slot]; }
+  [[nodiscard]] Handle handle_of(std::uint32_t subscription) const { return subscriptions_.handle_of(subscription); }
   [[nodiscard]] Subscription* find_subscription(Handle handle) { return subscriptions_.find(handle); }
   [[nodiscard]] std::uint32_t subscriptions() const { return subscriptions_.size(); }
   /// The subscription of this connection to this channel, whatever the form; kNoSlot if there is none.
@@ -53,12 +54,16 @@ class Delivery {
 
   /// Waits for an attaching log.
   void join_later(std::uint32_t subscription, std::uint32_t log);
+  /// Takes a subscription back from the log that it waited for.
+  void leave_joiners(std::uint32_t subscription);
   /// Reads from `next` on, which the log holds or will hold next: what it holds already is offered now.
   void start_reading(std::uint32_t subscription, std::uint32_t log, Sequence next, Instant now);
   /// "subscribed" has been queued: news may be sent from now on.
   void release_messages(std::uint32_t subscription, Instant now);
   /// Goes on in another form's log as soon as that holds what this cursor wants. The other log is live or attaching.
   void move_to(std::uint32_t subscription, std::uint32_t log, Instant now);
+  /// The log that a subscription was to move to will not come: it stays where it is.
+  void cancel_move(std::uint32_t subscription) { forget_move(subscriptions_[subscription]); }
   /// Ends it. What it had not been sent is abandoned.
   void end_subscription(std::uint32_t subscription, Instant now);
   /// Moves a subscription that move_to() left waiting, if it can go now.

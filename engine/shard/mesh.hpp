@@ -10,6 +10,7 @@
 // and the lane has room for that many requests of its own and replies to the other's, so a push always fits.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -45,6 +46,8 @@ class Mesh {
 
   MeshLane& bulk(ShardIndex from, ShardIndex to) { return pair(from, to).bulk; }
   MeshLane& control(ShardIndex from, ShardIndex to) { return pair(from, to).control; }
+  /// Set by the sender of a bulk lane that found no room; taken by the receiver after it made some, who then rings.
+  std::atomic<bool>& room_wanted(ShardIndex from, ShardIndex to) { return pair(from, to).room_wanted; }
   [[nodiscard]] std::uint32_t shards() const { return shards_; }
 
   /// The lane size for a node whose largest message is `message_bytes`: four of them, and never under 1 MiB.
@@ -59,6 +62,7 @@ class Mesh {
     explicit Pair(std::size_t bulk_bytes) : bulk{bulk_bytes}, control{kControlLaneBytes} {}
     MeshLane bulk;
     MeshLane control;
+    alignas(kCacheLineBytes) std::atomic<bool> room_wanted{false};
   };
   Pair& pair(ShardIndex from, ShardIndex to) { return *lanes_[std::size_t{value(from)} * shards_ + value(to)]; }
 

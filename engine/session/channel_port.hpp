@@ -1,0 +1,75 @@
+// engine/session/channel_port.hpp: what sessions ask of channels, wherever those live.
+//
+// Owner    implemented by shard/channel_router.  Thread  the shard's.  Memory  none.
+// Failure  refusals are answers with a code and a sentence.
+// Not here commands and replies (session), finding the home (channel_router).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "alloc/base/time.hpp"
+#include "codec/dialect/command.hpp"
+#include "engine/channel/publish_pipeline.hpp"
+#include "engine/delivery/outbox.hpp"
+
+namespace ringcast {
+
+struct Refusal {
+  ErrorCode code = ErrorCode::processing_error;
+  std::string_view sentence;  // static text
+};
+
+struct JoinAnswer {
+  enum class Kind : std::uint8_t { joined, waiting, refused };
+  Kind kind = Kind::refused;
+  Handle subscription;            // joined, waiting
+  Epoch epoch{};                  // joined
+  Sequence last{};                // joined: the newest that the channel has
+  std::optional<bool> recovered{};  // joined with a resume
+  Refusal refusal{};              // refused
+};
+
+struct PublishAnswer {
+  enum class Kind : std::uint8_t {
+    published,  // sequenced, or a duplicate
+    forwarded,  // the home will answer: PublishReply
+    no_room,    // nothing was recorded: hold it back and try again when there is room
+    refused,
+  };
+  Kind kind = Kind::refused;
+  Published published{};
+  Refusal refusal{};
+};
+
+/// The home's answer to a publish that was forwarded. Views are valid while it is handled.
+struct PublishReply {
+  Handle connection;
+  std::string_view id;
+  std::string_view channel;
+  bool refused = false;
+  Published published{};
+  Refusal refusal{};
+};
+
+class ChannelPort {
+ public:
+  virtual ~ChannelPort() = default;
+
+  /// Joins a channel in the reader's form. A channel that the reader has already is joined as it is.
+  /// `waiting`: finish_join() is to be called once the router says that the subscription is ready.
+  virtual JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) = 0;
+  virtual JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) = 0;
+  /// False if the reader does not have the channel.
+  virtual bool leave(Outbox& reader, std::string_view channel, Now now) = 0;
+  virtual void leave_all(Outbox& reader, Now now) = 0;
+  /// The reader's subscriptions go on in its (new) form.
+  virtual void change_form(Outbox& reader, Now now) = 0;
+  [[nodiscard]] virtual std::string_view channel_of(std::uint32_t subscription) = 0;
+  [[nodiscard]] virtual std::uint32_t next_subscription(std::uint32_t subscription) = 0;
+  /// id  echoed in the reply; empty: only an error is replied.
+  virtual PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) = 0;
+};
+
+}  // namespace ringcast

@@ -1,0 +1,307 @@
+#include "engine/shard/channel_router.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "alloc/base/ensure.hpp"
+#include "codec/hash/xxh3.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr Refusal kNoChannelSlot{.code = ErrorCode::overloaded,
+                                 .sentence = "the node has as many channels as it may have"};
+constexpr Refusal kNoSubscriptionSlot{.code = ErrorCode::overloaded,
+                                      .sentence = "the node has as many subscriptions as it may have"};
+
+/// A shard's share of the node's channels. Hashing spreads them unevenly, so each may have a little more than its part:
+/// five times the square root covers the spread at any number of channels.
+std::uint32_t channels_share(const CoreOptions& options) {
+  if (options.shards == 1) return options.limits.channels;
+  const double part = std::ceil(static_cast<double>(options.limits.channels) / options.shards);
+  return std::min(options.limits.channels, static_cast<std::uint32_t>(part + 5 * std::sqrt(part)));
+}
+
+}  // namespace
+
+ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
+                             Budget& budget, ShardStats& stats, Prng& prng)
+    : here_{here},
+      shards_{options.shards},
+      mesh_{&mesh},
+      delivery_{&delivery},
+      stats_{&stats},
+      prng_{&prng},
+      options_{&options},
+      rules_{options.namespaces},
+      channels_{options.limits.channels, budget},
+      homes_{channels_share(options), &budget, Purpose::channels},
+      pipeline_{rules_.dedupe_entries_max(), budget, stats},
+      peers_(options.shards) {}
+
+ShardIndex ChannelRouter::home_of(std::string_view channel) const {
+  return ShardIndex{static_cast<std::uint16_t>(shards_ == 1 ? 0 : hash64(channel) % shards_)};
+}
+
+HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
+  if (channel.home_state.valid()) return &homes_[channel.home_state.slot];
+  const Handle handle =
+      homes_.create(delivery_->blocks(), channel.name, channel.slot, *channel.rule, Epoch{prng_->next()});
+  if (!handle.valid()) {
+    stats_->event(EventCode::channel_limit, now, homes_.size(), options_->limits.channels, channel.name);
+    return nullptr;
+  }
+  channel.home_state = handle;
+  homes_[handle.slot].used_at = now.mono;
+  stats_->add(CounterId::channels_home);
+  return &homes_[handle.slot];
+}
+
+Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& refusal) {
+  Handle& log = channel.logs[static_cast<std::size_t>(form)];
+  if (log.valid()) return log;
+  if (channel.home == here_) {
+    HomeChannel* home = ensure_home(channel, now);
+    if (home == nullptr) {
+      refusal = kNoChannelSlot;
+      return {};
+    }
+    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, home->history.next(), home->epoch,
+                              ChannelLog::State::live);
+    if (log.valid()) home->form_logs[static_cast<std::size_t>(form)] = &delivery_->find_log(log)->log;
+  } else {
+    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1}, Epoch{},
+                              ChannelLog::State::attaching);
+    if (log.valid() && !send_attach(channel.home, *delivery_->find_log(log), log)) {
+      peer(channel.home).attaches.push_back(log);
+    }
+  }
+  if (!log.valid()) refusal = kNoChannelSlot;
+  if (log.valid()) delivery_->find_log(log)->unread_since = now.mono;
+  return log;
+}
+
+JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const ResumePoint* resume, Now now) {
+  JoinAnswer answer;
+  Channel* channel =
+      channels_.find_or_create(name, home_of(name), [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
+  if (channel == nullptr) {
+    answer.refusal = kNoChannelSlot;
+    return answer;
+  }
+  if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
+    const Subscription& known = delivery_->subscription(slot);
+    const ChannelLog& log = delivery_->log(known.cursor.log);
+    answer.kind = JoinAnswer::Kind::joined;
+    answer.subscription = delivery_->handle_of(slot);
+    answer.epoch = log.epoch;
+    answer.last = Sequence{value(log.log.next()) - 1};
+    if (resume != nullptr) answer.recovered = false;  // it reads on from where it is
+    return answer;
+  }
+  const Handle log = ensure_log(*channel, reader.form, now, answer.refusal);
+  if (!log.valid()) {
+    if (channel->unused()) channels_.erase(*channel);
+    return answer;
+  }
+  const Handle subscription = delivery_->create_subscription(reader, channel->slot);
+  if (!subscription.valid()) {
+    answer.refusal = kNoSubscriptionSlot;
+    return answer;
+  }
+  if (delivery_->find_log(log)->state == ChannelLog::State::live) {
+    return place(subscription.slot, log, resume, now);
+  }
+  delivery_->join_later(subscription.slot, log.slot);
+  answer.kind = JoinAnswer::Kind::waiting;
+  answer.subscription = subscription;
+  return answer;
+}
+
+JoinAnswer ChannelRouter::finish_join(Handle handle, const ResumePoint* resume, Now now) {
+  JoinAnswer answer;
+  Subscription* subscription = delivery_->find_subscription(handle);
+  ensure(subscription != nullptr, "a join is finished while its subscription is there");
+  const std::uint32_t log_slot = subscription->cursor.log;
+  const Handle log = delivery_->logs().handle_of(log_slot);
+  delivery_->leave_joiners(handle.slot);
+  if (delivery_->log(log_slot).state == ChannelLog::State::live) return place(handle.slot, log, resume, now);
+
+  answer.refusal = kNoChannelSlot;
+  delivery_->end_subscription(handle.slot, now.mono);
+  if (delivery_->log(log_slot).unread()) delivery_->close_log(log);
+  return answer;
+}
+
+JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const ResumePoint* resume, Now now) {
+  const ChannelLog& log = *delivery_->find_log(log_handle);
+  Sequence from = log.log.next();
+  JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
+                    .subscription = delivery_->handle_of(slot),
+                    .epoch = log.epoch,
+                    .last = Sequence{value(from) - 1}};
+  if (resume != nullptr) {
+    const Sequence wanted = next(resume->seq);
+    const bool here = wanted == from || (wanted < from && log.log.holds(wanted));
+    answer.recovered = log.rule->resume && resume->epoch == log.epoch && here;
+    stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
+    if (*answer.recovered) from = wanted;
+  }
+  delivery_->start_reading(slot, log_handle.slot, from, now.mono);
+  return answer;
+}
+
+bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
+  Channel* channel = channels_.find(name);
+  if (channel == nullptr) return false;
+  const std::uint32_t slot = delivery_->find_of(reader, channel->slot);
+  if (slot == kNoSlot) return false;
+  delivery_->end_subscription(slot, now.mono);
+  return true;
+}
+
+void ChannelRouter::leave_all(Outbox& reader, Now now) {
+  while (reader.subscription_first != kNoSlot) delivery_->end_subscription(reader.subscription_first, now.mono);
+}
+
+void ChannelRouter::change_form(Outbox& reader, Now now) {
+  for (std::uint32_t slot = reader.subscription_first; slot != kNoSlot;) {
+    Subscription& subscription = delivery_->subscription(slot);
+    const std::uint32_t next_slot = subscription.of_reader_next;
+    Refusal refusal;
+    const Handle log = ensure_log(channels_[subscription.channel], reader.form, now, refusal);
+    if (log.valid()) delivery_->move_to(slot, log.slot, now.mono);
+    slot = next_slot;
+  }
+}
+
+std::string_view ChannelRouter::channel_of(std::uint32_t subscription) {
+  return channels_[delivery_->subscription(subscription).channel].name;
+}
+
+std::uint32_t ChannelRouter::next_subscription(std::uint32_t subscription) {
+  return delivery_->subscription(subscription).of_reader_next;
+}
+
+PublishAnswer ChannelRouter::publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) {
+  const ShardIndex home_shard = home_of(request.channel);
+  if (home_shard != here_) return forward(home_shard, request, connection, id);
+
+  PublishAnswer answer;
+  Channel* channel = channels_.find_or_create(
+      request.channel, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
+  HomeChannel* home = channel == nullptr ? nullptr : ensure_home(*channel, now);
+  if (home == nullptr) {
+    if (channel != nullptr && channel->unused()) channels_.erase(*channel);
+    answer.refusal = kNoChannelSlot;
+    return answer;
+  }
+  answer.kind = PublishAnswer::Kind::published;
+  answer.published = publish_here(*channel, *home, request, now);
+  return answer;
+}
+
+Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now) {
+  const Published published = pipeline_.publish(home, request, now);
+  if (published.duplicate) return published;
+  for (const Handle log : channel.logs) {
+    if (log.valid()) delivery_->appended(log.slot, 1, now.mono);
+  }
+  stats_->record(LatencyId::receive_to_append, now.mono - request.received);
+  if (!home.remote.empty()) remote_has_news(home, channel.home_state);
+  return published;
+}
+
+// ---- upkeep ----
+
+void ChannelRouter::sweep(Now now) {
+  Slab<ChannelLog>& logs = delivery_->logs();
+  for (std::uint32_t i = 0; i < std::min(kSweepSlotsPerTick, logs.slot_end()); ++i) {
+    if (++sweep_log_ >= logs.slot_end()) sweep_log_ = 0;
+    if (logs.at(sweep_log_) != nullptr) sweep_log(sweep_log_, now);
+  }
+  Slab<Channel>& channels = channels_.slab();
+  for (std::uint32_t i = 0; i < std::min(kSweepSlotsPerTick, channels.slot_end()); ++i) {
+    if (++sweep_channel_ >= channels.slot_end()) sweep_channel_ = 0;
+    if (Channel* channel = channels.at(sweep_channel_)) sweep_channel(*channel, now);
+  }
+}
+
+void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {
+  ChannelLog& log = delivery_->log(slot);
+  if (log.state != ChannelLog::State::live) return;
+  Channel& channel = channels_[log.channel];
+  if (log.log.frames() != 0) {
+    Sequence keep = log.log.next();
+    for (const std::uint32_t reader : log.readers) keep = std::min(keep, delivery_->subscription(reader).cursor.next);
+    if (channel.home_state.valid()) {
+      for (const RemoteReader& reader : homes_[channel.home_state.slot].remote) {
+        if (reader.form == log.form) keep = std::min(keep, reader.next);
+      }
+    }
+    log.log.trim(keep, now.mono - log.rule->lag.time);
+  }
+  if (log.unread() && now.mono - log.unread_since >= kLogLinger) {
+    close_log(channel, log.form, delivery_->logs().handle_of(slot));
+  }
+}
+
+/// At home the form is no longer encoded; elsewhere the home is told that nobody here reads it.
+void ChannelRouter::close_log(Channel& channel, Form form, Handle log) {
+  const auto index = static_cast<std::size_t>(form);
+  ensure(channel.logs[index] == log, "a channel knows its logs");
+  if (channel.home == here_) {
+    homes_[channel.home_state.slot].form_logs[index] = nullptr;
+  } else {
+    Peer& home = peer(channel.home);
+    if (home.credits == 0) return;  // next time
+    MeshLane& lane = mesh_->control(here_, channel.home);
+    MutableBytes room = lane.reserve(sizeof(MeshDetach));
+    ensure(!room.empty(), "a control lane has room for every credit");
+    store(room.data(), MeshDetach{.log = log, .home = delivery_->find_log(log)->home});
+    push_control(channel.home, room, sizeof(MeshDetach));
+    --home.credits;
+  }
+  channel.logs[index] = Handle{};
+  delivery_->close_log(log);
+}
+
+void ChannelRouter::sweep_channel(Channel& channel, Now now) {
+  if (channel.home_state.valid()) {
+    HomeChannel& home = homes_[channel.home_state.slot];
+    home.history.trim(home.history.next(), now.mono - home.rule->history.age);
+    const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
+    if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {
+      homes_.destroy(channel.home_state);
+      channel.home_state = Handle{};
+      stats_->sub(CounterId::channels_home);
+      stats_->add(CounterId::channels_expired);
+    }
+  }
+  if (channel.unused()) channels_.erase(channel);
+}
+
+void ChannelRouter::validate() const {
+  auto& self = const_cast<ChannelRouter&>(*this);
+  self.homes_.for_each([&](std::uint32_t slot, HomeChannel& home) {
+    home.history.validate();
+    const Channel& channel = self.channels_[home.channel];
+    ensure(channel.home_state.slot == slot && channel.home == here_, "a home and its channel know each other");
+    for (std::size_t form = 0; form < kForms; ++form) {
+      const ChannelLog* log = self.delivery_->find_log(channel.logs[form]);
+      ensure((home.form_logs[form] == nullptr) == (log == nullptr), "a form is encoded while its log exists");
+      if (log == nullptr) continue;
+      ensure(log->log.next() == home.history.next(), "home logs have every message");
+      const auto remote = std::ranges::count_if(
+          home.remote, [&](const RemoteReader& reader) { return static_cast<std::size_t>(reader.form) == form; });
+      ensure(log->remote_readers == static_cast<std::uint32_t>(remote), "a home log knows its remote readers");
+    }
+    for (const RemoteReader& reader : home.remote) {
+      const FrameLog* log = home.form_logs[static_cast<std::size_t>(reader.form)];
+      ensure(log != nullptr && reader.next <= log->next(), "a remote cursor is never ahead of its log");
+      ensure((reader.greeted && reader.next == log->next()) || reader.waiting, "a remote reader's news is never forgotten");
+    }
+  });
+}
+
+}  // namespace ringcast

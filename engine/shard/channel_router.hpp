@@ -1,0 +1,178 @@
+// engine/shard/channel_router.hpp: gets everything to where its channel lives: here, or over the mesh.
+//
+// Owner    shard_core, by value.  Thread  the shard's.
+// Memory   the tables of channels and homes; queues of what waits for a lane, bounded by logs and connections.
+// Failure  a full bulk lane is lag (frames wait in the home's log, publishes with their publisher); no channel slot is
+//          an `overloaded` answer.
+// Not here numbering (publish_pipeline), cursors (delivery), commands (session).
+//
+// channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "engine/channel/channel_table.hpp"
+#include "engine/channel/home_channel.hpp"
+#include "engine/channel/namespace_rules.hpp"
+#include "engine/channel/publish_pipeline.hpp"
+#include "engine/delivery/delivery.hpp"
+#include "engine/session/channel_port.hpp"
+#include "engine/shard/mesh.hpp"
+#include "engine/shard/mesh_records.hpp"
+#include "engine/time/prng.hpp"
+
+namespace ringcast {
+
+class ChannelRouter final : public ChannelPort {
+ public:
+  ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Budget& budget,
+                ShardStats& stats, Prng& prng);
+
+  JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) override;
+  JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) override;
+  bool leave(Outbox& reader, std::string_view channel, Now now) override;
+  void leave_all(Outbox& reader, Now now) override;
+  void change_form(Outbox& reader, Now now) override;
+  std::string_view channel_of(std::uint32_t subscription) override;
+  std::uint32_t next_subscription(std::uint32_t subscription) override;
+  PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) override;
+
+  /// Where a channel is sequenced: the same answer on every shard for the life of the process.
+  [[nodiscard]] ShardIndex home_of(std::string_view channel) const;
+
+  // ---- the mesh (mesh_traffic.cpp) ----
+
+  /// What came out of draining the lanes, for the session; valid until the next drain.
+  struct Arrivals {
+    std::vector<Handle> ready;   // subscriptions whose log is live, or was refused: finish_join() them
+    std::vector<Handle> room;    // connections whose publish may be tried again
+  };
+  /// Takes records from every lane, within a bound. Publish replies go to `on_reply` at once.
+  template <class OnReply>
+  const Arrivals& drain(Now now, OnReply&& on_reply) {
+    arrivals_.ready.clear();
+    arrivals_.room.clear();
+    for (std::uint32_t from = 0; from < shards_; ++from) {
+      if (from == value(here_)) continue;
+      drain_control(ShardIndex{static_cast<std::uint16_t>(from)}, now, on_reply);
+      drain_bulk(ShardIndex{static_cast<std::uint16_t>(from)}, now);
+    }
+    return arrivals_;
+  }
+  /// Copies what remote readers lack into the lanes, as far as there is room, and shows it to them.
+  void pump(Now now);
+  /// Connections that wait for room in a lane and may find some now.
+  const std::vector<Handle>& take_room();
+  [[nodiscard]] std::uint64_t take_doorbells();
+  /// Nothing arrived that has not been drained.
+  [[nodiscard]] bool lanes_empty() const;
+  /// Nothing waits to be copied to another shard either.
+  [[nodiscard]] bool settled() const;
+
+  // ---- upkeep ----
+
+  /// Looks at some channels and logs: trims, closes and expires what is not used any more.
+  void sweep(Now now);
+  [[nodiscard]] std::uint32_t channels_home() const { return homes_.size(); }
+  [[nodiscard]] std::uint32_t channels_known() const { return channels_.size(); }
+  void validate() const;
+
+ private:
+  struct Waiting {       // a remote reader with something to copy
+    Handle home;
+    Handle their_log;
+  };
+  struct Peer {          // another shard, as seen from here
+    std::uint32_t credits = kMeshCredits;
+    std::deque<Waiting> readers;
+    std::deque<Handle> attaches;       // logs whose attach waits for a credit
+    std::vector<Handle> publishers;    // connections whose publish waits for room or a credit
+    std::deque<Handle> refusals;       // their logs that this home has no room for: a hello has to say so
+  };
+
+  HomeChannel* ensure_home(Channel& channel, Now now);
+  Handle ensure_log(Channel& channel, Form form, Now now, Refusal& refusal);
+  JoinAnswer place(std::uint32_t subscription, Handle log, const ResumePoint* resume, Now now);
+  Published publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now);
+  PublishAnswer forward(ShardIndex home, const PublishRequest& request, Handle connection, std::string_view id);
+  void sweep_log(std::uint32_t slot, Now now);
+  void sweep_channel(Channel& channel, Now now);
+  void close_log(Channel& channel, Form form, Handle log);
+
+  Peer& peer(ShardIndex shard) { return peers_[value(shard)]; }
+  bool send_attach(ShardIndex home, const ChannelLog& log, Handle handle);
+  void remote_has_news(HomeChannel& home, Handle home_handle);
+  bool pump_reader(ShardIndex to, HomeChannel& home, Handle home_handle, RemoteReader& reader);
+  void pump_peer(ShardIndex to);
+  template <class OnReply>
+  void drain_control(ShardIndex from, Now now, OnReply& on_reply);
+  void drain_bulk(ShardIndex from, Now now);
+  void on_attach(ShardIndex from, Bytes record, Now now);
+  void on_detach(ShardIndex from, Bytes record, Now now);
+  void on_hello(ShardIndex from, Bytes record, Now now);
+  void on_frames(Bytes record, Now now);
+  void on_hole(Bytes record, Now now);
+  void on_publish(ShardIndex from, Bytes record, Now now);
+  void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
+  void ask_for_room(ShardIndex to);
+  MutableBytes reserve_bulk(ShardIndex to, std::size_t bytes);
+
+  ShardIndex here_;
+  std::uint32_t shards_;
+  Mesh* mesh_;
+  Delivery* delivery_;
+  ShardStats* stats_;
+  Prng* prng_;
+  const CoreOptions* options_;
+  NamespaceRules rules_;
+  ChannelTable channels_;
+  Slab<HomeChannel> homes_;
+  PublishPipeline pipeline_;
+  std::vector<Peer> peers_;
+  Arrivals arrivals_;
+  std::vector<Handle> room_;
+  std::uint64_t doorbells_ = 0;
+  std::uint32_t sweep_log_ = 0;
+  std::uint32_t sweep_channel_ = 0;
+};
+
+template <class OnReply>
+void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
+  MeshLane& lane = mesh_->control(from, here_);
+  for (std::uint32_t taken = 0; taken < kMeshRecordsPerDrain; ++taken) {
+    const Bytes record = lane.peek();
+    if (record.empty()) break;
+    switch (kind_of(record)) {
+      case MeshKind::attach:
+        on_attach(from, record, now);
+        break;
+      case MeshKind::detach:
+        on_detach(from, record, now);
+        break;
+      case MeshKind::detached:
+        ++peer(from).credits;
+        break;
+      case MeshKind::publish_reply: {
+        ++peer(from).credits;
+        const auto header = load<MeshPublishReply>(record.data());
+        RecordTexts texts{record, sizeof header};
+        PublishReply reply{.connection = header.connection, .refused = header.refused != 0};
+        reply.channel = texts.take(header.channel_bytes);
+        reply.id = texts.take(header.id_bytes);
+        reply.published = {.epoch = header.epoch, .seq = header.seq, .duplicate = header.duplicate != 0};
+        reply.refusal = {.code = header.code, .sentence = "the node has as many channels as it may have"};
+        on_reply(reply);
+        break;
+      }
+      default:
+        ensure(false, "a control lane carries requests and replies");
+    }
+    lane.pop();
+  }
+  lane.release();
+}
+
+}  // namespace ringcast

@@ -1,0 +1,140 @@
+// engine/shard/mesh_records.hpp: what shards write into each other's lanes.
+//
+// Thread   written by the lane's sender, read by its receiver.  Memory  the lane's.
+// Failure  ensure(): both ends are this program.
+// Not here the lanes (mesh), what a record leads to (channel_router).
+//
+// A record is one of these headers and the texts or bytes that it counts, one behind the other.
+#pragma once
+
+#include <cstdint>
+
+#include "alloc/base/bytes.hpp"
+#include "alloc/base/identifiers.hpp"
+#include "codec/dialect/native.hpp"
+#include "codec/text/channel_name.hpp"
+#include "engine/shard/mesh.hpp"
+
+namespace ringcast {
+
+enum class MeshKind : std::uint8_t {
+  publish,        // bulk:    to the home: sequence this
+  hello,          // bulk:    from the home: your log begins at `next`; answers attach
+  frames,         // bulk:    from the home: the next frames of your log
+  hole,           // bulk:    from the home: what lies before `next` is lost to you (the lane was overrun)
+  attach,         // control: to the home: I read this channel in this form
+  detach,         // control: to the home: nobody here does any more
+  detached,       // control: from the home: answers detach
+  publish_reply,  // control: from the home: answers publish
+};
+
+struct MeshPublish {
+  MeshKind kind = MeshKind::publish;
+  std::uint8_t channel_bytes = 0;
+  std::uint8_t event_bytes = 0;
+  std::uint8_t message_id_bytes = 0;
+  std::uint8_t id_bytes = 0;
+  std::uint8_t snapshot = 0;
+  std::uint16_t reserved = 0;
+  std::uint32_t data_bytes = 0;
+  std::uint32_t reserved_too = 0;
+  Handle connection{};
+  std::uint64_t publisher = 0;
+  std::int64_t received_ns = 0;
+};
+struct MeshHello {
+  MeshKind kind = MeshKind::hello;
+  std::uint8_t refused = 0;
+  std::uint16_t reserved = 0;
+  std::uint32_t reserved_too = 0;
+  Handle log{};   // the reader's
+  Handle home{};  // the home's channel, to be named in detach
+  Epoch epoch{};
+  Sequence next{};
+};
+struct MeshFrames {
+  MeshKind kind = MeshKind::frames;
+  std::uint8_t reserved = 0;
+  std::uint16_t reserved_too = 0;
+  std::uint32_t frames = 0;
+  Handle log{};
+  Sequence first{};
+  std::int64_t received_ns = 0;  // of the first frame; entries count from it
+};
+struct MeshFrameEntry {
+  std::uint32_t bytes = 0;
+  std::uint32_t age_us = 0;
+};
+struct MeshHole {
+  MeshKind kind = MeshKind::hole;
+  std::uint8_t reserved[7]{};
+  Handle log{};
+  Sequence next{};
+};
+struct MeshAttach {
+  MeshKind kind = MeshKind::attach;
+  Form form{};
+  std::uint8_t channel_bytes = 0;
+  std::uint8_t reserved[5]{};
+  Handle log{};
+};
+struct MeshDetach {
+  MeshKind kind = MeshKind::detach;
+  std::uint8_t reserved[7]{};
+  Handle log{};
+  Handle home{};
+};
+struct MeshDetached {
+  MeshKind kind = MeshKind::detached;
+  std::uint8_t reserved[7]{};
+};
+struct MeshPublishReply {
+  MeshKind kind = MeshKind::publish_reply;
+  std::uint8_t channel_bytes = 0;
+  std::uint8_t id_bytes = 0;
+  std::uint8_t duplicate = 0;
+  std::uint8_t refused = 0;
+  ErrorCode code{};
+  std::uint16_t reserved = 0;
+  Handle connection{};
+  Epoch epoch{};
+  Sequence seq{};
+};
+static_assert(sizeof(MeshPublishReply) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
+static_assert(sizeof(MeshAttach) + kChannelNameBytesMax <= kMeshControlRecordBytesMax);
+
+[[nodiscard]] inline MeshKind kind_of(Bytes record) { return static_cast<MeshKind>(record[0]); }
+
+/// Takes texts off a record, in the order they were put there.
+class RecordTexts {
+ public:
+  RecordTexts(Bytes record, std::size_t header_bytes) : rest_{as_text(record.subspan(header_bytes))} {}
+  [[nodiscard]] std::string_view take(std::size_t bytes) {
+    ensure(bytes <= rest_.size(), "a record is as long as its header says");
+    const std::string_view text = rest_.substr(0, bytes);
+    rest_.remove_prefix(bytes);
+    return text;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+/// Puts a header and texts into the room reserved for a record.
+class RecordWriter {
+ public:
+  template <class Header>
+  RecordWriter(MutableBytes room, const Header& header) : room_{room} {
+    store(room_.data(), header);
+    room_ = room_.subspan(sizeof(Header));
+  }
+  void put(std::string_view text) {
+    if (!text.empty()) std::memcpy(room_.data(), text.data(), text.size());
+    room_ = room_.subspan(text.size());
+  }
+
+ private:
+  MutableBytes room_;
+};
+
+}  // namespace ringcast

@@ -1,0 +1,395 @@
+#include <algorithm>
+
+#include "engine/shard/channel_router.hpp"
+
+namespace ringcast {
+namespace {
+
+std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
+
+}  // namespace
+
+// ---- to other shards ----
+
+void ChannelRouter::push_control(ShardIndex to, MutableBytes& room, std::size_t bytes) {
+  ensure(room.size() >= bytes, "a control record was given its room");
+  MeshLane& lane = mesh_->control(here_, to);
+  lane.commit(bytes);
+  if (lane.publish()) doorbells_ |= bit(to);
+}
+
+void ChannelRouter::ask_for_room(ShardIndex to) {
+  mesh_->room_wanted(here_, to).store(true, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+/// Room in a bulk lane. Empty: there is none, and the other shard will ring when it has made some.
+MutableBytes ChannelRouter::reserve_bulk(ShardIndex to, std::size_t bytes) {
+  MeshLane& lane = mesh_->bulk(here_, to);
+  const MutableBytes room = lane.reserve(bytes);
+  if (!room.empty()) return room;
+  stats_->add(CounterId::mesh_lane_full);
+  ask_for_room(to);
+  return lane.reserve(bytes);
+}
+
+bool ChannelRouter::send_attach(ShardIndex home, const ChannelLog& log, Handle handle) {
+  Peer& there = peer(home);
+  if (there.credits == 0 || (!there.attaches.empty() && there.attaches.front() != handle)) return false;
+  const std::size_t bytes = sizeof(MeshAttach) + log.name->size();
+  MutableBytes room = mesh_->control(here_, home).reserve(bytes);
+  ensure(!room.empty(), "a control lane has room for every credit");
+  RecordWriter record{room, MeshAttach{.form = log.form,
+                                       .channel_bytes = static_cast<std::uint8_t>(log.name->size()),
+                                       .log = handle}};
+  record.put(*log.name);
+  push_control(home, room, bytes);
+  --there.credits;
+  return true;
+}
+
+PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& request, Handle connection,
+                                     std::string_view id) {
+  Peer& there = peer(home);
+  MeshLane& lane = mesh_->bulk(here_, home);
+  const std::size_t bytes = sizeof(MeshPublish) + request.channel.size() + request.event.size() +
+                            request.message_id.size() + id.size() + request.data.size();
+  MutableBytes room;
+  if (there.credits != 0) room = reserve_bulk(home, bytes);
+  if (room.empty()) {
+    there.publishers.push_back(connection);
+    stats_->add(CounterId::publishes_parked);
+    return {.kind = PublishAnswer::Kind::no_room};
+  }
+  RecordWriter record{room, MeshPublish{.channel_bytes = static_cast<std::uint8_t>(request.channel.size()),
+                                        .event_bytes = static_cast<std::uint8_t>(request.event.size()),
+                                        .message_id_bytes = static_cast<std::uint8_t>(request.message_id.size()),
+                                        .id_bytes = static_cast<std::uint8_t>(id.size()),
+                                        .snapshot = request.snapshot ? std::uint8_t{1} : std::uint8_t{0},
+                                        .data_bytes = static_cast<std::uint32_t>(request.data.size()),
+                                        .connection = connection,
+                                        .publisher = request.publisher,
+                                        .received_ns = request.received.time_since_epoch().count()}};
+  for (const std::string_view part : {request.channel, request.event, request.message_id, id, request.data}) {
+    record.put(part);
+  }
+  lane.commit();
+  if (lane.publish()) doorbells_ |= bit(home);
+  --there.credits;
+  stats_->add(CounterId::publishes_forwarded);
+  return {.kind = PublishAnswer::Kind::forwarded};
+}
+
+const std::vector<Handle>& ChannelRouter::take_room() {
+  room_.clear();
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    Peer& there = peers_[i];
+    if (there.publishers.empty() || there.credits == 0) continue;
+    const ShardIndex to{static_cast<std::uint16_t>(i)};
+    ask_for_room(to);
+    MeshLane& lane = mesh_->bulk(here_, to);
+    if (lane.bytes_used() > lane.capacity() / 2) continue;  // half a lane takes any publish
+    room_.insert(room_.end(), there.publishers.begin(), there.publishers.end());
+    there.publishers.clear();
+  }
+  return room_;
+}
+
+void ChannelRouter::remote_has_news(HomeChannel& home, Handle home_handle) {
+  for (RemoteReader& reader : home.remote) {
+    if (reader.waiting) continue;
+    reader.waiting = true;
+    peer(reader.shard).readers.push_back({.home = home_handle, .their_log = reader.their_log});
+  }
+}
+
+void ChannelRouter::pump(Now) {
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    if (i == value(here_)) continue;
+    const ShardIndex to{static_cast<std::uint16_t>(i)};
+    Peer& there = peers_[i];
+    while (!there.attaches.empty() && there.credits != 0) {
+      const Handle handle = there.attaches.front();
+      if (const ChannelLog* log = delivery_->find_log(handle)) send_attach(to, *log, handle);
+      there.attaches.pop_front();
+    }
+    if (!there.readers.empty() || !there.refusals.empty()) pump_peer(to);
+  }
+}
+
+void ChannelRouter::pump_peer(ShardIndex to) {
+  Peer& there = peer(to);
+  while (!there.refusals.empty()) {
+    const MutableBytes room = reserve_bulk(to, sizeof(MeshHello));
+    if (room.empty()) break;
+    store(room.data(), MeshHello{.refused = 1, .log = there.refusals.front()});
+    mesh_->bulk(here_, to).commit();
+    there.refusals.pop_front();
+  }
+  while (!there.readers.empty()) {
+    const Waiting waiting = there.readers.front();
+    HomeChannel* home = homes_.find(waiting.home);
+    RemoteReader* reader = nullptr;
+    if (home != nullptr) {
+      const auto at = std::ranges::find_if(home->remote, [&](const RemoteReader& candidate) {
+        return candidate.shard == to && candidate.their_log == waiting.their_log;
+      });
+      if (at != home->remote.end()) reader = &*at;
+    }
+    if (reader == nullptr) {  // it has left meanwhile
+      there.readers.pop_front();
+      continue;
+    }
+    if (!pump_reader(to, *home, waiting.home, *reader)) break;  // no room: lag, like any reader's
+    there.readers.pop_front();
+    if (reader->greeted && reader->next == home->form_logs[static_cast<std::size_t>(reader->form)]->next()) {
+      reader->waiting = false;
+    } else {
+      there.readers.push_back(waiting);  // the others first
+    }
+  }
+  if (mesh_->bulk(here_, to).publish()) doorbells_ |= bit(to);
+}
+
+/// Puts one record into the lane: the hello, a hole, or a batch of frames. False when it has no room.
+bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_handle, RemoteReader& reader) {
+  MeshLane& lane = mesh_->bulk(here_, to);
+  if (!reader.greeted) {
+    const MutableBytes room = reserve_bulk(to, sizeof(MeshHello));
+    if (room.empty()) return false;
+    store(room.data(),
+          MeshHello{.log = reader.their_log, .home = home_handle, .epoch = home.epoch, .next = reader.next});
+    lane.commit();
+    reader.greeted = true;
+    return true;
+  }
+  const FrameLog& log = *home.form_logs[static_cast<std::size_t>(reader.form)];
+  const auto run = log.run_from(reader.next, kMeshBatchBytesMax);
+  if (!run || run->first != reader.next) {
+    const Sequence next = run ? run->first : log.next();
+    if (next == reader.next) return true;
+    const MutableBytes room = reserve_bulk(to, sizeof(MeshHole));
+    if (room.empty()) return false;
+    store(room.data(), MeshHole{.log = reader.their_log, .next = next});
+    lane.commit();
+    stats_->add(CounterId::mesh_gaps);
+    reader.next = next;
+    return true;
+  }
+  const std::size_t bytes = sizeof(MeshFrames) + run->frames * sizeof(MeshFrameEntry) + run->bytes;
+  const MutableBytes room = reserve_bulk(to, bytes);
+  if (room.empty()) return false;
+  std::uint8_t* out = room.data();
+  store(out, MeshFrames{.frames = run->frames,
+                        .log = reader.their_log,
+                        .first = run->first,
+                        .received_ns = run->received.time_since_epoch().count()});
+  out += sizeof(MeshFrames);
+  std::uint32_t begin = 0;
+  for (std::uint32_t i = 0; i < run->frames; ++i) {
+    const std::uint32_t end = run->end_of(i);
+    const auto age = std::chrono::duration_cast<microseconds>(run->received_at(i) - run->received).count();
+    store(out, MeshFrameEntry{.bytes = end - begin, .age_us = static_cast<std::uint32_t>(std::max<std::int64_t>(age, 0))});
+    out += sizeof(MeshFrameEntry);
+    begin = end;
+  }
+  std::memcpy(out, run->data, run->bytes);
+  lane.commit();
+  reader.next = run->end();
+  stats_->add(CounterId::mesh_batches);
+  stats_->add(CounterId::mesh_bytes, bytes);
+  return true;
+}
+
+std::uint64_t ChannelRouter::take_doorbells() { return std::exchange(doorbells_, 0); }
+
+bool ChannelRouter::lanes_empty() const {
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    if (i == value(here_)) continue;
+    const ShardIndex from{static_cast<std::uint16_t>(i)};
+    if (!mesh_->control(from, here_).empty() || !mesh_->bulk(from, here_).empty()) return false;
+  }
+  return true;
+}
+
+bool ChannelRouter::settled() const {
+  return lanes_empty() &&
+         std::ranges::all_of(peers_, [](const Peer& there) { return there.readers.empty() && there.publishers.empty(); });
+}
+
+// ---- from other shards ----
+
+void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
+  const auto header = load<MeshAttach>(record.data());
+  const std::string_view name = RecordTexts{record, sizeof header}.take(header.channel_bytes);
+  Channel* channel = channels_.find_or_create(
+      name, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
+  Refusal refusal;
+  const Handle log = channel == nullptr ? Handle{} : ensure_log(*channel, header.form, now, refusal);
+  if (!log.valid()) {
+    if (channel != nullptr && channel->unused()) channels_.erase(*channel);
+    peer(from).refusals.push_back(header.log);
+    return;
+  }
+  HomeChannel& home = homes_[channel->home_state.slot];
+  ChannelLog& channel_log = *delivery_->find_log(log);
+  ++channel_log.remote_readers;
+  home.remote.push_back({.their_log = header.log,
+                         .shard = from,
+                         .form = header.form,
+                         .waiting = true,
+                         .next = channel_log.log.next()});
+  peer(from).readers.push_back({.home = channel->home_state, .their_log = header.log});
+}
+
+void ChannelRouter::on_detach(ShardIndex from, Bytes record, Now now) {
+  const auto header = load<MeshDetach>(record.data());
+  HomeChannel* home = homes_.find(header.home);
+  ensure(home != nullptr, "a home stays while a shard reads it");
+  const auto at = std::ranges::find_if(home->remote, [&](const RemoteReader& reader) {
+    return reader.shard == from && reader.their_log == header.log;
+  });
+  ensure(at != home->remote.end(), "a shard detaches what it attached");
+  ChannelLog& log = *delivery_->find_log(channels_[home->channel].logs[static_cast<std::size_t>(at->form)]);
+  --log.remote_readers;
+  if (log.unread()) log.unread_since = now.mono;
+  home->remote.erase(at);
+
+  MutableBytes room = mesh_->control(here_, from).reserve(sizeof(MeshDetached));
+  ensure(!room.empty(), "a control lane has room for every reply");
+  store(room.data(), MeshDetached{});
+  push_control(from, room, sizeof(MeshDetached));
+}
+
+void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
+  MeshLane& lane = mesh_->bulk(from, here_);
+  std::uint32_t taken = 0;
+  for (; taken < kMeshRecordsPerDrain; ++taken) {
+    const Bytes record = lane.peek();
+    if (record.empty()) break;
+    switch (kind_of(record)) {
+      case MeshKind::publish:
+        on_publish(from, record, now);
+        break;
+      case MeshKind::hello:
+        on_hello(from, record, now);
+        break;
+      case MeshKind::frames:
+        on_frames(record, now);
+        break;
+      case MeshKind::hole:
+        on_hole(record, now);
+        break;
+      default:
+        ensure(false, "a bulk lane carries frames, holes, hellos and publishes");
+    }
+    lane.pop();
+  }
+  if (taken == 0) return;
+  lane.release();
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // our release before our look at the flag
+  std::atomic<bool>& wanted = mesh_->room_wanted(from, here_);
+  if (wanted.load(std::memory_order_relaxed) && wanted.exchange(false, std::memory_order_acq_rel)) {
+    doorbells_ |= bit(from);
+  }
+}
+
+void ChannelRouter::on_hello(ShardIndex from, Bytes record, Now now) {
+  const auto header = load<MeshHello>(record.data());
+  ++peer(from).credits;
+  ChannelLog* log = delivery_->find_log(header.log);
+  ensure(log != nullptr && log->state == ChannelLog::State::attaching, "an attaching log waits for its hello");
+  Channel& channel = channels_[log->channel];
+  if (header.refused != 0) {
+    log->state = ChannelLog::State::refused;
+    channel.logs[static_cast<std::size_t>(log->form)] = Handle{};
+  } else {
+    log->state = ChannelLog::State::live;
+    log->home = header.home;
+    log->epoch = header.epoch;
+    log->log.skip_to(header.next);
+    log->unread_since = now.mono;
+  }
+  for (std::size_t i = 0; i < log->joiners.size();) {
+    const std::uint32_t slot = log->joiners[i];
+    const bool moves = delivery_->subscription(slot).moving_to == header.log.slot;
+    if (!moves) arrivals_.ready.push_back(delivery_->handle_of(slot));
+    if (moves && header.refused != 0) {
+      delivery_->cancel_move(slot);  // takes it out of joiners
+    } else {
+      ++i;
+    }
+  }
+  if (header.refused == 0) {
+    delivery_->settle_moves(header.log.slot, now.mono);
+  } else if (log->unread()) {
+    delivery_->close_log(header.log);
+    if (channel.unused()) channels_.erase(channel);
+  }
+}
+
+void ChannelRouter::on_frames(Bytes record, Now now) {
+  const auto header = load<MeshFrames>(record.data());
+  ChannelLog* log = delivery_->find_log(header.log);
+  if (log == nullptr) return;  // closed meanwhile: the detach is on its way
+  ensure(log->log.next() == header.first, "a log receives seq = last + 1, or a hole");
+  const Instant received{nanoseconds{header.received_ns}};
+  const std::uint8_t* entry = record.data() + sizeof header;
+  const std::uint8_t* data = entry + header.frames * sizeof(MeshFrameEntry);
+  for (std::uint32_t i = 0; i < header.frames; ++i, entry += sizeof(MeshFrameEntry)) {
+    const auto frame = load<MeshFrameEntry>(entry);
+    log->log.append(Bytes{data, frame.bytes}, received + microseconds{frame.age_us});
+    data += frame.bytes;
+  }
+  ensure(data == record.data() + record.size(), "a batch is as long as its entries say");
+  stats_->record(LatencyId::receive_to_append, now.mono - received);
+  delivery_->appended(header.log.slot, header.frames, now.mono);
+}
+
+void ChannelRouter::on_hole(Bytes record, Now now) {
+  const auto header = load<MeshHole>(record.data());
+  ChannelLog* log = delivery_->find_log(header.log);
+  if (log == nullptr) return;
+  const std::uint64_t missing = distance(log->log.next(), header.next);
+  stats_->event(EventCode::mesh_gap, now, missing, value(here_), *log->name);
+  log->log.skip_to(header.next);
+  delivery_->appended(header.log.slot, missing, now.mono);
+}
+
+void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
+  const auto header = load<MeshPublish>(record.data());
+  RecordTexts texts{record, sizeof header};
+  PublishRequest request;
+  request.channel = texts.take(header.channel_bytes);
+  request.event = texts.take(header.event_bytes);
+  request.message_id = texts.take(header.message_id_bytes);
+  const std::string_view id = texts.take(header.id_bytes);
+  request.data = texts.take(header.data_bytes);
+  request.publisher = header.publisher;
+  request.snapshot = header.snapshot != 0;
+  request.received = Instant{nanoseconds{header.received_ns}};
+  const PublishAnswer answer = publish(request, header.connection, id, now);
+  ensure(answer.kind == PublishAnswer::Kind::published || answer.kind == PublishAnswer::Kind::refused,
+         "a forwarded publish has arrived at its home");
+
+  const bool refused = answer.kind == PublishAnswer::Kind::refused;
+  const bool named = refused || !id.empty();
+  const std::size_t texts_bytes = named ? request.channel.size() + id.size() : 0;
+  MutableBytes room = mesh_->control(here_, from).reserve(sizeof(MeshPublishReply) + texts_bytes);
+  ensure(!room.empty(), "a control lane has room for every reply");
+  RecordWriter reply{room, MeshPublishReply{.channel_bytes = named ? header.channel_bytes : std::uint8_t{0},
+                                            .id_bytes = named ? header.id_bytes : std::uint8_t{0},
+                                            .duplicate = answer.published.duplicate ? std::uint8_t{1} : std::uint8_t{0},
+                                            .refused = refused ? std::uint8_t{1} : std::uint8_t{0},
+                                            .code = answer.refusal.code,
+                                            .connection = header.connection,
+                                            .epoch = answer.published.epoch,
+                                            .seq = answer.published.seq}};
+  if (named) {
+    reply.put(request.channel);
+    reply.put(id);
+  }
+  push_control(from, room, sizeof(MeshPublishReply) + texts_bytes);
+}
+
+}  // namespace ringcast
