@@ -12,6 +12,7 @@ constexpr AddCommand kCommands[] = {  // in the order of --help
     ringcast::add_pub_command,
     ringcast::add_sub_command,
     ringcast::add_replay_command,
+    ringcast::add_config_command,
 };
 
 }  // namespace

@@ -254,9 +254,11 @@ std::vector<FlagRow> configuration_flags() {
     flag.form = form_of(row);
     flag.description = row.description;
     flag.is_switch = std::holds_alternative<bool& (*)(NodeOptions&)>(row.field);
+    flag.is_list = std::holds_alternative<std::vector<ListenAddress>& (*)(NodeOptions&)>(row.field) ||
+                   std::holds_alternative<std::vector<std::string>& (*)(NodeOptions&)>(row.field);
   }
   for (const LaterRow& row : later_node_keys()) {
-    flags.push_back({flag_name(row.key), "value", std::string{row.description}, false, true});
+    flags.push_back({flag_name(row.key), "value", std::string{row.description}, false, false, true});
   }
   return flags;
 }
