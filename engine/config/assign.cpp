@@ -73,8 +73,7 @@ std::string measured(Measure measure, std::uint64_t number) {
 
 Assigned in_range(Measure measure, const Range& range, std::uint64_t number) {
   if (number >= range.least && number <= range.most) return std::monostate{};
-  return unexpected(
-      fmt::format("{} is out of range: {}", measured(measure, number), range_text(measure, range)));
+  return unexpected(fmt::format("{} is out of range: {}", measured(measure, number), range_text(measure, range)));
 }
 
 template <class Number>
@@ -189,40 +188,44 @@ struct Write {
 
 template <class Target>
 Assigned assign(const KeyRow<Target>& row, Target& target, const RawValue& value) {
-  const auto into = Overloaded{
-      [&](const ChoiceField<Target>& field) -> Assigned {
-        const std::string* text = text_in(value);
-        const auto word = text == nullptr ? field.words.end() : std::ranges::find(field.words, *text);
-        if (word == field.words.end()) return wrong_type(fmt::format("one of {}", fmt::join(field.words, ", ")), value);
-        field.set(target, static_cast<std::size_t>(word - field.words.begin()));
-        return std::monostate{};
-      },
-      [&](auto* at) -> Assigned { return Assign{row.measure, row.range, value}(at(target)); }};
+  const auto into = Overloaded{[&](const ChoiceField<Target>& field) -> Assigned {
+                                 const std::string* text = text_in(value);
+                                 const auto word =
+                                     text == nullptr ? field.words.end() : std::ranges::find(field.words, *text);
+                                 if (word == field.words.end())
+                                   return wrong_type(fmt::format("one of {}", fmt::join(field.words, ", ")), value);
+                                 field.set(target, static_cast<std::size_t>(word - field.words.begin()));
+                                 return std::monostate{};
+                               },
+                               [&](auto* at) -> Assigned {
+                                 return Assign{row.measure, row.range, value}(at(target));
+                               }};
   return std::visit(into, row.field);
 }
 
 template <class Target>
 std::string toml_value(const KeyRow<Target>& row, const Target& target) {
   Target copy = target;  // the accessors are for writing too
-  const auto from = Overloaded{
-      [&](const ChoiceField<Target>& field) { return toml_string(field.words[field.get(copy)]); },
-      [&](auto* at) { return Write{row.measure}(at(copy)); }};
+  const auto from =
+      Overloaded{[&](const ChoiceField<Target>& field) { return toml_string(field.words[field.get(copy)]); },
+                 [&](auto* at) { return Write{row.measure}(at(copy)); }};
   return std::visit(from, row.field);
 }
 
 template <class Target>
 std::string form_of(const KeyRow<Target>& row) {
-  const auto form = Overloaded{
-      [](const ChoiceField<Target>& field) { return fmt::format("{}", fmt::join(field.words, " | ")); },
-      [&](auto* at) -> std::string {
-        using Value = std::remove_reference_t<std::invoke_result_t<decltype(at), Target&>>;
-        if constexpr (std::is_same_v<Value, bool>) return "true or false";
-        if constexpr (std::is_same_v<Value, std::string>) return "text";
-        if constexpr (std::is_same_v<Value, std::vector<std::string>>) return "list of texts";
-        if constexpr (std::is_same_v<Value, std::vector<std::uint32_t>>) return "cores";
-        if constexpr (std::is_same_v<Value, std::vector<ListenAddress>>) return "address or list of addresses";
-        return row.measure == Measure::bytes ? "size" : row.measure == Measure::time ? "duration" : "number";
-      }};
+  const auto form =
+      Overloaded{[](const ChoiceField<Target>& field) { return fmt::format("{}", fmt::join(field.words, " | ")); },
+                 [&](auto* at) -> std::string {
+                   using Value = std::remove_reference_t<std::invoke_result_t<decltype(at), Target&>>;
+                   if constexpr (std::is_same_v<Value, bool>) return "true or false";
+                   if constexpr (std::is_same_v<Value, std::string>) return "text";
+                   if constexpr (std::is_same_v<Value, std::vector<std::string>>) return "list of texts";
+                   if constexpr (std::is_same_v<Value, std::vector<std::uint32_t>>) return "cores";
+                   if constexpr (std::is_same_v<Value, std::vector<ListenAddress>>)
+                     return "address or list of addresses";
+                   return row.measure == Measure::bytes ? "size" : row.measure == Measure::time ? "duration" : "number";
+                 }};
   return std::visit(form, row.field);
 }
 

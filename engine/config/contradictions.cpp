@@ -20,7 +20,8 @@ bool is_letter_or_digit(char c) { return std::isalnum(static_cast<unsigned char>
 
 class Checker {
  public:
-  explicit Checker(const Configuration& configuration) : configuration_{configuration}, options_{configuration.options} {}
+  explicit Checker(const Configuration& configuration)
+      : configuration_{configuration}, options_{configuration.options} {}
 
   std::vector<ConfigProblem> run() {
     check_name();
@@ -58,13 +59,12 @@ class Checker {
 
   void check_name() {
     const std::string& name = options_.name;
-    const bool good = !name.empty() && name.size() <= kNameBytesMax && name.front() != '.' &&
-                      std::ranges::all_of(name, [](char c) {
-                        return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
-                      });
+    const bool good =
+        !name.empty() && name.size() <= kNameBytesMax && name.front() != '.' &&
+        std::ranges::all_of(name, [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
     if (!good) {
-      report({"name"}, fmt::format("'{}' is not a name: 1 to {} letters, digits, '.', '_' or '-', no '.' in front", name,
-                                   kNameBytesMax));
+      report({"name"}, fmt::format("'{}' is not a name: 1 to {} letters, digits, '.', '_' or '-', no '.' in front",
+                                   name, kNameBytesMax));
     }
   }
 
@@ -87,12 +87,12 @@ class Checker {
   void check_shards() {
     const ShardOptions& shards = options_.shards;
     if (!shards.cores.empty() && shards.count > shards.cores.size()) {
-      report({"shards.count", "shards.cores"}, fmt::format("{} shards do not fit on the {} cores of shards.cores",
-                                                           shards.count, shards.cores.size()));
+      report({"shards.count", "shards.cores"},
+             fmt::format("{} shards do not fit on the {} cores of shards.cores", shards.count, shards.cores.size()));
     }
     if (shards.cores.size() > kShardsMax) {
-      report({"shards.cores"}, fmt::format("{} cores are more than the {} shards that a node can have",
-                                           shards.cores.size(), kShardsMax));
+      report({"shards.cores"},
+             fmt::format("{} cores are more than the {} shards that a node can have", shards.cores.size(), kShardsMax));
     }
   }
 
@@ -103,8 +103,8 @@ class Checker {
       const std::string_view scheme = std::string_view{origin}.substr(0, std::min(separator, origin.size()));
       const std::string_view host =
           separator == std::string::npos ? std::string_view{} : std::string_view{origin}.substr(separator + 3);
-      const bool good = !scheme.empty() && !host.empty() && std::ranges::all_of(scheme, is_letter_or_digit) &&
-                        is_host(host);
+      const bool good =
+          !scheme.empty() && !host.empty() && std::ranges::all_of(scheme, is_letter_or_digit) && is_host(host);
       if (!good) {
         report({"access.origins"},
                fmt::format("'{}' is not an origin: written like https://desk.example or http://10.0.0.7:8080, "
@@ -117,8 +117,8 @@ class Checker {
   void check_hosts() {
     for (const std::string& host : options_.core.access.hosts) {
       if (!is_host(host)) {
-        report({"access.hosts"}, fmt::format("'{}' is not a host name: written like feed.example, no path, no pattern",
-                                             host));
+        report({"access.hosts"},
+               fmt::format("'{}' is not a host name: written like feed.example, no path, no pattern", host));
       }
     }
   }

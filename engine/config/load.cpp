@@ -117,9 +117,7 @@ class Loader {
       report(ConfigProblem::Source::file, place(error.source()), "", std::string{error.description()});
     }
   }
-  std::string place(const toml::source_region& source) const {
-    return fmt::format("{}:{}", path_, source.begin.line);
-  }
+  std::string place(const toml::source_region& source) const { return fmt::format("{}:{}", path_, source.begin.line); }
 
   template <class Target>
   void walk(Scope<Target> scope, const toml::table& table, const std::string& prefix) {
@@ -171,10 +169,12 @@ class Loader {
     if (std::ranges::find(kOtherVariables, setting.name) != std::end(kOtherVariables)) return;
     const std::string where = "environment " + setting.name;
     for (const auto& row : node_keys()) {
-      if (environment_name(row.key) == setting.name) return take_text(ConfigProblem::Source::environment, where, row.key, setting);
+      if (environment_name(row.key) == setting.name)
+        return take_text(ConfigProblem::Source::environment, where, row.key, setting);
     }
     for (const auto& row : later_node_keys()) {
-      if (environment_name(row.key) == setting.name) return take_text(ConfigProblem::Source::environment, where, row.key, setting);
+      if (environment_name(row.key) == setting.name)
+        return take_text(ConfigProblem::Source::environment, where, row.key, setting);
     }
     std::vector<std::string> names;
     for (const auto& row : node_keys()) names.push_back(environment_name(row.key));
@@ -234,7 +234,8 @@ class Loader {
       rule.history.bytes = std::max(rule.history.bytes, message_bytes);
       rules.push_back(std::move(rule));
       configuration_.namespaces.push_back(
-          {std::string{kOriginShipped}, std::vector<std::string>(namespace_keys().size(), std::string{kOriginShipped})});
+          {std::string{kOriginShipped},
+           std::vector<std::string>(namespace_keys().size(), std::string{kOriginShipped})});
     }
   }
 

@@ -31,12 +31,12 @@ struct Setting {
 
 /// A flag that stands for a key, for whoever parses command lines.
 struct FlagRow {
-  std::string name;         // "limits-connections", without dashes; "shards-count,shards" has two
-  std::string form;         // "size"
+  std::string name;  // "limits-connections", without dashes; "shards-count,shards" has two
+  std::string form;  // "size"
   std::string description;
-  bool is_switch = false;   // may stand without a value, and is true then
-  bool is_list = false;     // may be repeated, or its elements separated by commas
-  bool is_hidden = false;   // of a feature that this version lacks: known, and refused with a reason
+  bool is_switch = false;  // may stand without a value, and is true then
+  bool is_list = false;    // may be repeated, or its elements separated by commas
+  bool is_hidden = false;  // of a feature that this version lacks: known, and refused with a reason
 };
 [[nodiscard]] std::vector<FlagRow> configuration_flags();
 

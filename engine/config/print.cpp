@@ -120,8 +120,8 @@ std::string print_configuration(const Configuration& configuration) {
     const NamespaceOrigin& origin = configuration.namespaces[rule];
     text += fmt::format("\n[[namespace]]  # {}\n", origin.table);
     for (std::size_t i = 0; i < rule_rows.size(); ++i) {
-      text += line(rule_rows[i].key, toml_value(rule_rows[i], configuration.options.core.namespaces[rule]),
-                   origin.keys[i]);
+      text +=
+          line(rule_rows[i].key, toml_value(rule_rows[i], configuration.options.core.namespaces[rule]), origin.keys[i]);
     }
   }
   return text;

@@ -15,7 +15,7 @@ Target target_of(Member Target::*);
 template <auto First, auto... Rest>
 constexpr auto at() {
   using Target = decltype(target_of(First));
-  return +[](Target& target) -> auto& { return ((target.*First) .* ... .* Rest); };
+  return +[](Target & target) -> auto& { return ((target.*First).*....*Rest); };
 }
 template <auto Member>
 constexpr auto limits() {
@@ -27,9 +27,9 @@ constexpr auto choice(std::span<const std::string_view> words) {
   using Target = decltype(target_of(First));
   return ChoiceField<Target>{
       words,
-      +[](const Target& target) { return static_cast<std::size_t>(std::to_underlying(((target.*First) .* ... .* Rest))); },
+      +[](const Target& target) { return static_cast<std::size_t>(std::to_underlying(((target.*First).*....*Rest))); },
       +[](Target& target, std::size_t index) {
-        auto& member = ((target.*First) .* ... .* Rest);
+        auto& member = ((target.*First).*....*Rest);
         member = static_cast<std::remove_reference_t<decltype(member)>>(index);
       }};
 }
@@ -54,8 +54,8 @@ constexpr auto kTime = Measure::time;
 constexpr auto kNone = Measure::none;
 using std::chrono::days;
 
-// Where a range is not explained here, its upper end is what the types and the memory arithmetic of the engine bear, and
-// its lower end is the smallest value that leaves a node which can still serve somebody.
+// Where a range is not explained here, its upper end is what the types and the memory arithmetic of the engine bear,
+// and its lower end is the smallest value that leaves a node which can still serve somebody.
 // clang-format off
 const std::array kNodeKeys{
     KeyRow<NodeOptions>{"name", at<&NodeOptions::name>(), kNone, {},
@@ -214,7 +214,7 @@ std::vector<NamespaceRule> shipped_namespaces() {
       Row{"*@bookTicker", SlowPolicy::conflate},  // the newest quote makes the older worthless
       Row{"*@trade", SlowPolicy::disconnect},     // a trade is an event: none may go missing
       Row{"*@aggTrade", SlowPolicy::disconnect},
-      Row{"*@depth>", SlowPolicy::disconnect},    // a book with a missing delta is a wrong book
+      Row{"*@depth>", SlowPolicy::disconnect},  // a book with a missing delta is a wrong book
       Row{">", NamespaceRule{}.slow},
   };
   std::vector<NamespaceRule> rules;

@@ -46,11 +46,11 @@ struct Range {
 
 template <class Target>
 struct KeyRow {
-  std::string_view key;           // as in the file: "limits.connections"
+  std::string_view key;  // as in the file: "limits.connections"
   Field<Target> field;
   Measure measure = Measure::none;
   Range range;
-  std::string_view description;   // one line, for --help and the reference page
+  std::string_view description;      // one line, for --help and the reference page
   std::string_view flag_alias = {};  // a second flag, without its dashes
 };
 
@@ -58,7 +58,7 @@ struct KeyRow {
 /// to have what they have not.
 struct LaterRow {
   std::string_view key;
-  std::string_view accepted;     // the one value that says what this version does anyway, as TOML; empty: none
+  std::string_view accepted;  // the one value that says what this version does anyway, as TOML; empty: none
   std::string_view description;
 };
 

@@ -22,8 +22,12 @@ struct TimeUnit {
 };
 // Largest first, as they must follow each other in a duration.
 constexpr std::array kTimeUnits{
-    TimeUnit{"d", 86'400'000'000'000}, TimeUnit{"h", 3'600'000'000'000}, TimeUnit{"m", 60'000'000'000},
-    TimeUnit{"s", 1'000'000'000},      TimeUnit{"ms", 1'000'000},        TimeUnit{"us", 1'000},
+    TimeUnit{"d", 86'400'000'000'000},
+    TimeUnit{"h", 3'600'000'000'000},
+    TimeUnit{"m", 60'000'000'000},
+    TimeUnit{"s", 1'000'000'000},
+    TimeUnit{"ms", 1'000'000},
+    TimeUnit{"us", 1'000},
     TimeUnit{"ns", 1},
 };
 constexpr std::string_view kDurationForm = "a duration is written like 30s, 250ms, 5m or 1m30s";
@@ -70,8 +74,8 @@ Result<ListenAddress, std::string> parse_unix_path(std::string_view path) {
   constexpr std::size_t kPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
   if (path.empty() || path.front() != '/') return unexpected(fmt::format("'{}' is not an absolute path", path));
   if (path.size() > kPathBytesMax) {
-    return unexpected(fmt::format("the path of a Unix socket has at most {} bytes, this one {}", kPathBytesMax,
-                                  path.size()));
+    return unexpected(
+        fmt::format("the path of a Unix socket has at most {} bytes, this one {}", kPathBytesMax, path.size()));
   }
   if (path.find('\0') != std::string_view::npos) return unexpected(std::string{"a path has no zero byte"});
   return ListenAddress{
@@ -95,7 +99,8 @@ Result<nanoseconds, std::string> parse_duration(std::string_view text) {
       return unexpected(fmt::format("'{}': each unit once, the largest first; {}", text, kDurationForm));
     }
     unit_next = unit_index + 1;
-    const auto most = static_cast<std::uint64_t>((std::numeric_limits<std::int64_t>::max() - total) / unit->nanoseconds);
+    const auto most =
+        static_cast<std::uint64_t>((std::numeric_limits<std::int64_t>::max() - total) / unit->nanoseconds);
     if (*number > most) return unexpected(fmt::format("'{}' is longer than 292 years", text));
     total += static_cast<std::int64_t>(*number) * unit->nanoseconds;
   } while (!rest.empty());
@@ -126,8 +131,8 @@ Result<std::uint64_t, std::string> parse_size(std::string_view text) {
 
 std::string size_text(std::uint64_t bytes) {
   if (bytes == 0) return "0B";
-  const auto* const unit = std::find_if(kSizeUnits.begin(), kSizeUnits.end(),
-                                        [&](const SizeUnit& row) { return bytes % row.bytes == 0; });
+  const auto* const unit =
+      std::find_if(kSizeUnits.begin(), kSizeUnits.end(), [&](const SizeUnit& row) { return bytes % row.bytes == 0; });
   return fmt::format("{}{}", bytes / unit->bytes, unit->name);
 }
 

@@ -129,9 +129,10 @@ resume = false
 
 TEST(LoadConfiguration, TheLaterSourceWins) {
   const TemporaryFile file{"[limits]\nconnections = 1\nchannels = 1\nsubscriptions = 1\n"};
-  const auto loaded = load_configuration({.file = file.path(),
-                                          .environment = {{"RINGCAST_LIMITS_CHANNELS", "2"}, {"RINGCAST_LIMITS_SUBSCRIPTIONS", "2"}},
-                                          .flags = {{"limits-subscriptions", "3"}}});
+  const auto loaded =
+      load_configuration({.file = file.path(),
+                          .environment = {{"RINGCAST_LIMITS_CHANNELS", "2"}, {"RINGCAST_LIMITS_SUBSCRIPTIONS", "2"}},
+                          .flags = {{"limits-subscriptions", "3"}}});
   ASSERT_TRUE(loaded.has_value());
   EXPECT_EQ(loaded->options.core.limits.connections, 1U);
   EXPECT_EQ(loaded->options.core.limits.channels, 2U);
@@ -180,7 +181,8 @@ const BadRow kBad[] = {
     {"a text where a number belongs", "limits.connections = \"5\"\n",
      "FILE:1: limits.connections: needs a whole number, not the text '5'\n"},
     {"a number where a text belongs", "name = 5\n", "FILE:1: name: needs a text, not the number 5\n"},
-    {"a text where true or false belongs", "echo = \"yes\"\n", "FILE:1: echo: needs true or false, not the text 'yes'\n"},
+    {"a text where true or false belongs", "echo = \"yes\"\n",
+     "FILE:1: echo: needs true or false, not the text 'yes'\n"},
     {"a fraction", "limits.connections = 1.5\n",
      "FILE:1: limits.connections: needs a whole number, not a number with a fraction\n"},
     {"a table where a value belongs", "[limits.connections]\na = 1\n",
@@ -192,12 +194,17 @@ const BadRow kBad[] = {
     {"a word that is not on the list", "log.level = \"loud\"\n",
      "FILE:1: log.level: needs one of trace, debug, info, warn, error, off, not the text 'loud'\n"},
     {"an empty list of addresses", "listen = []\n", "FILE:1: listen: needs at least one address\n"},
-    {"an address without a port", "\nlisten = \"127.0.0.1\"\n", "FILE:2: listen: '127.0.0.1' is no address and port; ~"},
+    {"an address without a port", "\nlisten = \"127.0.0.1\"\n",
+     "FILE:2: listen: '127.0.0.1' is no address and port; ~"},
     {"a key twice", "echo = true\necho = false\n", "FILE:2: ~"},
     {"a table twice", "[limits]\nchannels = 1\n[limits]\nconnections = 1\n", "FILE:3: ~"},
     {"broken TOML", "echo = true\nlimits = [\n", "FILE:~"},
     {"a value that is missing", "echo =\n", "FILE:1: ~"},
-    {"bytes that are no text", std::string_view{"\x7f" "ELF\0\0\0", 7}, "FILE:1: has a zero byte: not a text\n"},
+    {"bytes that are no text",
+     std::string_view{"\x7f"
+                      "ELF\0\0\0",
+                      7},
+     "FILE:1: has a zero byte: not a text\n"},
     {"bytes that are not UTF-8", "name = \"\xff\"\n", "FILE:1: ~"},
     {"an unknown key with a control character", "\"a\\u001bb\" = 1\n", "FILE:1: a\\x1bb: unknown key\n"},
     {"all problems at once", "echo = 1\nname = 2\n[limits]\nchannels = 0\n",
@@ -209,7 +216,8 @@ const BadRow kBad[] = {
     {"a feature that is not there, where one value says so", "compression.enabled = true\n",
      "FILE:1: compression.enabled: not supported in this version (permessage-deflate); only false may be written\n"},
     {"a feature of namespaces that is not there", "[[namespace]]\nmatch = \"a\"\nstate = \"last\"\n",
-     "FILE:3: namespace.state: not supported in this version (snapshots and last values); only \"none\" may be written\n"},
+     "FILE:3: namespace.state: not supported in this version (snapshots and last values); only \"none\" may be "
+     "written\n"},
 
     {"a namespace without a pattern", "[[namespace]]\nslow = \"conflate\"\n",
      "FILE:1: namespace.match: is missing: which channels is this for?\n"},
@@ -233,8 +241,8 @@ const BadRow kBad[] = {
     {"a name that is no file name", "name = \"a/b\"\n", "FILE:1: name: 'a/b' is not a name: ~"},
     {"a name that begins with a dot", "name = \".a\"\n", "FILE:1: name: '.a' is not a name: ~"},
     {"an empty name", "name = \"\"\n", "FILE:1: name: '' is not a name: ~"},
-    {"a name that is too long",
-     "name = \"12345678901234567890123456789012345678901234567890123456789012345\"\n", "FILE:1: name: ~"},
+    {"a name that is too long", "name = \"12345678901234567890123456789012345678901234567890123456789012345\"\n",
+     "FILE:1: name: ~"},
     {"listening to other hosts without a word about it", "listen = [\"127.0.0.1:1\", \"0.0.0.0:1\"]\n",
      "FILE:1: listen: 0.0.0.0:1 is reachable from other hosts, and this version authenticates nobody: ~"},
     {"listening to all of IPv6", "listen = \"[::]:1\"\n", "FILE:1: listen: [::]:1 is reachable from other hosts~"},
@@ -267,14 +275,17 @@ struct GoodRow {
 const GoodRow kGood[] = {
     {"an empty file changes nothing", ""},
     {"a file of comments changes nothing", "# nothing here\n\n"},
-    {"a byte order mark is no key", "\xef\xbb\xbf" "echo = true\n"},
+    {"a byte order mark is no key",
+     "\xef\xbb\xbf"
+     "echo = true\n"},
     {"lines may end as on other systems", "echo = true\r\n[limits]\r\nchannels = 5\r\n"},
     {"both ends of a range belong to it", "limits = { connections = 1, subscriptions = 1024 }\n"},
     {"heartbeats can be turned off", "heartbeat = { interval = \"0s\", interval_exchange = \"0s\" }\n"},
     {"listening to other hosts with a word about it", "listen = \"0.0.0.0:1\"\naccess.insecure = true\n"},
     {"a free port may be asked for twice", "listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n"},
     {"a feature that is not there may be turned off", "compression.enabled = false\nrate.publish_per_second = 0\n"},
-    {"the same for namespaces", "[[namespace]]\nmatch = \"a\"\nstate = \"none\"\npresence = false\npayload = \"json\"\n"},
+    {"the same for namespaces",
+     "[[namespace]]\nmatch = \"a\"\nstate = \"none\"\npresence = false\npayload = \"json\"\n"},
     {"a rule without history that says nothing of resuming", "[[namespace]]\nmatch = \"a\"\nhistory.messages = 0\n"},
     {"the server's own channels are not taken by the rule for everything",
      "[[namespace]]\nmatch = \">\"\n[[namespace]]\nmatch = \"user:*\"\n"},
@@ -310,21 +321,25 @@ TEST(LoadConfiguration, FlagsAndVariablesAreCheckedLikeTheFile) {
     std::string_view reported;
   };
   const Row rows[] = {
-      {{{"RINGCAST_LIMITS_CONNECTIONS", "0"}}, {},
+      {{{"RINGCAST_LIMITS_CONNECTIONS", "0"}},
+       {},
        "environment RINGCAST_LIMITS_CONNECTIONS: limits.connections: 0 is out of range: 1 to 10000000\n"},
-      {{{"RINGCAST_LIMITS_CONNECTIONS", ""}}, {},
+      {{{"RINGCAST_LIMITS_CONNECTIONS", ""}},
+       {},
        "environment RINGCAST_LIMITS_CONNECTIONS: limits.connections: '' is not a whole number\n"},
-      {{{"RINGCAST_LIMTS_CONNECTIONS", "5"}}, {},
+      {{{"RINGCAST_LIMTS_CONNECTIONS", "5"}},
+       {},
        "environment RINGCAST_LIMTS_CONNECTIONS: stands for no key; did you mean RINGCAST_LIMITS_CONNECTIONS?\n"},
-      {{{"RINGCAST_TLS_KEY", "a"}}, {},
-       "environment RINGCAST_TLS_KEY: tls.key: not supported in this version (TLS)\n"},
+      {{{"RINGCAST_TLS_KEY", "a"}}, {}, "environment RINGCAST_TLS_KEY: tls.key: not supported in this version (TLS)\n"},
       {{{"RINGCAST_COMPRESSION_ENABLED", "false"}, {"RINGCAST_CONFIG", "a"}, {"RINGCAST_URL", "b"}}, {}, ""},
       {{{"RINGCAST_ECHO", "1"}}, {}, "environment RINGCAST_ECHO: echo: needs true or false, not '1'\n"},
       {{}, {{"echo", "true"}, {"shards", "2"}, {"insecure", "true"}, {"listen", "127.0.0.1:0,[::1]:0"}}, ""},
       {{}, {{"shards", "65"}}, "flag --shards: shards.count: 65 is out of range: 0 to 64\n"},
-      {{}, {{"listen", "0.0.0.0:1"}}, "flag --listen: listen: 0.0.0.0:1 is reachable from other hosts, and this version "
-                                      "authenticates nobody: listen on loopback, or say --insecure "
-                                      "(access.insecure = true)\n"},
+      {{},
+       {{"listen", "0.0.0.0:1"}},
+       "flag --listen: listen: 0.0.0.0:1 is reachable from other hosts, and this version "
+       "authenticates nobody: listen on loopback, or say --insecure "
+       "(access.insecure = true)\n"},
       {{}, {{"admin", "127.0.0.1:9002"}}, "flag --admin: admin: not supported in this version (the admin port)\n"},
       {{}, {{"nonsense", "1"}}, "flag --nonsense: stands for no key\n"},
   };
@@ -356,7 +371,8 @@ TEST(LoadConfiguration, ShippedRulesHaveRoomForTheLargestMessage) {
 }
 
 TEST(LoadConfiguration, TheEnvironmentIsReadByItsPrefix) {
-  const char* const environment[] = {"PATH=/bin", "RINGCAST_ECHO=true", "RINGCAST_NAME=a=b", "XRINGCAST_NAME=c", nullptr};
+  const char* const environment[] = {"PATH=/bin", "RINGCAST_ECHO=true", "RINGCAST_NAME=a=b", "XRINGCAST_NAME=c",
+                                     nullptr};
   const auto settings = environment_settings(environment);
   ASSERT_EQ(settings.size(), 2U);
   EXPECT_EQ(settings[0].name, "RINGCAST_ECHO");

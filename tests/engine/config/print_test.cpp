@@ -35,10 +35,13 @@ std::string values_of(const Configuration& configuration) {
 TEST(PrintConfiguration, WhatIsPrintedLoadsAsTheSame) {
   const std::string_view texts[] = {
       "",
-      "name = \"a\"\nlisten = [\"127.0.0.1:0\", \"[::1]:7\", \"unix:/tmp/a b\"]\nshards = { count = 2, cores = \"0-1\" }\n",
-      "access = { origins = [\"https://a.b\", \"http://c:1\"], hosts = [\"a.b\"], insecure = true }\nlisten = \"0.0.0.0:5\"\n",
+      "name = \"a\"\nlisten = [\"127.0.0.1:0\", \"[::1]:7\", \"unix:/tmp/a b\"]\nshards = { count = 2, cores = \"0-1\" "
+      "}\n",
+      "access = { origins = [\"https://a.b\", \"http://c:1\"], hosts = [\"a.b\"], insecure = true }\nlisten = "
+      "\"0.0.0.0:5\"\n",
       "limits.message_bytes = \"8MiB\"\nheartbeat.interval = \"90s\"\nlog = { level = \"off\", format = \"json\" }\n",
-      "[[namespace]]\nmatch = \"a\\\"\\\\b\"\nslow = \"conflate\"\n[[namespace]]\nmatch = \"*@trade\"\nlag.bytes = \"5MiB\"\n",
+      "[[namespace]]\nmatch = \"a\\\"\\\\b\"\nslow = \"conflate\"\n[[namespace]]\nmatch = \"*@trade\"\nlag.bytes = "
+      "\"5MiB\"\n",
       "[[namespace]]\nmatch = \">\"\nresume = false\nhistory = { messages = 0, bytes = 0, age = \"0s\" }\n",
   };
   for (const std::string_view text : texts) {
@@ -51,8 +54,8 @@ TEST(PrintConfiguration, WhatIsPrintedLoadsAsTheSame) {
 
 TEST(PrintConfiguration, SaysWhereEachValueComesFrom) {
   const TemporaryFile file{"[limits]\nchannels = 7\n[[namespace]]\nmatch = \"a\"\n"};
-  const auto loaded = load_configuration(
-      {.file = file.path(), .environment = {{"RINGCAST_ECHO", "true"}}, .flags = {{"name", "b"}}});
+  const auto loaded =
+      load_configuration({.file = file.path(), .environment = {{"RINGCAST_ECHO", "true"}}, .flags = {{"name", "b"}}});
   ASSERT_TRUE(loaded.has_value());
   const std::string printed = print_configuration(*loaded);
   const auto has_line = [&](std::string_view value, std::string_view origin) {

@@ -42,8 +42,9 @@ TEST(Durations, MeanWhatTheySayAndAreWrittenWithTheLargestUnitThatFits) {
   }
 }
 TEST(Durations, NeedAUnitAndNothingElse) {
-  for (const std::string_view text : {"", "5", "s", "-5s", "+5s", " 5s", "5s ", "5 s", "1.5s", "5S", "5sec", "5min", "1s1s",
-                                      "1s1m", "1ms1s", "5s\n", "106752d", "99999999999999999999s", "9223372037s"}) {
+  for (const std::string_view text :
+       {"", "5", "s", "-5s", "+5s", " 5s", "5s ", "5 s", "1.5s", "5S", "5sec", "5min", "1s1s", "1s1m", "1ms1s", "5s\n",
+        "106752d", "99999999999999999999s", "9223372037s"}) {
     EXPECT_FALSE(parse_duration(text).has_value()) << '\'' << text << '\'';
   }
 }
@@ -54,11 +55,16 @@ struct SizeRow {
   std::string_view written;
 };
 constexpr SizeRow kSizes[] = {
-    {"0", 0, "0B"},          {"1", 1, "1B"},
-    {"1500", 1'500, "1500B"}, {"1500B", 1'500, "1500B"},
-    {"1024", 1'024, "1KiB"}, {"64KiB", 64_KiB, "64KiB"},
-    {"1MiB", 1_MiB, "1MiB"}, {"1536KiB", 1'536_KiB, "1536KiB"},
-    {"2GiB", 2_GiB, "2GiB"}, {"1TiB", 1'024_GiB, "1TiB"},
+    {"0", 0, "0B"},
+    {"1", 1, "1B"},
+    {"1500", 1'500, "1500B"},
+    {"1500B", 1'500, "1500B"},
+    {"1024", 1'024, "1KiB"},
+    {"64KiB", 64_KiB, "64KiB"},
+    {"1MiB", 1_MiB, "1MiB"},
+    {"1536KiB", 1'536_KiB, "1536KiB"},
+    {"2GiB", 2_GiB, "2GiB"},
+    {"1TiB", 1'024_GiB, "1TiB"},
     {"18446744073709551615", std::numeric_limits<std::uint64_t>::max(), "18446744073709551615B"},
     {"16777215TiB", 16'777'215ULL << 40, "16777215TiB"},
 };
@@ -107,14 +113,27 @@ TEST(Addresses, LocalhostIsTheFirstLoopbackAddress) {
 TEST(Addresses, RefuseNamesMissingPortsAndRelativePaths) {
   const std::string long_path = "unix:/" + std::string(107, 'a');
   EXPECT_TRUE(parse_listen_address(long_path.substr(0, long_path.size() - 1)).has_value());
-  for (const std::string_view text :
-       {std::string_view{""}, std::string_view{":"}, std::string_view{"9001"}, std::string_view{":9001"},
-        std::string_view{"127.0.0.1"}, std::string_view{"127.0.0.1:"}, std::string_view{"127.0.0.1:65536"},
-        std::string_view{"127.0.0.1:-1"}, std::string_view{"127.0.0.1:http"}, std::string_view{"127.1:80"},
-        std::string_view{"256.0.0.1:80"}, std::string_view{"example.com:80"}, std::string_view{"::1:80"},
-        std::string_view{"[::1]80"}, std::string_view{"[::1"}, std::string_view{"[]:80"},
-        std::string_view{"[127.0.0.1]:80"}, std::string_view{"unix:"}, std::string_view{"unix:run/a"},
-        std::string_view{long_path}, std::string_view{"unix:/a\0b", 9}}) {
+  for (const std::string_view text : {std::string_view{""},
+                                      std::string_view{":"},
+                                      std::string_view{"9001"},
+                                      std::string_view{":9001"},
+                                      std::string_view{"127.0.0.1"},
+                                      std::string_view{"127.0.0.1:"},
+                                      std::string_view{"127.0.0.1:65536"},
+                                      std::string_view{"127.0.0.1:-1"},
+                                      std::string_view{"127.0.0.1:http"},
+                                      std::string_view{"127.1:80"},
+                                      std::string_view{"256.0.0.1:80"},
+                                      std::string_view{"example.com:80"},
+                                      std::string_view{"::1:80"},
+                                      std::string_view{"[::1]80"},
+                                      std::string_view{"[::1"},
+                                      std::string_view{"[]:80"},
+                                      std::string_view{"[127.0.0.1]:80"},
+                                      std::string_view{"unix:"},
+                                      std::string_view{"unix:run/a"},
+                                      std::string_view{long_path},
+                                      std::string_view{"unix:/a\0b", 9}}) {
     EXPECT_FALSE(parse_listen_address(text).has_value()) << '\'' << text << '\'';
   }
 }
@@ -125,8 +144,13 @@ struct CoresRow {
   std::string_view written;
 };
 const CoresRow kCores[] = {
-    {"", {}, ""},         {"0", {0}, "0"},           {"0-3", {0, 1, 2, 3}, "0-3"}, {"0,2,4-5", {0, 2, 4, 5}, "0,2,4-5"},
-    {"3,1", {3, 1}, "3,1"}, {"0,1,2", {0, 1, 2}, "0-2"}, {"1023", {1023}, "1023"},
+    {"", {}, ""},
+    {"0", {0}, "0"},
+    {"0-3", {0, 1, 2, 3}, "0-3"},
+    {"0,2,4-5", {0, 2, 4, 5}, "0,2,4-5"},
+    {"3,1", {3, 1}, "3,1"},
+    {"0,1,2", {0, 1, 2}, "0-2"},
+    {"1023", {1023}, "1023"},
 };
 TEST(Cores, AreListsAndRangesInTheOrderWritten) {
   for (const CoresRow& row : kCores) {
@@ -135,7 +159,8 @@ TEST(Cores, AreListsAndRangesInTheOrderWritten) {
   }
 }
 TEST(Cores, RefuseRangesBackwardsCoresTwiceAndAnythingElse) {
-  for (const std::string_view text : {",", "0,", ",0", "3-1", "0-", "-1", "0,0", "0-3,2", "1024", "a", "0 1", "0-4294967296"}) {
+  for (const std::string_view text :
+       {",", "0,", ",0", "3-1", "0-", "-1", "0,0", "0-3,2", "1024", "a", "0 1", "0-4294967296"}) {
     EXPECT_FALSE(parse_cores(text).has_value()) << '\'' << text << '\'';
   }
 }
