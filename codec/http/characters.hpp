@@ -29,7 +29,8 @@ inline constexpr std::array<bool, 256> kTokenCharacters = [] {
 }
 /// What a host name, an address or the inside of IPv6 brackets may consist of.
 [[nodiscard]] constexpr bool is_host_char(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
 }
 
 }  // namespace ringcast

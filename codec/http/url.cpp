@@ -41,8 +41,8 @@ Result<AbsoluteForm, UrlError> split_absolute(std::string_view text) {
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos) return unexpected(UrlError::bad_form);
   const std::string_view name = text.substr(0, colon);
-  const auto* const row =
-      std::find_if(kSchemes.begin(), kSchemes.end(), [&](const SchemeRow& it) { return equals_ignoring_case(it.name, name); });
+  const auto* const row = std::find_if(kSchemes.begin(), kSchemes.end(),
+                                       [&](const SchemeRow& it) { return equals_ignoring_case(it.name, name); });
   if (row == kSchemes.end()) return unexpected(UrlError::bad_scheme);
   text.remove_prefix(colon + 3);
   const std::size_t authority_end = std::min(text.find_first_of("/?"), text.size());
@@ -142,8 +142,8 @@ std::string request_target(const Url& url) {
 }
 
 Result<std::string_view, UrlError> percent_decode(std::string_view encoded, std::span<char> scratch, Plus plus) {
-  const bool plain =
-      encoded.find('%') == std::string_view::npos && (plus == Plus::literal || encoded.find('+') == std::string_view::npos);
+  const bool plain = encoded.find('%') == std::string_view::npos &&
+                     (plus == Plus::literal || encoded.find('+') == std::string_view::npos);
   if (plain) return encoded;
   std::size_t written = 0;
   for (std::size_t at = 0; at < encoded.size(); ++at) {

@@ -9,8 +9,8 @@ std::optional<FrameError> check_first_byte(std::uint8_t first, Extensions negoti
   const std::uint8_t opcode = first & kOpcodeBits;
   const std::uint8_t reserved = first & kReservedBits;
   // RFC 7692 section 6: RSV1 marks the first frame of a message, so never a continuation or a control frame.
-  const bool may_be_compressed =
-      negotiated.deflate && (opcode == std::to_underlying(Opcode::text) || opcode == std::to_underlying(Opcode::binary));
+  const bool may_be_compressed = negotiated.deflate && (opcode == std::to_underlying(Opcode::text) ||
+                                                        opcode == std::to_underlying(Opcode::binary));
   if (reserved != 0 && !(may_be_compressed && reserved == kRsv1Bit)) return FrameError::reserved_bit;
   if (!is_known_opcode(opcode)) return FrameError::unknown_opcode;
   if (is_control(Opcode{opcode}) && (first & kFinBit) == 0) return FrameError::control_fragmented;

@@ -38,8 +38,14 @@ TEST(Base64, GivesTheRowsOfRfc4648BothWays) {
   struct Row {
     std::string_view plain, encoded;
   };
-  const Row rows[] = {{"", ""},         {"f", "Zg=="},       {"fo", "Zm8="},        {"foo", "Zm9v"},
-                      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd\xfb", "//79+w=="}};
+  const Row rows[] = {{"", ""},
+                      {"f", "Zg=="},
+                      {"fo", "Zm8="},
+                      {"foo", "Zm9v"},
+                      {"foob", "Zm9vYg=="},
+                      {"fooba", "Zm9vYmE="},
+                      {"foobar", "Zm9vYmFy"},
+                      {"\xff\xfe\xfd\xfb", "//79+w=="}};
   for (const Row& row : rows) {
     std::array<char, 64> text;
     EXPECT_EQ(base64_encode(as_bytes(row.plain), text), row.encoded);
@@ -52,8 +58,8 @@ TEST(Base64, GivesTheRowsOfRfc4648BothWays) {
 }
 
 TEST(Base64, RefusesWhatIsNotCanonical) {
-  for (const std::string_view text : {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zg==Zg==", "Z g=", "Zm9v\n", "====", "=g==", "Z===",
-                                      "Zm-v", "Zm_v", "Zm9vYg=="}) {
+  for (const std::string_view text : {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zg==Zg==", "Z g=", "Zm9v\n",
+                                      "====", "=g==", "Z===", "Zm-v", "Zm_v", "Zm9vYg=="}) {
     std::array<std::uint8_t, 3> bytes;  // the last row is canonical and too long by one byte
     EXPECT_FALSE(base64_decode(text, bytes)) << text;
   }

@@ -7,7 +7,7 @@
 #include "codec/http/request_head.hpp"
 #include "codec/http/response_head.hpp"
 #include "codec/http/response_writer.hpp"
-#include "guarded_bytes.hpp"
+#include "tests/codec/guarded_bytes.hpp"
 
 namespace ringcast {
 namespace {
@@ -94,7 +94,8 @@ TEST(RequestHead, EachRowIsAcceptedOrRefusedForItsReason) {
   for (const RequestRow& row : kRequests) {
     RequestHead head;
     const auto parsed = parse_request_head(pages.place(as_bytes(row.text)), head);
-    ASSERT_EQ(parsed.has_value(), !row.error) << row.sentence << (parsed ? "" : ": "s + std::string{sentence_of(parsed.error())});
+    ASSERT_EQ(parsed.has_value(), !row.error)
+        << row.sentence << (parsed ? "" : ": "s + std::string{sentence_of(parsed.error())});
     if (row.error) {
       EXPECT_EQ(sentence_of(parsed.error()), sentence_of(*row.error)) << row.sentence;
     } else {
@@ -172,14 +173,17 @@ TEST(RequestHead, AnAbsoluteTargetNamesTheHost) {
 TEST(RequestHead, TheBoundsHoldOnBothSides) {
   RequestHead head;
   const std::string fixed = get_with("X: \r\n");
-  const auto of_size = [&](std::size_t size) { return get_with("X: " + std::string(size - fixed.size(), 'x') + "\r\n"); };
+  const auto of_size = [&](std::size_t size) {
+    return get_with("X: " + std::string(size - fixed.size(), 'x') + "\r\n");
+  };
   const HeadLimits limits{.head_bytes_max = 500};
   ASSERT_EQ(of_size(500).size(), 500U);
   EXPECT_TRUE(parse_request_head(as_bytes(of_size(500)), head, limits).value());
   EXPECT_EQ(parse_request_head(as_bytes(of_size(501)), head, limits).error(), HeadError::too_large);
   EXPECT_FALSE(parse_request_head(as_bytes(of_size(600)).first(499), head, limits).value());
   EXPECT_EQ(parse_request_head(as_bytes(of_size(600)).first(500), head, limits).error(), HeadError::too_large);
-  EXPECT_TRUE(parse_request_head(as_bytes(of_size(500) + std::string(100, 'p')), head, limits).value()) << "what is pipelined does not count";
+  EXPECT_TRUE(parse_request_head(as_bytes(of_size(500) + std::string(100, 'p')), head, limits).value())
+      << "what is pipelined does not count";
   EXPECT_EQ(status_of(HeadError::too_large), 431);
 
   const auto with_fields = [](std::size_t count) {
@@ -268,7 +272,8 @@ TEST(ResponseHead, EachRowIsAcceptedOrRefusedForItsReason) {
 TEST(ResponseWriter, WritesWhatTheResponseParserReads) {
   std::string out;
   ResponseWriter{out, 200}.field("X", "a b").field("Retry-After", std::uint64_t{5}).end_with_body("text/plain", "body");
-  EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nX: a b\r\nRetry-After: 5\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody");
+  EXPECT_EQ(out,
+            "HTTP/1.1 200 OK\r\nX: a b\r\nRetry-After: 5\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody");
   ResponseHead head;
   const auto parsed = parse_response_head(as_bytes(out), head);
   ASSERT_TRUE(parsed && *parsed);

@@ -31,7 +31,8 @@ TEST(Target, IsSplitIntoPathAndQuery) {
     EXPECT_EQ(split->path, row.path) << row.target;
     EXPECT_EQ(split->query, row.query) << row.target;
   }
-  for (const std::string_view bad : {"", "ws", "?a", "/a b", "/a#b", "/\x80", "ftp://h/", "http://", "http:/h", "http://a b/", "**"}) {
+  for (const std::string_view bad :
+       {"", "ws", "?a", "/a b", "/a#b", "/\x80", "ftp://h/", "http://", "http:/h", "http://a b/", "**"}) {
     EXPECT_FALSE(split_target(bad)) << bad;
   }
 }
@@ -118,7 +119,9 @@ TEST(PercentDecoding, EachRowIsDecodedOrRefused) {
 
 TEST(Query, AParameterIsFoundByNameAndDecoded) {
   std::array<char, 64> scratch;
-  const auto value = [&](std::string_view query, std::string_view name) { return query_parameter(query, name, scratch).value(); };
+  const auto value = [&](std::string_view query, std::string_view name) {
+    return query_parameter(query, name, scratch).value();
+  };
   EXPECT_EQ(value("user=1&channels=a%2Cb", "channels"), "a,b");
   EXPECT_EQ(value("user=1&user=2", "user"), "1");
   EXPECT_EQ(value("&&user=a=b&", "user"), "a=b");

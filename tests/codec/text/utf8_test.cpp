@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "guarded_bytes.hpp"
+#include "tests/codec/guarded_bytes.hpp"
 
 namespace ringcast {
 namespace {
@@ -141,7 +141,8 @@ TEST(Utf8, EachRowIsJudgedTheSameAtEveryPlaceOfABlock) {
         const std::string text = std::string(before, 'x') + std::string{row.text} + std::string(behind, 'y');
         const Bytes placed = pages.place(as_bytes(text));
         ASSERT_EQ(is_valid_utf8(placed), row.valid) << row.sentence << " behind " << before << " letters";
-        ASSERT_EQ(detail::is_valid_utf8_scalar(placed), row.valid) << row.sentence << " behind " << before << " letters";
+        ASSERT_EQ(detail::is_valid_utf8_scalar(placed), row.valid)
+            << row.sentence << " behind " << before << " letters";
       }
     }
   }
@@ -206,8 +207,17 @@ TEST(Utf8, EveryPairAndEveryTripleWithALeadIsJudgedAsByDecoding) {
 
 TEST(Utf8, RandomTextsAreJudgedAlikeByAllTheWays) {
   std::mt19937_64 random{20'261'120};  // fixed: a failure repeats
-  const std::string_view pieces[] = {"a", "bc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x80", "\xc0", "\xe2\x82",
-                                     "\xf0\x9f", "\xed\xa0\x80", "0123456789abcdef0123456789abcdef"};
+  const std::string_view pieces[] = {"a",
+                                     "bc",
+                                     "\xc3\xa9",
+                                     "\xe2\x82\xac",
+                                     "\xf0\x9f\x98\x80",
+                                     "\x80",
+                                     "\xc0",
+                                     "\xe2\x82",
+                                     "\xf0\x9f",
+                                     "\xed\xa0\x80",
+                                     "0123456789abcdef0123456789abcdef"};
   for (int round = 0; round < 20'000; ++round) {
     std::string text;
     const std::uint64_t count = random() % 24;

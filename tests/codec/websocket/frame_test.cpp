@@ -8,7 +8,7 @@
 #include "codec/websocket/frame_parser.hpp"
 #include "codec/websocket/frame_writer.hpp"
 #include "codec/websocket/opcode.hpp"
-#include "guarded_bytes.hpp"
+#include "tests/codec/guarded_bytes.hpp"
 
 namespace ringcast {
 namespace {
@@ -177,7 +177,8 @@ TEST(FrameParser, EveryReservedOpcodeIsRefusedWithEveryOtherBit) {
 }
 
 TEST(FrameWriter, WhatIsWrittenIsReadBackAtEverySizeClassByBothRoles) {
-  for (const std::uint64_t size : {0ULL, 1ULL, 124ULL, 125ULL, 126ULL, 127ULL, 128ULL, 65'535ULL, 65'536ULL, 1ULL << 20, ~0ULL >> 1}) {
+  for (const std::uint64_t size :
+       {0ULL, 1ULL, 124ULL, 125ULL, 126ULL, 127ULL, 128ULL, 65'535ULL, 65'536ULL, 1ULL << 20, ~0ULL >> 1}) {
     for (const bool final : {false, true}) {
       for (const bool compressed : {false, true}) {
         std::array<std::uint8_t, kFrameHeaderBytesMax> out{};

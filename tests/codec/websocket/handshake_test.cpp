@@ -15,7 +15,8 @@ constexpr std::string_view kSampleAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 constexpr std::array<std::string_view, 2> kSupported{"ringcast.v1.bin", "ringcast.v1.json"};
 
 /// A good request with one field changed: value "-" leaves it out; a name that is not there is added.
-std::string request(std::string_view name = "", std::string_view value = "", std::string_view line = "GET /ws HTTP/1.1") {
+std::string request(std::string_view name = "", std::string_view value = "",
+                    std::string_view line = "GET /ws HTTP/1.1") {
   std::vector<std::pair<std::string, std::string>> fields{{"Host", "localhost"},
                                                           {"Upgrade", "websocket"},
                                                           {"Connection", "Upgrade"},
@@ -50,8 +51,9 @@ TEST(Handshake, TheExampleOfRfc6455IsAccepted) {
   EXPECT_EQ((std::string_view{direct.data(), direct.size()}), kSampleAccept);
   std::string out;
   append_upgrade_response(out, *accepted);
-  EXPECT_EQ(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-                     std::string{kSampleAccept} + "\r\n\r\n");
+  EXPECT_EQ(out,
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+                std::string{kSampleAccept} + "\r\n\r\n");
 }
 
 struct UpgradeRow {
@@ -134,16 +136,18 @@ TEST(Handshake, TheClientsFirstSupportedSubprotocolIsChosen) {
   struct Row {
     std::string_view offers, chosen;
   };
-  for (const Row& row : {Row{"ringcast.v1.json", "ringcast.v1.json"}, Row{"ringcast.v1.json, ringcast.v1.bin", "ringcast.v1.json"},
-                         Row{"ringcast.v1.bin,ringcast.v1.json", "ringcast.v1.bin"}, Row{"chat, ringcast.v1.bin", "ringcast.v1.bin"},
-                         Row{"RINGCAST.V1.BIN", ""}, Row{"chat", ""}}) {
+  for (const Row& row :
+       {Row{"ringcast.v1.json", "ringcast.v1.json"}, Row{"ringcast.v1.json, ringcast.v1.bin", "ringcast.v1.json"},
+        Row{"ringcast.v1.bin,ringcast.v1.json", "ringcast.v1.bin"}, Row{"chat, ringcast.v1.bin", "ringcast.v1.bin"},
+        Row{"RINGCAST.V1.BIN", ""}, Row{"chat", ""}}) {
     RequestHead head;
     const std::string text = request("Sec-WebSocket-Protocol", row.offers);
     const auto accepted = answer_to(text, head);
     ASSERT_TRUE(accepted) << row.offers;
     EXPECT_EQ(accepted->subprotocol, row.chosen) << row.offers;
     EXPECT_TRUE(accepted->subprotocols_offered);
-    EXPECT_EQ(offers_subprotocol(head, "ringcast.v1.bin"), row.offers.find("ringcast.v1.bin") != std::string_view::npos);
+    EXPECT_EQ(offers_subprotocol(head, "ringcast.v1.bin"),
+              row.offers.find("ringcast.v1.bin") != std::string_view::npos);
     std::string out;
     append_upgrade_response(out, *accepted);
     EXPECT_EQ(out.find("Sec-WebSocket-Protocol") != std::string::npos, !row.chosen.empty());
@@ -151,8 +155,9 @@ TEST(Handshake, TheClientsFirstSupportedSubprotocolIsChosen) {
 }
 
 TEST(Handshake, ADeflateOfferIsReadAndNotEchoed) {
-  for (const std::string_view offer : {"permessage-deflate", "permessage-deflate; client_max_window_bits",
-                                       "foo, permessage-deflate;server_max_window_bits=\"10\" ; client_no_context_takeover"}) {
+  for (const std::string_view offer :
+       {"permessage-deflate", "permessage-deflate; client_max_window_bits",
+        "foo, permessage-deflate;server_max_window_bits=\"10\" ; client_no_context_takeover"}) {
     RequestHead head;
     const std::string text = request("Sec-WebSocket-Extensions", offer);
     const auto accepted = answer_to(text, head);
@@ -169,9 +174,9 @@ TEST(ExtensionOffer, EachRowIsReadOrRefused) {
     std::string_view element;
     bool good;
   };
-  for (const Row& row : {Row{"a", true}, Row{"a;b", true}, Row{"a ; b = 1 ; c", true}, Row{"a;b=\"1\"", true}, Row{"", false},
-                         Row{";b", false}, Row{"a;", false}, Row{"a;;b", false}, Row{"a;b=", false}, Row{"a;b=\"\"", false},
-                         Row{"a;b=\"1", false}, Row{"a;b=c d", false}, Row{"a=b", false}}) {
+  for (const Row& row : {Row{"a", true}, Row{"a;b", true}, Row{"a ; b = 1 ; c", true}, Row{"a;b=\"1\"", true},
+                         Row{"", false}, Row{";b", false}, Row{"a;", false}, Row{"a;;b", false}, Row{"a;b=", false},
+                         Row{"a;b=\"\"", false}, Row{"a;b=\"1", false}, Row{"a;b=c d", false}, Row{"a=b", false}}) {
     ExtensionOffer offer;
     EXPECT_EQ(read_extension_offer(row.element, offer), row.good) << row.element;
   }

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "guarded_bytes.hpp"
+#include "tests/codec/guarded_bytes.hpp"
 
 namespace ringcast {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "codec/websocket/frame_writer.hpp"
-#include "guarded_bytes.hpp"
+#include "tests/codec/guarded_bytes.hpp"
 
 namespace ringcast {
 namespace {
@@ -52,8 +52,8 @@ std::string say(const WsEvent& event) {
 }
 
 /// Feeds `bytes` in pieces that end at `cuts` (ascending), each against a guard page, and writes down the events.
-std::vector<std::string> events_of(const Raw& bytes, const std::vector<std::size_t>& cuts, Role role, Extensions negotiated,
-                                   GuardedBytes& pages) {
+std::vector<std::string> events_of(const Raw& bytes, const std::vector<std::size_t>& cuts, Role role,
+                                   Extensions negotiated, GuardedBytes& pages) {
   MessageAssembler assembler{role, {.message_bytes_max = kMessageBytesMax}, negotiated};
   std::vector<std::string> said;
   std::size_t from = 0;
@@ -190,7 +190,8 @@ TEST_P(EveryRole, EachScriptGivesItsEventsOneByteAtATime) {
   GuardedBytes pages{4 * kMessageBytesMax};
   for (const ScriptRow& row : kScripts) {
     const Raw bytes = bytes_of(row.frames, GetParam());
-    EXPECT_EQ(events_of(bytes, one_byte_at_a_time(bytes.size()), GetParam(), {.deflate = row.deflate}, pages), row.events)
+    EXPECT_EQ(events_of(bytes, one_byte_at_a_time(bytes.size()), GetParam(), {.deflate = row.deflate}, pages),
+              row.events)
         << row.sentence;
   }
 }
@@ -230,7 +231,8 @@ TEST_P(EveryRole, RandomConversationsGiveWhatWasSaidAtRandomSplits) {
       bool first = true;
       do {  // cut anywhere, also within characters
         const std::size_t size = random() % 3 == 0 ? message.size() - at : random() % (message.size() - at + 1);
-        frames.push_back({first ? (text ? kText : kBinary) : kContinuation, at + size == message.size(), message.substr(at, size)});
+        frames.push_back(
+            {first ? (text ? kText : kBinary) : kContinuation, at + size == message.size(), message.substr(at, size)});
         first = false;
         at += size;
         if (random() % 4 == 0) {
@@ -324,8 +326,11 @@ TEST(MessageAssembler, RefusesATooLargeMessageFromItsHeaderAlone) {
 }
 
 TEST(MessageAssembler, AWholeMessageIsAViewIntoTheInputAndNothingIsHeld) {
-  Raw bytes = bytes_of({{kText, true, "Hello"}, {kPing, true, "p"}, {kText, false, ""}, {kContinuation, true, "x"}}, Role::server);
-  const auto is_inside = [&](Bytes view) { return view.data() >= bytes.data() && view.data() + view.size() <= bytes.data() + bytes.size(); };
+  Raw bytes = bytes_of({{kText, true, "Hello"}, {kPing, true, "p"}, {kText, false, ""}, {kContinuation, true, "x"}},
+                       Role::server);
+  const auto is_inside = [&](Bytes view) {
+    return view.data() >= bytes.data() && view.data() + view.size() <= bytes.data() + bytes.size();
+  };
   MessageAssembler assembler{Role::server};
   MutableBytes input{bytes};
   for (const Kind kind : {Kind::text, Kind::ping, Kind::text}) {
@@ -370,7 +375,12 @@ TEST(MessageAssembler, TheCallerMayStopBetweenEventsAndComeBackWithTheRest) {
 
 TEST(MessageAssembler, ConsumesNothingAfterAnErrorACloseOrARelease) {
   for (const std::string_view how : {"error", "close", "release"}) {
-    Raw bytes = bytes_of({{how == "error" ? kContinuation : how == "close" ? kClose : kText, true, ""}, {kText, true, "late"}}, Role::server);
+    Raw bytes = bytes_of({{how == "error"   ? kContinuation
+                           : how == "close" ? kClose
+                                            : kText,
+                           true, ""},
+                          {kText, true, "late"}},
+                         Role::server);
     MessageAssembler assembler{Role::server};
     MutableBytes input{bytes};
     EXPECT_TRUE(assembler.next(input)) << how;
