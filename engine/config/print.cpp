@@ -67,11 +67,11 @@ A node takes its options from four places, the later winning over the earlier: w
 effective configuration with the origin of each value, `ringcast config check FILE` only says what is wrong with it.
 
 The file is TOML. Durations are written `30s`, `250ms`, `5m` or `1m30s`, with the units `ns us ms s m h d`. Sizes are
-written `1500`, `64KiB`, `1MiB` or `2GiB`. A list may be written as a single text if it has one element; in a variable or
-a flag its elements are separated by commas, and a flag may be repeated. A switch such as `--echo` needs no value.
+written `1500`, `64KiB`, `1MiB` or `2GiB`. A list may be written as a single text if it has one element; in a variable
+or a flag its elements are separated by commas, and a flag may be repeated. A switch such as `--echo` needs no value.
 
-An unknown key, a value of the wrong type or out of range, and values that contradict each other are errors at the start:
-each is reported with file, line and key, all of them at once. That holds for variables too: one that begins with
+An unknown key, a value of the wrong type or out of range, and values that contradict each other are errors at the
+start: each is reported with file, line and key, all of them at once. That holds for variables too: one that begins with
 `RINGCAST_` and stands for no key is an error.
 
 ## Keys of a node
@@ -88,8 +88,8 @@ differ from the defaults below in `match` and `slow`:
 )";
 
 constexpr std::string_view kNamespaceRest = R"(
-A rule of the file with the same `match` takes the place of a shipped one. `history.bytes` and `lag.bytes` of the shipped
-rules are never less than `limits.message_bytes`; a rule of the file that says less for `lag.bytes` is an error.
+A rule of the file with the same `match` takes the place of a shipped one. `history.bytes` and `lag.bytes` of the
+shipped rules are never less than `limits.message_bytes`; a rule of the file that says less for `lag.bytes` is an error.
 
 )";
 

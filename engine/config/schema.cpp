@@ -17,10 +17,16 @@ constexpr auto at() {
   using Target = decltype(target_of(First));
   return +[](Target & target) -> auto& { return ((target.*First).*....*Rest); };
 }
+template <auto... Rest>
+constexpr auto core() {
+  return at<&NodeOptions::core, Rest...>();
+}
 template <auto Member>
 constexpr auto limits() {
-  return at<&NodeOptions::core, &CoreOptions::limits, Member>();
+  return core<&CoreOptions::limits, Member>();
 }
+using NodeRow = KeyRow<NodeOptions>;
+using RuleRow = KeyRow<NamespaceRule>;
 
 template <auto First, auto... Rest>
 constexpr auto choice(std::span<const std::string_view> words) {
@@ -58,98 +64,98 @@ using std::chrono::days;
 // and its lower end is the smallest value that leaves a node which can still serve somebody.
 // clang-format off
 const std::array kNodeKeys{
-    KeyRow<NodeOptions>{"name", at<&NodeOptions::name>(), kNone, {},
+    NodeRow{"name", at<&NodeOptions::name>(), kNone, {},
         "names the statistics segment /dev/shm/ringcast.<name> and the log; letters, digits, '.', '_' and '-'"},
-    KeyRow<NodeOptions>{"listen", at<&NodeOptions::listen>(), kNone, {},
+    NodeRow{"listen", at<&NodeOptions::listen>(), kNone, {},
         "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one"},
-    KeyRow<NodeOptions>{"echo", at<&NodeOptions::core, &CoreOptions::echo>(), kNone, {},
+    NodeRow{"echo", core<&CoreOptions::echo>(), kNone, {},
         "serve /echo, which sends data messages back (conformance testing)"},
 
-    KeyRow<NodeOptions>{"shards.count", at<&NodeOptions::shards, &ShardOptions::count>(), kCount, {0, kShardsMax},
+    NodeRow{"shards.count", at<&NodeOptions::shards, &ShardOptions::count>(), kCount, {0, kShardsMax},
         "shards, each a thread on a core; 0 means one a usable core", "shards"},
-    KeyRow<NodeOptions>{"shards.cores", at<&NodeOptions::shards, &ShardOptions::cores>(), kNone, {},
+    NodeRow{"shards.cores", at<&NodeOptions::shards, &ShardOptions::cores>(), kNone, {},
         "the cores that shards are pinned to, in order, like 0-3; empty means those the process may use"},
-    KeyRow<NodeOptions>{"shards.spin", at<&NodeOptions::shards, &ShardOptions::spin>(), kTime,
+    NodeRow{"shards.spin", at<&NodeOptions::shards, &ShardOptions::spin>(), kTime,
         between(nanoseconds{0}, seconds{1}), "how long an idle shard polls before it sleeps"},
 
-    KeyRow<NodeOptions>{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, 10'000'000},
+    NodeRow{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, 10'000'000},
         "connections to the node; further ones get 503"},
-    KeyRow<NodeOptions>{"limits.subscriptions", limits<&LimitOptions::subscriptions>(), kCount, {1, kCommandChannelsMax},
+    NodeRow{"limits.subscriptions", limits<&LimitOptions::subscriptions>(), kCount, {1, kCommandChannelsMax},
         "subscriptions of a connection"},
-    KeyRow<NodeOptions>{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, 100'000'000},
+    NodeRow{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, 100'000'000},
         "channels of the node"},
-    KeyRow<NodeOptions>{"limits.message_bytes", limits<&LimitOptions::message_bytes>(), kBytes, {125, 1_GiB},
+    NodeRow{"limits.message_bytes", limits<&LimitOptions::message_bytes>(), kBytes, {125, 1_GiB},
         "the largest message that a client may send, fragments together"},
-    KeyRow<NodeOptions>{"limits.header_bytes", limits<&LimitOptions::header_bytes>(), kBytes, {256, 1_MiB},
+    NodeRow{"limits.header_bytes", limits<&LimitOptions::header_bytes>(), kBytes, {256, 1_MiB},
         "the largest header block of a request; a larger one gets 431"},
-    KeyRow<NodeOptions>{"limits.header_fields", limits<&LimitOptions::header_fields>(), kCount, {5, 1'000},
+    NodeRow{"limits.header_fields", limits<&LimitOptions::header_fields>(), kCount, {5, 1'000},
         "header fields of a request; more get 431"},
-    KeyRow<NodeOptions>{"limits.handshake_time", limits<&LimitOptions::handshake_time>(), kTime,
+    NodeRow{"limits.handshake_time", limits<&LimitOptions::handshake_time>(), kTime,
         between(milliseconds{10}, hours{1}), "from the connection to the end of its request"},
-    KeyRow<NodeOptions>{"limits.idle_time", limits<&LimitOptions::idle_time>(), kTime, between(milliseconds{10}, days{7}),
+    NodeRow{"limits.idle_time", limits<&LimitOptions::idle_time>(), kTime, between(milliseconds{10}, days{7}),
         "a connection without any traffic is closed after this, while heartbeats are off"},
-    KeyRow<NodeOptions>{"limits.channel_idle_time", limits<&LimitOptions::channel_idle_time>(), kTime,
+    NodeRow{"limits.channel_idle_time", limits<&LimitOptions::channel_idle_time>(), kTime,
         between(milliseconds{10}, days{365}), "a channel without readers and messages is forgotten after this"},
 
-    KeyRow<NodeOptions>{"heartbeat.interval", at<&NodeOptions::core, &CoreOptions::heartbeat, &HeartbeatOptions::interval>(),
+    NodeRow{"heartbeat.interval", core<&CoreOptions::heartbeat, &HeartbeatOptions::interval>(),
         kTime, between(nanoseconds{0}, days{1}), "a ping frame is sent this often; 0s turns heartbeats off"},
-    KeyRow<NodeOptions>{"heartbeat.interval_exchange",
-        at<&NodeOptions::core, &CoreOptions::heartbeat, &HeartbeatOptions::interval_exchange>(),
+    NodeRow{"heartbeat.interval_exchange",
+        core<&CoreOptions::heartbeat, &HeartbeatOptions::interval_exchange>(),
         kTime, between(nanoseconds{0}, days{1}), "the same for connections of the exchange dialect"},
-    KeyRow<NodeOptions>{"heartbeat.missed_max", at<&NodeOptions::core, &CoreOptions::heartbeat, &HeartbeatOptions::missed_max>(),
+    NodeRow{"heartbeat.missed_max", core<&CoreOptions::heartbeat, &HeartbeatOptions::missed_max>(),
         kCount, {1, 1'000}, "unanswered pings after which a connection is closed with 4009"},
 
-    KeyRow<NodeOptions>{"memory.budget", at<&NodeOptions::core, &CoreOptions::memory_budget>(), kBytes, {16_MiB, 16'384_GiB},
+    NodeRow{"memory.budget", core<&CoreOptions::memory_budget>(), kBytes, {16_MiB, 16'384_GiB},
         "the bytes that the node may hold"},
 
-    KeyRow<NodeOptions>{"access.origins", at<&NodeOptions::core, &CoreOptions::access, &AccessOptions::origins>(), kNone, {},
+    NodeRow{"access.origins", core<&CoreOptions::access, &AccessOptions::origins>(), kNone, {},
         "origins of web pages that may connect, exactly as a browser sends them"},
-    KeyRow<NodeOptions>{"access.hosts", at<&NodeOptions::core, &CoreOptions::access, &AccessOptions::hosts>(), kNone, {},
+    NodeRow{"access.hosts", core<&CoreOptions::access, &AccessOptions::hosts>(), kNone, {},
         "names under which clients may address the node, besides those of loopback"},
-    KeyRow<NodeOptions>{"access.insecure", at<&NodeOptions::core, &CoreOptions::access, &AccessOptions::insecure>(), kNone, {},
+    NodeRow{"access.insecure", core<&CoreOptions::access, &AccessOptions::insecure>(), kNone, {},
         "listen off loopback although nobody has to authenticate", "insecure"},
 
-    KeyRow<NodeOptions>{"rate.errors_max", at<&NodeOptions::core, &CoreOptions::errors, &ErrorBudgetOptions::errors_max>(),
+    NodeRow{"rate.errors_max", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_max>(),
         kCount, {0, 1'000'000}, "errors within errors_window after which a client is closed with 4003; 0 means never"},
-    KeyRow<NodeOptions>{"rate.errors_window", at<&NodeOptions::core, &CoreOptions::errors, &ErrorBudgetOptions::errors_window>(),
+    NodeRow{"rate.errors_window", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_window>(),
         kTime, between(milliseconds{10}, days{1}), "the time over which a client's errors are counted"},
 
-    KeyRow<NodeOptions>{"log.level", choice<&NodeOptions::log, &LogOptions::level>(kLogLevels), kNone, {},
+    NodeRow{"log.level", choice<&NodeOptions::log, &LogOptions::level>(kLogLevels), kNone, {},
         "what is logged, to stderr"},
-    KeyRow<NodeOptions>{"log.format", choice<&NodeOptions::log, &LogOptions::format>(kLogFormats), kNone, {},
+    NodeRow{"log.format", choice<&NodeOptions::log, &LogOptions::format>(kLogFormats), kNone, {},
         "one line of text or one JSON object an event"},
 
-    KeyRow<NodeOptions>{"shutdown.deadline", at<&NodeOptions::core, &CoreOptions::shutdown, &ShutdownOptions::deadline>(),
+    NodeRow{"shutdown.deadline", core<&CoreOptions::shutdown, &ShutdownOptions::deadline>(),
         kTime, between(milliseconds{0}, hours{1}), "how long a node that is asked to end keeps flushing"},
 };
 
 constexpr std::uint64_t kMessagesMost = 10'000'000;
 const std::array kNamespaceKeys{
-    KeyRow<NamespaceRule>{"match", at<&NamespaceRule::match>(), kNone, {},
+    RuleRow{"match", at<&NamespaceRule::match>(), kNone, {},
         "the channels that this rule is for: '*' within a segment, a last '>' for all that follows"},
-    KeyRow<NamespaceRule>{"history.messages", at<&NamespaceRule::history, &HistoryLimits::messages>(), kCount,
+    RuleRow{"history.messages", at<&NamespaceRule::history, &HistoryLimits::messages>(), kCount,
         {0, kMessagesMost}, "messages of a channel kept for those who resume"},
-    KeyRow<NamespaceRule>{"history.bytes", at<&NamespaceRule::history, &HistoryLimits::bytes>(), kBytes, {0, 64_GiB},
+    RuleRow{"history.bytes", at<&NamespaceRule::history, &HistoryLimits::bytes>(), kBytes, {0, 64_GiB},
         "the same in bytes"},
-    KeyRow<NamespaceRule>{"history.age", at<&NamespaceRule::history, &HistoryLimits::age>(), kTime,
+    RuleRow{"history.age", at<&NamespaceRule::history, &HistoryLimits::age>(), kTime,
         between(nanoseconds{0}, days{365}), "the same in time"},
-    KeyRow<NamespaceRule>{"lag.messages", at<&NamespaceRule::lag, &LagLimits::messages>(), kCount, {1, kMessagesMost},
+    RuleRow{"lag.messages", at<&NamespaceRule::lag, &LagLimits::messages>(), kCount, {1, kMessagesMost},
         "messages by which a subscription may be behind before it is slow"},
-    KeyRow<NamespaceRule>{"lag.bytes", at<&NamespaceRule::lag, &LagLimits::bytes>(), kBytes, {1_KiB, 64_GiB},
+    RuleRow{"lag.bytes", at<&NamespaceRule::lag, &LagLimits::bytes>(), kBytes, {1_KiB, 64_GiB},
         "the same in bytes"},
-    KeyRow<NamespaceRule>{"lag.time", at<&NamespaceRule::lag, &LagLimits::time>(), kTime,
+    RuleRow{"lag.time", at<&NamespaceRule::lag, &LagLimits::time>(), kTime,
         between(milliseconds{50}, days{1}), "the same in time"},
-    KeyRow<NamespaceRule>{"slow", choice<&NamespaceRule::slow>(kSlowPolicies), kNone, {},
-        "what becomes of a slow subscription: moved to the newest message, moved to the oldest kept, or closed with 4008"},
-    KeyRow<NamespaceRule>{"dedupe.by", choice<&NamespaceRule::dedupe, &DedupeOptions::by>(kDedupeBy), kNone, {},
+    RuleRow{"slow", choice<&NamespaceRule::slow>(kSlowPolicies), kNone, {},
+        "what becomes of a slow subscription: moved to the newest message, to the oldest kept, or closed with 4008"},
+    RuleRow{"dedupe.by", choice<&NamespaceRule::dedupe, &DedupeOptions::by>(kDedupeBy), kNone, {},
         "what makes a message a duplicate: its message_id, its payload, or nothing"},
-    KeyRow<NamespaceRule>{"dedupe.entries", at<&NamespaceRule::dedupe, &DedupeOptions::entries>(), kCount, {1, 10'000'000},
+    RuleRow{"dedupe.entries", at<&NamespaceRule::dedupe, &DedupeOptions::entries>(), kCount, {1, 10'000'000},
         "ids that are remembered"},
-    KeyRow<NamespaceRule>{"dedupe.window", at<&NamespaceRule::dedupe, &DedupeOptions::window>(), kTime,
+    RuleRow{"dedupe.window", at<&NamespaceRule::dedupe, &DedupeOptions::window>(), kTime,
         between(milliseconds{1}, days{7}), "how long an id is remembered"},
-    KeyRow<NamespaceRule>{"dedupe.scope", choice<&NamespaceRule::dedupe, &DedupeOptions::scope>(kDedupeScopes), kNone, {},
+    RuleRow{"dedupe.scope", choice<&NamespaceRule::dedupe, &DedupeOptions::scope>(kDedupeScopes), kNone, {},
         "whose ids may collide: those of one publisher, or all of the channel (redundant A/B feeds)"},
-    KeyRow<NamespaceRule>{"resume", at<&NamespaceRule::resume>(), kNone, {},
+    RuleRow{"resume", at<&NamespaceRule::resume>(), kNone, {},
         "clients may resume from history"},
 };
 
