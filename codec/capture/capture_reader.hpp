@@ -57,9 +57,11 @@ class CaptureReader {
   [[nodiscard]] const CaptureError& first_corrupt() const { return first_corrupt_; }
 
  private:
-  [[nodiscard]] Result<std::optional<std::string_view>, CaptureError> next_line();
-  [[nodiscard]] Result<bool, CaptureError> fill();
-  void note_corrupt(std::string_view sentence);
+  [[nodiscard]] std::optional<std::string_view> next_line();
+  void fill();
+  [[nodiscard]] std::size_t room();
+  void fail(std::string_view sentence);
+  void note_corrupt(std::uint64_t line, std::string_view sentence);
 
   Source source_;
   CaptureLimits limits_;
@@ -67,6 +69,7 @@ class CaptureReader {
   JsonReader json_;
   CaptureCounts counts_;
   CaptureError first_corrupt_;
+  std::optional<CaptureError> failed_;  // the end of all reading
   std::vector<std::uint8_t> input_;
   std::size_t input_begin_ = 0, input_end_ = 0;
   std::vector<std::uint8_t> text_;  // unpacked bytes; [text_begin_, text_end_) not yet returned

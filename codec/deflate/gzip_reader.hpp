@@ -6,7 +6,6 @@
 // Not here files: the caller feeds chunks. Lines (codec/capture).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -24,14 +23,12 @@ enum class GzipError : std::uint8_t { corrupt, truncated, trailing_garbage, no_m
 
 class GzipReader {
  public:
-  GzipReader();
-
   struct Step {
     std::size_t consumed = 0;  // of the input
     std::size_t produced = 0;  // in the output
   };
   /// Takes what it can from `input` and writes what it can to `output`. Call again with the rest of the input as long as
-  /// something was consumed or produced. The first two bytes decide between gzip and plain.
+  /// something was consumed or produced. The first byte decides: 0x1f, which no text has, is gzip, all else is plain.
   [[nodiscard]] Result<Step, GzipError> read(Bytes input, MutableBytes output);
 
   /// Call when there is no more input, until it produces nothing: drains what is left; truncated if a member is incomplete.
@@ -45,15 +42,13 @@ class GzipReader {
     void operator()(z_stream_s* stream) const;
   };
 
+  [[nodiscard]] bool begin_member();
   [[nodiscard]] Result<Step, GzipError> inflate_some(Bytes input, MutableBytes output);
   [[nodiscard]] Result<Step, GzipError> fail(GzipError error);
 
   std::unique_ptr<z_stream_s, InflateEnd> stream_;
   State state_ = State::start;
   GzipError error_{};
-  std::array<std::uint8_t, 2> held_{};  // a first or next member's magic, while only its first byte is known
-  std::uint8_t held_bytes_ = 0;
-  std::uint8_t held_used_ = 0;
 };
 
 }  // namespace ringcast
