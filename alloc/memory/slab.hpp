@@ -23,8 +23,8 @@
 
 namespace ringcast {
 
-/// A slot is reused last-freed-first, which keeps it in the cache. Its generation is odd while it lives and grows by one
-/// at each birth and death, so a Handle matches again only after 2^31 reuses of the same slot.
+/// A slot is reused last-freed-first, which keeps it in the cache. Its generation is odd while it lives and grows by
+/// one at each birth and death, so a Handle matches again only after 2^31 reuses of the same slot.
 template <class T>
 class Slab {
  public:

@@ -17,8 +17,8 @@
 
 namespace ringcast {
 
-/// The words are atomics, so a torn read is never undefined, only discarded. There is no fence (ThreadSanitizer does not
-/// know fences): each word is stored with release and loaded with acquire, so a reader that saw a word of a newer value
+/// The words are atomics, so a torn read is never undefined, only discarded. There is no fence (ThreadSanitizer knows
+/// none): each word is stored with release and loaded with acquire, so a reader that saw a word of a newer value
 /// also sees, in its second look at the version, that this value was begun. On x86-64 both are plain moves.
 template <class T>
 class Seqlock {
@@ -26,7 +26,7 @@ class Seqlock {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
  public:
-  static constexpr int kTriesDefault = 64;  // a write is a few stores: 64 misses mean that the writer is gone or stopped
+  static constexpr int kTriesDefault = 64;  // a write is a few stores: 64 misses: the writer is gone or stopped
 
   /// The writer's. Readers see the old value or the new one.
   void write(const T& value) {

@@ -45,8 +45,8 @@ class TimerEntry : private TimerLink {
 static_assert(sizeof(TimerEntry) == 32, "several are part of every connection");
 
 /// A wheel of wheels: 64 slots a level, each level's slot as wide as the whole level below. Deadlines are rounded up to
-/// ticks, so a timer never fires early and at most one tick late. An entry lies at the level of the highest base-64 digit
-/// in which its tick differs from the present one; it moves down when time enters its slot.
+/// ticks, so a timer never fires early and at most one tick late. An entry lies at the level of the highest base-64
+/// digit in which its tick differs from the present one; it moves down when time enters its slot.
 class TimerWheel {
  public:
   static constexpr nanoseconds kTickDefault = milliseconds{1};
@@ -62,8 +62,8 @@ class TimerWheel {
   /// Disarms; false if it was not armed.
   bool cancel(TimerEntry& entry);
 
-  /// Calls f(TimerEntry&) once for each entry whose deadline is reached at `now`, however far that is from the last call,
-  /// and returns how many those were. First what was already due when it was armed, then tick by tick; within a tick in
+  /// Calls f(TimerEntry&) once for each entry whose deadline is reached at `now`, however far from the last call, and
+  /// returns how many those were. First what was already due when it was armed, then tick by tick; within a tick in
   /// the order of arming. The entry is disarmed before the call: f may arm, cancel or end any entry; what it arms fires
   /// at a later expire(), even if it is due already. A `now` before the last one is taken as the last one.
   template <class Function>

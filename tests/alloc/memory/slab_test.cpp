@@ -30,7 +30,8 @@ TEST(Slab, TakesNoMemoryUntilTheFirstObject) {
 }
 
 TEST(Slab, GivesNoHandleAtItsBoundAndOneAgainAfterADeath) {
-  for (const std::uint32_t bound : {0U, 1U, 7U, Slab<std::uint64_t>::kChunkSlots, Slab<std::uint64_t>::kChunkSlots + 1}) {
+  constexpr std::uint32_t kChunk = Slab<std::uint64_t>::kChunkSlots;
+  for (const std::uint32_t bound : {0U, 1U, 7U, kChunk, kChunk + 1}) {
     Slab<std::uint64_t> slab{bound};
     Handle last;
     for (std::uint32_t i = 0; i < bound; ++i) {

@@ -54,7 +54,7 @@ TEST(Prng, BelowStaysBelowAndReachesEveryNumberAboutAsOften) {
 
 TEST(Prng, BelowIsFairForBoundsThatDoNotDivideTheRange) {
   Prng random{2};
-  constexpr std::uint64_t kBound = std::uint64_t{3} << 62;  // a plain remainder would hit the lowest third twice as often
+  constexpr std::uint64_t kBound = std::uint64_t{3} << 62;  // a plain remainder hits the lowest third twice as often
   int lowest_third = 0;
   for (int i = 0; i < 30'000; ++i) {
     const std::uint64_t drawn = random.below(kBound);
