@@ -18,11 +18,11 @@ enum class CaptureKind : std::uint8_t { stream_message, order_book_snapshot, oth
 struct CaptureLine {
   WallTime received{};
   CaptureKind kind = CaptureKind::other;
-  std::string_view json;              // the whole JSON text
-  std::string_view stream;            // stream_message: a valid channel name, unescaped
-  std::string_view data;              // stream_message: JSON text as sent
-  std::uint64_t last_update_id = 0;   // order_book_snapshot
-  std::string_view bids, asks;        // order_book_snapshot: JSON arrays as sent
+  std::string_view json;             // the whole JSON text
+  std::string_view stream;           // stream_message: a valid channel name, unescaped
+  std::string_view data;             // stream_message: JSON text as sent
+  std::uint64_t last_update_id = 0;  // order_book_snapshot
+  std::string_view bids, asks;       // order_book_snapshot: JSON arrays as sent
 };
 
 struct CaptureLineError {

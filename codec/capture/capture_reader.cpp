@@ -9,14 +9,16 @@
 namespace ringcast {
 namespace {
 
-constexpr std::size_t kChunkBytes = 64U << 10;  // of the file, and at least as much room for what it unpacks to
+constexpr std::size_t kChunkBytes = 64U << 10;  // of the file, and the least room for what it unpacks to
 
 }  // namespace
 
 CaptureReader::CaptureReader(Source source, CaptureLimits limits)
     : source_{std::move(source)}, limits_{limits}, input_(kChunkBytes), text_(2 * kChunkBytes) {}
 
-void CaptureReader::fail(std::string_view sentence) { failed_ = CaptureError{counts_.lines + 1, std::string{sentence}}; }
+void CaptureReader::fail(std::string_view sentence) {
+  failed_ = CaptureError{counts_.lines + 1, std::string{sentence}};
+}
 
 void CaptureReader::note_corrupt(std::uint64_t line, std::string_view sentence) {
   if (counts_.corrupt++ == 0) {
@@ -36,15 +38,9 @@ Result<std::optional<CaptureLine>, CaptureError> CaptureReader::next() {
       continue;
     }
     switch (line->kind) {
-      case CaptureKind::stream_message:
-        ++counts_.messages;
-        return *line;
-      case CaptureKind::order_book_snapshot:
-        ++counts_.snapshots;
-        return *line;
-      case CaptureKind::other:
-        ++counts_.skipped;
-        break;
+      case CaptureKind::stream_message: ++counts_.messages; return *line;
+      case CaptureKind::order_book_snapshot: ++counts_.snapshots; return *line;
+      case CaptureKind::other: ++counts_.skipped; break;
     }
   }
   if (failed_) {
@@ -56,8 +52,8 @@ Result<std::optional<CaptureLine>, CaptureError> CaptureReader::next() {
 // Nothing at the end of the file, or when failed_ is set.
 std::optional<std::string_view> CaptureReader::next_line() {
   while (true) {
-    const auto* newline = static_cast<const std::uint8_t*>(
-        std::memchr(text_.data() + text_scanned_, '\n', text_end_ - text_scanned_));
+    const auto* newline =
+        static_cast<const std::uint8_t*>(std::memchr(text_.data() + text_scanned_, '\n', text_end_ - text_scanned_));
     const bool last = newline == nullptr && ended_ && text_begin_ < text_end_;  // a last line needs no newline
     if (newline != nullptr || last) {
       const std::size_t end = last ? text_end_ : static_cast<std::size_t>(newline - text_.data());
@@ -119,7 +115,8 @@ void CaptureReader::fill() {
       source_ended_ = *got == 0;
     }
     const Bytes input = Bytes{input_}.subspan(input_begin_, input_end_ - input_begin_);
-    const Result<GzipReader::Step, GzipError> step = source_ended_ && input.empty() ? gzip_.finish(output) : gzip_.read(input, output);
+    const Result<GzipReader::Step, GzipError> step =
+        source_ended_ && input.empty() ? gzip_.finish(output) : gzip_.read(input, output);
     if (!step) {
       return fail(sentence_of(step.error()));
     }

@@ -2,8 +2,8 @@
 //
 // Owner    a tool.  Thread  the owner's.
 // Memory   one input chunk, and one line buffer of at most line_bytes_max plus a chunk.
-// Failure  a line that is wrong is counted, remembered by number, and skipped; a source that fails or a gzip that is corrupt
-//          or truncated ends the reading with a CaptureError, after every whole line before it.
+// Failure  a line that is wrong is counted, the first remembered by number, and skipped; a source that fails or a gzip
+//          that is corrupt or truncated ends the reading with a CaptureError, after every whole line before it.
 // Not here opening files: the source is a function.
 #pragma once
 

@@ -10,22 +10,18 @@
 namespace ringcast {
 namespace {
 
-constexpr std::uint8_t kMagicFirst = 0x1f;    // RFC 1952 section 2.3.1
-constexpr int kGzipWindowBits = 15 + 16;      // zlib.h, inflateInit2: the largest window, a gzip header and nothing else
+constexpr std::uint8_t kMagicFirst = 0x1f;       // RFC 1952 section 2.3.1
+constexpr int kGzipWindowBits = 15 + 16;         // zlib.h, inflateInit2: the largest window, gzip and nothing else
 constexpr std::size_t kStepBytesMax = 1U << 30;  // zlib counts in unsigned int
 
 }  // namespace
 
 std::string_view sentence_of(GzipError error) {
   switch (error) {
-    case GzipError::corrupt:
-      return "the gzip data is corrupt";
-    case GzipError::truncated:
-      return "the gzip data ends too early";
-    case GzipError::trailing_garbage:
-      return "bytes that are not gzip follow the gzip data";
-    case GzipError::no_memory:
-      return "there is no memory to unpack gzip data";
+    case GzipError::corrupt: return "the gzip data is corrupt";
+    case GzipError::truncated: return "the gzip data ends too early";
+    case GzipError::trailing_garbage: return "bytes that are not gzip follow the gzip data";
+    case GzipError::no_memory: return "there is no memory to unpack gzip data";
   }
   return "the gzip data is corrupt";
 }
@@ -93,13 +89,9 @@ Result<GzipReader::Step, GzipError> GzipReader::inflate_some(Bytes input, Mutabl
     case Z_OK:
     case Z_BUF_ERROR:  // nothing to do without more input or room
       return step;
-    case Z_STREAM_END:
-      state_ = State::between;
-      return step;
-    case Z_MEM_ERROR:
-      return fail(GzipError::no_memory);
-    default:
-      return fail(GzipError::corrupt);
+    case Z_STREAM_END: state_ = State::between; return step;
+    case Z_MEM_ERROR: return fail(GzipError::no_memory);
+    default: return fail(GzipError::corrupt);
   }
 }
 

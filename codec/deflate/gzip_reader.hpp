@@ -27,11 +27,12 @@ class GzipReader {
     std::size_t consumed = 0;  // of the input
     std::size_t produced = 0;  // in the output
   };
-  /// Takes what it can from `input` and writes what it can to `output`. Call again with the rest of the input as long as
-  /// something was consumed or produced. The first byte decides: 0x1f, which no text has, is gzip, all else is plain.
+  /// Takes what it can from `input` and writes what it can to `output`. Call again with the rest of the input as long
+  /// as something was consumed or produced. The first byte decides: 0x1f, which no text has, is gzip; else plain.
   [[nodiscard]] Result<Step, GzipError> read(Bytes input, MutableBytes output);
 
-  /// Call when there is no more input, until it produces nothing: drains what is left; truncated if a member is incomplete.
+  /// Call when there is no more input, until it produces nothing: drains what is left; truncated if a member is
+  /// incomplete.
   [[nodiscard]] Result<Step, GzipError> finish(MutableBytes output);
 
   [[nodiscard]] bool is_gzip() const { return state_ == State::member || state_ == State::between; }

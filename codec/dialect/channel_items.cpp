@@ -47,7 +47,8 @@ void ChannelItems::seal() {
 }
 
 SubscribeItem* ChannelItems::find(std::string_view channel) {
-  const auto found = std::ranges::lower_bound(by_name_, channel, {}, [this](std::uint32_t i) { return items_[i].channel; });
+  const auto found =
+      std::ranges::lower_bound(by_name_, channel, {}, [this](std::uint32_t i) { return items_[i].channel; });
   return found != by_name_.end() && items_[*found].channel == channel ? &items_[*found] : nullptr;
 }
 

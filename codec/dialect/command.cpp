@@ -25,14 +25,16 @@ constexpr std::array kErrorCodes{
     ErrorCodeRow{ErrorCode::not_supported, "not_supported"},
 };
 static_assert(kErrorCodes.size() == std::to_underlying(ErrorCode::end), "every code has a name");
-static_assert([] {
-  for (std::size_t i = 0; i < kErrorCodes.size(); ++i) {
-    if (std::to_underlying(kErrorCodes[i].code) != i) {
-      return false;
-    }
-  }
-  return true;
-}(), "the rows stand in the order of the codes");
+static_assert(
+    [] {
+      for (std::size_t i = 0; i < kErrorCodes.size(); ++i) {
+        if (std::to_underlying(kErrorCodes[i].code) != i) {
+          return false;
+        }
+      }
+      return true;
+    }(),
+    "the rows stand in the order of the codes");
 
 }  // namespace
 
@@ -43,14 +45,10 @@ std::string_view name_of(ErrorCode code) {
 
 std::string_view name_of(GapReason reason) {
   switch (reason) {
-    case GapReason::conflated:
-      return "conflated";
-    case GapReason::dropped:
-      return "dropped";
-    case GapReason::expired:
-      return "expired";
-    case GapReason::epoch:
-      return "epoch";
+    case GapReason::conflated: return "conflated";
+    case GapReason::dropped: return "dropped";
+    case GapReason::expired: return "expired";
+    case GapReason::epoch: return "epoch";
   }
   return "dropped";
 }

@@ -22,14 +22,34 @@ enum class Form : std::uint8_t { native_json, exchange_raw, exchange_combined, e
 inline constexpr std::size_t kForms = static_cast<std::size_t>(Form::end);
 
 enum class CommandKind : std::uint8_t {
-  subscribe, unsubscribe, publish, history, presence, ack, auth, ping,
-  list_subscriptions, set_property, get_property,
+  subscribe,
+  unsubscribe,
+  publish,
+  history,
+  presence,
+  ack,
+  auth,
+  ping,
+  list_subscriptions,
+  set_property,
+  get_property,
 };
 
 /// The codes of protocol.md section 3, in its order.
 enum class ErrorCode : std::uint8_t {
-  invalid_message, rate_limited, unauthorized, auth_required, auth_failed, processing_error, connection_closed,
-  unknown_channel, too_many_subscriptions, message_too_large, overloaded, not_supported, end,
+  invalid_message,
+  rate_limited,
+  unauthorized,
+  auth_required,
+  auth_failed,
+  processing_error,
+  connection_closed,
+  unknown_channel,
+  too_many_subscriptions,
+  message_too_large,
+  overloaded,
+  not_supported,
+  end,
 };
 [[nodiscard]] std::string_view name_of(ErrorCode code);
 
@@ -57,7 +77,7 @@ struct SubscribeItem {
 
 struct Command {
   CommandKind kind{};
-  std::string_view id;                   // the JSON text of `id` as sent (number, string; exchange: null), echoed; empty: none
+  std::string_view id;                   // the JSON text of `id` as sent, echoed; empty: none
   std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
   SubscribeOptions options{};            // subscribe
   std::string_view channel;              // publish, history, presence, ack
@@ -65,16 +85,16 @@ struct Command {
   std::string_view message_id;           // publish; unescaped
   std::string_view data;                 // publish: the payload's JSON text as sent, validated
   bool high_priority = false;
-  bool snapshot = false;                 // publish "state":"snapshot"
+  bool snapshot = false;  // publish "state":"snapshot"
   bool has_as_of = false;
   Sequence as_of{};
-  std::string_view property;             // set_property, get_property
-  bool property_value = false;           // set_property "combined"
-  bool has_after = false;                // history
-  ResumePoint after{};                   // history: what comes after this
-  std::uint32_t limit = 0;               // history: at most so many; 0: not said
-  Sequence acknowledged{};               // ack
-  std::string_view token;                // auth; unescaped
+  std::string_view property;    // set_property, get_property
+  bool property_value = false;  // set_property "combined"
+  bool has_after = false;       // history
+  ResumePoint after{};          // history: what comes after this
+  std::uint32_t limit = 0;      // history: at most so many; 0: not said
+  Sequence acknowledged{};      // ack
+  std::string_view token;       // auth; unescaped
 };
 
 /// Why a message could not be decoded. `id` is the request's if it could be read, so that the error can name it.

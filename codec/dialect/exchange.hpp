@@ -21,7 +21,12 @@
 namespace ringcast {
 
 /// The codes of Binance's "Live Subscribing/Unsubscribing to streams".
-enum class ExchangeCode : std::uint8_t { unknown_property = 0, invalid_value_type = 1, invalid_request = 2, invalid_json = 3 };
+enum class ExchangeCode : std::uint8_t {
+  unknown_property = 0,
+  invalid_value_type = 1,
+  invalid_request = 2,
+  invalid_json = 3,
+};
 
 struct ExchangeError {
   ExchangeCode code = ExchangeCode::invalid_request;

@@ -21,22 +21,18 @@ constexpr std::array kMethods{
     MethodRow{"GET_PROPERTY", CommandKind::get_property, 1},
 };
 constexpr std::string_view kUnknownMethod =
-    "Invalid request: unknown variant, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, "
-    "`GET_PROPERTY`";
+    "Invalid request: unknown variant, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, "
+    "`SET_PROPERTY`, `GET_PROPERTY`";
 constexpr std::string_view kTooManyParameters = "Invalid request: too many parameters";
 constexpr std::size_t kIdCharactersMax = 36;  // the exchange's own bound for ids that are strings
 
 // The exchange wants an unsigned integer; its newer documents also allow signed ones, short strings and null.
 bool is_id(const JsonValue& id) {
   switch (id.kind) {
-    case JsonKind::number:
-      return parse_uint64(id.text.starts_with('-') ? id.text.substr(1) : id.text).has_value();
-    case JsonKind::string:
-      return id.inside_quotes().size() <= kIdCharactersMax;
-    case JsonKind::null:
-      return true;
-    default:
-      return false;
+    case JsonKind::number: return parse_uint64(id.text.starts_with('-') ? id.text.substr(1) : id.text).has_value();
+    case JsonKind::string: return id.inside_quotes().size() <= kIdCharactersMax;
+    case JsonKind::null: return true;
+    default: return false;
   }
 }
 
@@ -88,12 +84,11 @@ bool ExchangeDecoder::read_request() {
   const JsonValue* params = reader_.find("params");
   switch (row->kind) {
     case CommandKind::list_subscriptions:
-      return params == nullptr || params->kind == JsonKind::null || is_empty_array(*params) || refuse(kTooManyParameters);
+      return params == nullptr || params->kind == JsonKind::null || is_empty_array(*params) ||
+             refuse(kTooManyParameters);
     case CommandKind::set_property:
-    case CommandKind::get_property:
-      return read_property(params, row->params_max);
-    default:
-      return read_channels(params);
+    case CommandKind::get_property: return read_property(params, row->params_max);
+    default: return read_channels(params);
   }
 }
 

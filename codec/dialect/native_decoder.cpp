@@ -73,7 +73,7 @@ Result<Command, CommandError> NativeDecoder::decode(std::string_view text) {
   error_ = {};
   items_.clear();
   const Result<JsonKind, JsonError> kind = reader_.read(text);
-  const bool understood = !kind                        ? refuse(kind.error().sentence)
+  const bool understood = !kind                       ? refuse(kind.error().sentence)
                           : *kind != JsonKind::object ? refuse("a message must be a JSON object")
                                                       : read_id() && read_kind_and_rest();
   if (!understood) {

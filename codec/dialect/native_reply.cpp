@@ -23,7 +23,9 @@ void put_string(Sink& sink, std::string_view name_with_colon, std::string_view s
   sink.text(R"(")");
 }
 
-std::uint64_t not_negative(milliseconds time) { return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0)); }
+std::uint64_t not_negative(milliseconds time) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
+}
 
 void begin_list(std::string& out, std::string_view type, std::string_view id) {
   append_layout(out, [&](auto& sink) {
@@ -46,7 +48,9 @@ void append_native_welcome(std::string& out, const NativeWelcome& welcome) {
   });
 }
 
-NativeSubscribed::NativeSubscribed(std::string& out, std::string_view id) : out_{out} { begin_list(out_, "subscribed", id); }
+NativeSubscribed::NativeSubscribed(std::string& out, std::string_view id) : out_{out} {
+  begin_list(out_, "subscribed", id);
+}
 void NativeSubscribed::add(const SubscribedChannel& channel) {
   append_layout(out_, [&](auto& sink) {
     put_string(sink, first_ ? R"({"channel":)" : R"(,{"channel":)", channel.channel);

@@ -1,6 +1,7 @@
 // codec/dialect/native_reply.hpp: what the server answers in the native dialect (protocol.md section 3).
 //
-// Every function appends one JSON object to `out`. `id` is JSON text as the client sent it; when empty the member is left out.
+// Every function appends one JSON object to `out`. `id` is JSON text as the client sent it; when empty the member is
+// left out.
 //
 // Thread  the shard's.  Memory  the caller's string.  Failure  none.
 // Not here messages and gap notices (native.hpp): they are written at send time, without a string.
@@ -21,9 +22,9 @@ namespace ringcast {
 
 struct NativeWelcome {
   std::string_view connection_id;
-  std::string_view server;       // "ringcast/1.0"
+  std::string_view server;  // "ringcast/1.0"
   milliseconds heartbeat{};
-  std::string_view auth;         // "required", "anonymous" or "ok"
+  std::string_view auth;  // "required", "anonymous" or "ok"
 };
 void append_native_welcome(std::string& out, const NativeWelcome& welcome);
 
@@ -77,8 +78,8 @@ void append_native_pong(std::string& out, std::string_view id);
 struct NativeError {
   std::string_view id;
   ErrorCode code = ErrorCode::invalid_message;
-  std::string_view message;            // in words, UTF-8
-  std::string_view channel;            // empty: left out
+  std::string_view message;                 // in words, UTF-8
+  std::string_view channel;                 // empty: left out
   std::optional<milliseconds> retry_after;  // rate_limited and overloaded say it
 };
 void append_native_error(std::string& out, const NativeError& error);

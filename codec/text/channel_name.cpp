@@ -36,16 +36,11 @@ ChannelNameFault check_channel_name(std::string_view name) {
 
 std::string_view sentence_of(ChannelNameFault fault) {
   switch (fault) {
-    case ChannelNameFault::none:
-      return "the channel name is valid";
-    case ChannelNameFault::empty:
-      return "a channel name must not be empty";
-    case ChannelNameFault::too_long:
-      return "a channel name has at most 255 bytes";
-    case ChannelNameFault::not_utf8:
-      return "a channel name must be UTF-8";
-    case ChannelNameFault::control_character:
-      return "a channel name has no control characters";
+    case ChannelNameFault::none: return "the channel name is valid";
+    case ChannelNameFault::empty: return "a channel name must not be empty";
+    case ChannelNameFault::too_long: return "a channel name has at most 255 bytes";
+    case ChannelNameFault::not_utf8: return "a channel name must be UTF-8";
+    case ChannelNameFault::control_character: return "a channel name has no control characters";
   }
   return "the channel name is not valid";
 }

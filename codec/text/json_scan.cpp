@@ -9,22 +9,14 @@ Escape read_escape(const char* at, const char* end) {
   switch (at[1]) {
     case '"':
     case '\\':
-    case '/':
-      return {2, static_cast<unsigned char>(at[1])};
-    case 'b':
-      return {2, '\b'};
-    case 'f':
-      return {2, '\f'};
-    case 'n':
-      return {2, '\n'};
-    case 'r':
-      return {2, '\r'};
-    case 't':
-      return {2, '\t'};
-    case 'u':
-      break;
-    default:
-      return {};
+    case '/': return {2, static_cast<unsigned char>(at[1])};
+    case 'b': return {2, '\b'};
+    case 'f': return {2, '\f'};
+    case 'n': return {2, '\n'};
+    case 'r': return {2, '\r'};
+    case 't': return {2, '\t'};
+    case 'u': break;
+    default: return {};
   }
   const std::uint32_t code = hex_quad(at + 2, end);
   if (code > 0xFFFF || is_low_surrogate(code)) {
@@ -134,16 +126,11 @@ bool Scanner::number() {
 
 bool Scanner::scalar() {
   switch (*at_) {
-    case '"':
-      return string();
-    case 't':
-      return word("true");
-    case 'f':
-      return word("false");
-    case 'n':
-      return word("null");
-    default:
-      return number();
+    case '"': return string();
+    case 't': return word("true");
+    case 'f': return word("false");
+    case 'n': return word("null");
+    default: return number();
   }
 }
 

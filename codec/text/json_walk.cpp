@@ -11,7 +11,9 @@ using json_detail::read_escape;
 namespace {
 
 std::size_t write_utf8(std::uint32_t code, char* out) {
-  const auto put = [out](std::size_t i, std::uint32_t byte) { out[i] = static_cast<char>(static_cast<unsigned char>(byte)); };
+  const auto put = [out](std::size_t i, std::uint32_t byte) {
+    out[i] = static_cast<char>(static_cast<unsigned char>(byte));
+  };
   if (code < 0x80) {
     put(0, code);
     return 1;
@@ -70,9 +72,7 @@ const char* skip_container(const char* at, const char* end) {
         continue;
       }
       case '{':
-      case '[':
-        ++depth;
-        break;
+      case '[': ++depth; break;
       case '}':
       case ']':
         --depth;
@@ -80,8 +80,7 @@ const char* skip_container(const char* at, const char* end) {
           return at + 1;
         }
         break;
-      default:
-        break;
+      default: break;
     }
     ++at;
   }
@@ -118,7 +117,9 @@ std::optional<JsonValue> take_value(std::string_view& rest) {
       }
       break;
     default:
-      value.kind = *begin == 't' || *begin == 'f' ? JsonKind::boolean : *begin == 'n' ? JsonKind::null : JsonKind::number;
+      value.kind = *begin == 't' || *begin == 'f' ? JsonKind::boolean
+                   : *begin == 'n'                ? JsonKind::null
+                                                  : JsonKind::number;
       while (after != end && !is_space(*after) && *after != ',' && *after != ']' && *after != '}') {
         ++after;
       }

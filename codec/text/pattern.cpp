@@ -9,10 +9,8 @@ constexpr bool ends_segment(char c) { return c == '.' || c == ':' || c == '@' ||
 
 std::string_view sentence_of(PatternError error) {
   switch (error) {
-    case PatternError::not_a_name:
-      return "a pattern must itself be a valid channel name";
-    case PatternError::rest_not_last:
-      return "in a pattern '>' may only be the last character";
+    case PatternError::not_a_name: return "a pattern must itself be a valid channel name";
+    case PatternError::rest_not_last: return "in a pattern '>' may only be the last character";
   }
   return "the pattern is not valid";
 }

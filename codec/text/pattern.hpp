@@ -21,7 +21,9 @@ enum class PatternError : std::uint8_t { not_a_name, rest_not_last };
 [[nodiscard]] std::string_view sentence_of(PatternError error);
 
 /// True if the text has a `*` or a `>`: as a subscription it means every channel it matches.
-[[nodiscard]] inline bool is_pattern(std::string_view text) { return text.find_first_of("*>") != std::string_view::npos; }
+[[nodiscard]] inline bool is_pattern(std::string_view text) {
+  return text.find_first_of("*>") != std::string_view::npos;
+}
 
 class Pattern {
  public:
@@ -38,8 +40,8 @@ class Pattern {
  private:
   Pattern() = default;
 
-  std::string text_;     // as written
-  std::string glob_;     // without the final '>', runs of '*' as one
+  std::string text_;  // as written
+  std::string glob_;  // without the final '>', runs of '*' as one
   bool takes_rest_ = false;
   bool exact_ = false;
   bool spells_server_ = false;

@@ -22,8 +22,8 @@ std::string file_content(const std::string& name) {
 
 // Gives out the content in pieces of at most `chunk` bytes.
 CaptureReader::Source source_of(std::string content, std::size_t chunk) {
-  return [content = std::move(content), chunk, given = std::size_t{0}](MutableBytes buffer) mutable
-             -> Result<std::size_t, std::string> {
+  return [content = std::move(content), chunk,
+          given = std::size_t{0}](MutableBytes buffer) mutable -> Result<std::size_t, std::string> {
     const std::size_t bytes = std::min({chunk, buffer.size(), content.size() - given});
     std::memcpy(buffer.data(), content.data() + given, bytes);
     given += bytes;
@@ -60,13 +60,20 @@ Reading read_all(std::string content, std::size_t chunk, CaptureLimits limits = 
   return reading;
 }
 
-const std::string kA = R"(1 {"stream":"a","data":1})" "\n";
-const std::string kB = R"(2 {"stream":"b","data":{"x":2}})" "\n";
-const std::string kBook = R"(3 {"lastUpdateId":7,"bids":[],"asks":[]})" "\n";
-const std::string kOther = R"(4 {"result":null,"id":1})" "\n";
-const std::string kCorrupt = R"(5 {"stream":"a","data":{"a":nonsense 12}})" "\n";
+const std::string kA = R"(1 {"stream":"a","data":1})"
+                       "\n";
+const std::string kB = R"(2 {"stream":"b","data":{"x":2}})"
+                       "\n";
+const std::string kBook = R"(3 {"lastUpdateId":7,"bids":[],"asks":[]})"
+                          "\n";
+const std::string kOther = R"(4 {"result":null,"id":1})"
+                           "\n";
+const std::string kCorrupt = R"(5 {"stream":"a","data":{"a":nonsense 12}})"
+                             "\n";
 
-std::string too_long(std::size_t bytes) { return "6 {\"stream\":\"a\",\"data\":\"" + std::string(bytes, 'x') + "\"}\n"; }
+std::string too_long(std::size_t bytes) {
+  return "6 {\"stream\":\"a\",\"data\":\"" + std::string(bytes, 'x') + "\"}\n";
+}
 
 struct ReaderRow {
   std::string_view sentence;
@@ -115,7 +122,8 @@ TEST(CaptureReader, ReadsLinesUpToItsBoundAndNoLonger) {
 }
 
 TEST(CaptureReader, SaysWhenItsSourceFails) {
-  CaptureReader reader{[](MutableBytes) -> Result<std::size_t, std::string> { return unexpected(std::string{"no such file"}); }};
+  CaptureReader reader{
+      [](MutableBytes) -> Result<std::size_t, std::string> { return unexpected(std::string{"no such file"}); }};
   const auto line = reader.next();
   ASSERT_FALSE(line.has_value());
   EXPECT_EQ(line.error().sentence, "no such file");
@@ -128,9 +136,15 @@ struct SliceRow {
   std::map<std::string, std::uint64_t> messages;
 };
 const SliceRow kSliceRows[] = {
-    {"btcusdt-spot.gz", 22'285, 8, 50'093'239'218,
+    {"btcusdt-spot.gz",
+     22'285,
+     8,
+     50'093'239'218,
      {{"btcusdt@bookTicker", 15'713}, {"btcusdt@trade", 4'399}, {"btcusdt@depth@100ms", 2'172}}},
-    {"ethusdt-spot.gz", 20'825, 6, 35'346'513'512,
+    {"ethusdt-spot.gz",
+     20'825,
+     6,
+     35'346'513'512,
      {{"ethusdt@bookTicker", 15'282}, {"ethusdt@trade", 3'373}, {"ethusdt@depth@100ms", 2'169}}},
 };
 

@@ -161,7 +161,8 @@ TEST(GzipReader, UnpacksWithinTheRoomItIsGiven) {
   }
   EXPECT_EQ(total, 10'000'000U);
   EXPECT_TRUE(reader.is_gzip());
-  for (const GzipError error : {GzipError::corrupt, GzipError::truncated, GzipError::trailing_garbage, GzipError::no_memory}) {
+  for (const GzipError error :
+       {GzipError::corrupt, GzipError::truncated, GzipError::trailing_garbage, GzipError::no_memory}) {
     EXPECT_FALSE(sentence_of(error).empty());
   }
 }
