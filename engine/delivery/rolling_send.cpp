@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kScratchBytes = kSendBatchMax * kTurnBytesMax;
 
-CounterId plus(CounterId id, GapReason reason) {
-  return static_cast<CounterId>(std::to_underlying(id) + std::to_underlying(reason));
-}
-
 }  // namespace
 
 RollingSend::RollingSend(Delivery& delivery, Budget& budget, ShardStats& stats)
@@ -286,8 +282,8 @@ void RollingSend::count_skipped(Dialect dialect, GapReason reason, std::uint64_t
   (reason == GapReason::conflated ? ledger.conflated : ledger.dropped) += messages;
   stats_->add(reason == GapReason::conflated ? CounterId::conflations : CounterId::drops);
   if (!carries_gap_notices(dialect)) return;
-  stats_->add(plus(CounterId::gap_notices_conflated, reason));
-  stats_->add(plus(CounterId::gap_messages_conflated, reason), messages);
+  stats_->add(gap_notice_counter(std::to_underlying(reason)));
+  stats_->add(gap_message_counter(std::to_underlying(reason)), messages);
 }
 
 void RollingSend::keep_rest(Outbox& outbox, const std::uint8_t* rest, std::uint32_t bytes, LogBlock* block,

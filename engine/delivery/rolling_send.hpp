@@ -47,6 +47,7 @@ class RollingSend {
 
   /// What happened since the last call; valid until the next call into this object.
   std::span<const OutboxEvent> take_events();
+  [[nodiscard]] bool has_blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool in_batch() const { return in_batch_; }
 
  private:

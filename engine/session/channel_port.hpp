@@ -46,8 +46,8 @@ struct PublishAnswer {
 /// The home's answer to a publish that was forwarded. Views are valid while it is handled.
 struct PublishReply {
   Handle connection;
-  std::string_view id;
-  std::string_view channel;
+  std::string_view id{};
+  std::string_view channel{};
   bool refused = false;
   Published published{};
   Refusal refusal{};
@@ -61,6 +61,10 @@ class ChannelPort {
   /// `waiting`: finish_join() is to be called once the router says that the subscription is ready.
   virtual JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) = 0;
   virtual JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) = 0;
+  /// "subscribed" has been queued: messages may follow it.
+  virtual void release_messages(Handle subscription, Now now) = 0;
+  /// Whose subscription this is; not valid() if it has ended.
+  [[nodiscard]] virtual Handle reader_of(Handle subscription) = 0;
   /// False if the reader does not have the channel.
   virtual bool leave(Outbox& reader, std::string_view channel, Now now) = 0;
   virtual void leave_all(Outbox& reader, Now now) = 0;

@@ -151,6 +151,15 @@ JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const Res
   return answer;
 }
 
+void ChannelRouter::release_messages(Handle subscription, Now now) {
+  if (delivery_->find_subscription(subscription) != nullptr) delivery_->release_messages(subscription.slot, now.mono);
+}
+
+Handle ChannelRouter::reader_of(Handle handle) {
+  const Subscription* subscription = delivery_->find_subscription(handle);
+  return subscription == nullptr ? Handle{} : subscription->reader->connection;
+}
+
 bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
   Channel* channel = channels_.find(name);
   if (channel == nullptr) return false;

@@ -33,6 +33,8 @@ class ChannelRouter final : public ChannelPort {
 
   JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) override;
   JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) override;
+  void release_messages(Handle subscription, Now now) override;
+  Handle reader_of(Handle subscription) override;
   bool leave(Outbox& reader, std::string_view channel, Now now) override;
   void leave_all(Outbox& reader, Now now) override;
   void change_form(Outbox& reader, Now now) override;

@@ -1,0 +1,381 @@
+#include <algorithm>
+
+#include "codec/dialect/detect.hpp"
+#include "codec/dialect/native_reply.hpp"
+#include "codec/text/channel_name.hpp"
+#include "codec/text/pattern.hpp"
+#include "engine/session/sessions.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr Refusal kShuttingDown{.code = ErrorCode::overloaded, .sentence = "the node is shutting down"};
+
+}  // namespace
+
+void Sessions::on_message(Connection& connection, std::string_view text, Now now) {
+  if (connection.outbox.dialect == Dialect::undecided) {  // the first message's shape chooses
+    if (detect_dialect(text) == Dialect::exchange) {
+      connection.outbox.dialect = Dialect::exchange;
+      connection.outbox.form = Form::exchange_raw;
+      arm_heartbeat(connection, now, true);
+    } else {
+      choose_native(connection, now);
+    }
+  }
+  if (connection.outbox.dialect == Dialect::exchange) {
+    on_exchange(connection, text, now);
+  } else {
+    on_native(connection, text, now);
+  }
+}
+
+void Sessions::on_native(Connection& connection, std::string_view text, Now now) {
+  const auto command = native_.decode(text);
+  if (!command) {
+    reply_.clear();
+    append_native_error(reply_, command.error());
+    send_text(connection, reply_, now);
+    count_error(connection, command.error().code, now);
+    return;
+  }
+  dispatch(connection, *command, text, now);
+}
+
+void Sessions::on_exchange(Connection& connection, std::string_view text, Now now) {
+  const auto command = exchange_.decode(text);
+  if (!command) {
+    reply_.clear();
+    append_exchange_error(reply_, command.error());
+    send_text(connection, reply_, now);
+    count_error(connection, ErrorCode::invalid_message, now);
+    return;
+  }
+  dispatch(connection, *command, text, now);
+}
+
+void Sessions::dispatch(Connection& connection, const Command& command, std::string_view text, Now now) {
+  stats_->add(CounterId::commands_received);
+  switch (command.kind) {
+    case CommandKind::subscribe:
+      subscribe(connection, command, now);
+      break;
+    case CommandKind::unsubscribe:
+      unsubscribe(connection, command, now);
+      break;
+    case CommandKind::publish:
+      publish(connection, command, text, now);
+      break;
+    case CommandKind::ping:
+      reply_.clear();
+      append_native_pong(reply_, command.id);
+      send_text(connection, reply_, now);
+      break;
+    case CommandKind::list_subscriptions:
+      list_subscriptions(connection, command, now);
+      break;
+    case CommandKind::set_property: {
+      const Form form = command.property_value ? Form::exchange_combined : Form::exchange_raw;
+      if (form != connection.outbox.form) {
+        connection.outbox.form = form;
+        channels_->change_form(connection.outbox, now);
+      }
+      reply_.clear();
+      append_exchange_done(reply_, command.id);
+      send_text(connection, reply_, now);
+      break;
+    }
+    case CommandKind::get_property:
+      reply_.clear();
+      append_exchange_property(reply_, command.id, connection.outbox.form == Form::exchange_combined);
+      send_text(connection, reply_, now);
+      break;
+    case CommandKind::history:
+    case CommandKind::presence:
+    case CommandKind::ack:
+    case CommandKind::auth:
+      send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
+                 command.channel, now);
+      break;
+  }
+}
+
+// ---- subscribing ----
+
+std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
+  if (is_server_channel(channel)) {
+    return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
+  }
+  if (is_user_channel(channel)) {
+    return Refusal{.code = ErrorCode::unauthorized, .sentence = "a personal channel is its user's alone"};
+  }
+  if (is_pattern(channel)) {
+    return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
+  }
+  if (connection.outbox.subscriptions >= options_->limits.subscriptions) {
+    return Refusal{.code = ErrorCode::too_many_subscriptions,
+                   .sentence = "the connection has as many subscriptions as it may have"};
+  }
+  return std::nullopt;
+}
+
+void Sessions::subscribe(Connection& connection, const Command& command, Now now) {
+  const Handle handle = joins_.create();
+  ensure(handle.valid(), "every connection has at most one subscribe that waits");
+  JoinGroup& group = joins_[handle.slot];
+  group.connection = connection.outbox.connection;
+  group.id = command.id;
+  connection.join = handle;
+  std::size_t names_bytes = 0;
+  for (const SubscribeItem& item : command.items) names_bytes += item.channel.size();
+  group.names.reserve(names_bytes);  // the views below stay where they are
+  for (const SubscribeItem& item : command.items) {
+    const std::size_t at = group.names.size();
+    group.names += item.channel;
+    JoinItem& joined = group.items.emplace_back(JoinItem{.item = item, .answer = {}});
+    joined.item.channel = std::string_view{group.names}.substr(at, item.channel.size());
+    if (const auto refusal = may_subscribe(connection, item.channel)) {
+      joined.answer.refusal = *refusal;
+      continue;
+    }
+    joined.answer =
+        channels_->join(connection.outbox, item.channel, item.resumes ? &item.resume : nullptr, now);
+    if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
+  }
+  if (group.waiting != 0) {
+    stall(connection, kStallJoin);
+    return;
+  }
+  finish_join(group, connection, now);
+}
+
+void Sessions::join_ready(Handle subscription, Now now) {
+  const auto group_of = channels_->reader_of(subscription);
+  Connection* connection = group_of.valid() ? find(group_of) : nullptr;
+  if (connection == nullptr) return;  // it left meanwhile
+  JoinGroup* group = joins_.find(connection->join);
+  ensure(group != nullptr, "a subscription that waits belongs to a subscribe");
+  const auto item = std::ranges::find_if(group->items, [&](const JoinItem& candidate) {
+    return candidate.answer.kind == JoinAnswer::Kind::waiting && candidate.answer.subscription == subscription;
+  });
+  ensure(item != group->items.end(), "a subscribe knows what it waits for");
+  item->answer = channels_->finish_join(subscription, item->item.resumes ? &item->item.resume : nullptr, now);
+  if (--group->waiting != 0) return;
+  finish_join(*group, *connection, now);
+  unstall(*connection, kStallJoin, now);
+}
+
+/// Every channel has answered: one reply, and only then the messages.
+void Sessions::finish_join(JoinGroup& group, Connection& connection, Now now) {
+  reply_subscribed(connection, group, now);
+  for (const JoinItem& joined : group.items) {
+    if (joined.answer.kind == JoinAnswer::Kind::joined) channels_->release_messages(joined.answer.subscription, now);
+  }
+  const Handle handle = connection.join;
+  connection.join = Handle{};
+  joins_.destroy(handle);
+}
+
+void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now now) {
+  if (connection.outbox.dialect == Dialect::exchange) {
+    const auto refused = std::ranges::find_if(
+        group.items, [](const JoinItem& joined) { return joined.answer.kind == JoinAnswer::Kind::refused; });
+    if (refused != group.items.end()) {
+      send_error(connection, group.id, refused->answer.refusal.code, refused->answer.refusal.sentence,
+                 refused->item.channel, now);
+    } else if (!group.id.empty()) {  // the streams of a URL are subscribed without an answer
+      reply_.clear();
+      append_exchange_done(reply_, group.id);
+      send_text(connection, reply_, now);
+    }
+    return;
+  }
+  const bool any = std::ranges::any_of(
+      group.items, [](const JoinItem& joined) { return joined.answer.kind == JoinAnswer::Kind::joined; });
+  if (any) {
+    reply_.clear();
+    NativeSubscribed subscribed{reply_, group.id};
+    for (const JoinItem& joined : group.items) {
+      if (joined.answer.kind != JoinAnswer::Kind::joined) continue;
+      subscribed.add({.channel = joined.item.channel,
+                      .epoch = joined.answer.epoch,
+                      .seq = joined.answer.last,
+                      .recovered = joined.answer.recovered,
+                      .state = {}});
+    }
+    subscribed.finish();
+    send_text(connection, reply_, now);
+  }
+  bool counted = false;
+  for (const JoinItem& joined : group.items) {
+    if (joined.answer.kind != JoinAnswer::Kind::refused) continue;
+    reply_.clear();
+    append_native_error(reply_, NativeError{.id = group.id,
+                                            .code = joined.answer.refusal.code,
+                                            .message = joined.answer.refusal.sentence,
+                                            .channel = joined.item.channel,
+                                            .retry_after = {}});
+    send_text(connection, reply_, now);
+    if (!counted) count_error(connection, joined.answer.refusal.code, now);  // one command, one mistake
+    counted = true;
+  }
+}
+
+void Sessions::unsubscribe(Connection& connection, const Command& command, Now now) {
+  const bool exchange = connection.outbox.dialect == Dialect::exchange;
+  std::string unknown;  // the first channel that was not subscribed
+  bool any = false;
+  std::string text;
+  {
+    NativeUnsubscribed unsubscribed{text, command.id};
+    for (const SubscribeItem& item : command.items) {
+      if (channels_->leave(connection.outbox, item.channel, now)) {
+        unsubscribed.add(item.channel);
+        any = true;
+      } else if (!exchange) {
+        reply_.clear();
+        append_native_error(reply_, NativeError{.id = command.id,
+                                                .code = ErrorCode::unknown_channel,
+                                                .message = "the connection is not subscribed to this channel",
+                                                .channel = item.channel,
+                                                .retry_after = {}});
+        send_text(connection, reply_, now);
+        if (unknown.empty()) count_error(connection, ErrorCode::unknown_channel, now);
+        unknown = item.channel;
+      }
+    }
+    unsubscribed.finish();
+  }
+  if (exchange) {
+    text.clear();
+    append_exchange_done(text, command.id);
+    any = true;
+  }
+  if (any) send_text(connection, text, now);
+}
+
+void Sessions::list_subscriptions(Connection& connection, const Command& command, Now now) {
+  reply_.clear();
+  ExchangeList list{reply_, command.id};
+  std::vector<std::string_view> names;
+  for (std::uint32_t slot = connection.outbox.subscription_first; slot != kNoSlot;
+       slot = channels_->next_subscription(slot)) {
+    names.push_back(channels_->channel_of(slot));
+  }
+  std::ranges::reverse(names);  // in the order of subscribing
+  for (const std::string_view name : names) list.add(name);
+  list.finish();
+  send_text(connection, reply_, now);
+}
+
+// ---- publishing ----
+
+std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
+  if (shutting_down_) return kShuttingDown;
+  if (is_server_channel(channel)) {
+    return Refusal{.code = ErrorCode::unauthorized, .sentence = "only the server publishes to channels in '$'"};
+  }
+  if (is_user_channel(channel)) {
+    return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+  }
+  if (is_pattern(channel)) {
+    return Refusal{.code = ErrorCode::invalid_message, .sentence = "a message is published to a name, not to a pattern"};
+  }
+  return std::nullopt;
+}
+
+void Sessions::publish(Connection& connection, const Command& command, std::string_view text, Now now) {
+  if (const auto refusal = may_publish(command.channel)) {
+    send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
+    return;
+  }
+  connection.outbox.publishes = true;
+  const PublishRequest request{.channel = command.channel,
+                               .event = command.event,
+                               .message_id = command.message_id,
+                               .data = unwrap_combined(command.channel, command.data),
+                               .publisher = connection.publisher,
+                               .snapshot = command.snapshot,
+                               .received = connection.received_at};
+  const PublishAnswer answer = channels_->publish(request, connection.outbox.connection, command.id, now);
+  switch (answer.kind) {
+    case PublishAnswer::Kind::published:
+      if (command.id.empty()) break;
+      reply_.clear();
+      append_native_published(reply_, {.id = command.id,
+                                       .channel = command.channel,
+                                       .epoch = answer.published.epoch,
+                                       .seq = answer.published.seq,
+                                       .duplicate = answer.published.duplicate});
+      send_text(connection, reply_, now);
+      break;
+    case PublishAnswer::Kind::forwarded:
+      break;
+    case PublishAnswer::Kind::no_room:  // held back, and everything behind it: nothing is lost or overtaken
+      if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
+      connection.inbox->parked = text;
+      connection.inbox->has_parked = true;
+      budget_->charge(Purpose::inboxes, text.size());
+      stall(connection, kStallRoom);
+      break;
+    case PublishAnswer::Kind::refused:
+      send_error(connection, command.id, answer.refusal.code, answer.refusal.sentence, command.channel, now);
+      break;
+  }
+}
+
+void Sessions::handle(const PublishReply& reply, Now now) {
+  Connection* connection = find(reply.connection);
+  if (connection == nullptr || connection->phase != Connection::Phase::open) return;
+  if (reply.refused) {
+    send_error(*connection, reply.id, reply.refusal.code, reply.refusal.sentence, reply.channel, now);
+    return;
+  }
+  if (reply.id.empty()) return;
+  reply_.clear();
+  append_native_published(reply_, {.id = reply.id,
+                                   .channel = reply.channel,
+                                   .epoch = reply.published.epoch,
+                                   .seq = reply.published.seq,
+                                   .duplicate = reply.published.duplicate});
+  send_text(*connection, reply_, now);
+}
+
+void Sessions::room_made(Handle handle, Now now) {
+  if (Connection* connection = find(handle)) unstall(*connection, kStallRoom, now);
+}
+
+// ---- errors ----
+
+void Sessions::send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
+                          std::string_view channel, Now now) {
+  reply_.clear();
+  if (connection.outbox.dialect == Dialect::exchange) {
+    append_exchange_refusal(reply_, id, code, sentence);
+  } else {
+    append_native_error(reply_, NativeError{.id = id,
+                                            .code = code,
+                                            .message = sentence,
+                                            .channel = channel,
+                                            .retry_after = code == ErrorCode::overloaded
+                                                               ? std::optional<milliseconds>{milliseconds{1'000}}
+                                                               : std::nullopt});
+  }
+  send_text(connection, reply_, now);
+  count_error(connection, code, now);
+}
+
+void Sessions::count_error(Connection& connection, ErrorCode code, Now now) {
+  stats_->add(error_counter(std::to_underlying(code)));
+  if (options_->errors.errors_max == 0 || code == ErrorCode::overloaded) return;  // that one is not its mistake
+  if (connection.errors == 0 || now.mono - connection.errors_since > options_->errors.errors_window) {
+    connection.errors = 0;
+    connection.errors_since = now.mono;
+  }
+  ++connection.errors;
+  if (connection.errors <= options_->errors.errors_max) return;
+  stats_->event(EventCode::client_errors, now, connection.errors, connection.id);
+  close(connection, CloseCode::too_many_errors, "too many errors", now);
+}
+
+}  // namespace ringcast

@@ -1,0 +1,79 @@
+// engine/session/connection.hpp: all that a shard knows of one connection.
+//
+// Owner    Sessions' slab; named by its Handle.  Thread  the shard's.
+// Memory   see the assertion below; Inbox only while input waits, Outbox::unsent only while output waits.
+// Failure  none.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/base/time.hpp"
+#include "codec/websocket/message_assembler.hpp"
+#include "engine/delivery/outbox.hpp"
+#include "engine/time/timer_wheel.hpp"
+
+namespace ringcast {
+
+/// Input that waits: the beginning of a request head, or bytes behind a command that is held back.
+struct Inbox {
+  std::vector<std::uint8_t> bytes;
+  std::size_t begin = 0;         // of what has not been used
+  std::size_t head_seen = 0;     // of a request head: looked at before
+  std::string parked;            // a publish for which there was no room
+  bool has_parked = false;
+
+  [[nodiscard]] MutableBytes waiting() { return MutableBytes{bytes}.subspan(begin); }
+  [[nodiscard]] bool empty() const { return begin == bytes.size() && !has_parked; }
+};
+
+/// Why a connection's input is not looked at now.
+enum StallReason : std::uint8_t {
+  kStallJoin = 1,     // a subscribe waits for another shard
+  kStallRoom = 2,     // a publish waits for room in a lane
+  kStallControl = 4,  // the client leaves our replies unread
+};
+
+struct Connection {
+  enum class Phase : std::uint8_t {
+    handshake,  // until the request head is complete
+    open,
+    closing,    // a close frame or an HTTP refusal is on its way out
+    lingering,  // our FIN is out; theirs is not in
+    ended,      // the shell closes the descriptor
+  };
+  enum class Service : std::uint8_t { channels, echo };
+
+  explicit Connection(std::uint32_t message_bytes_max)
+      : assembler{Role::server, AssemblerLimits{.message_bytes_max = message_bytes_max}} {}
+
+  Outbox outbox;
+  MessageAssembler assembler;
+  TimerEntry timer;
+  std::unique_ptr<Inbox> inbox;
+  std::uint64_t id = 0;           // told to the client; random
+  std::uint64_t publisher = 0;    // whose message ids these are: the user, or this connection
+  Instant received_at{};
+  Instant errors_since{};
+  Handle join;                    // the subscribe that waits
+  std::array<std::uint8_t, 16> address{};
+  std::uint32_t assembler_bytes = 0;  // charged to the budget
+  std::uint16_t port = 0;
+  std::uint16_t errors = 0;       // within the window that began at errors_since
+  std::uint8_t stall = 0;         // StallReason bits
+  std::uint8_t pings_unanswered = 0;
+  Phase phase = Phase::handshake;
+  Service service = Service::channels;
+  bool over_capacity : 1 = false;    // to be told 503
+  bool receive_paused : 1 = false;
+  bool peer_ended : 1 = false;       // its FIN is in
+  bool close_counted : 1 = false;
+};
+static_assert(sizeof(Connection) <= 336,
+              "with a subscription (64), its index (24 to 48) and list place (4), and the shell's part (64): under 512");
+
+}  // namespace ringcast

@@ -1,0 +1,469 @@
+#include "engine/session/sessions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "alloc/base/ensure.hpp"
+#include "codec/websocket/frame_writer.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr milliseconds kCloseTime{5'000};  // from a close frame queued to the reset of a peer that does not take it
+
+std::uint64_t tag_of(Handle handle) { return (std::uint64_t{handle.generation} << 32) | handle.slot; }
+Handle handle_of(std::uint64_t tag) {
+  return {.slot = static_cast<std::uint32_t>(tag), .generation = static_cast<std::uint32_t>(tag >> 32)};
+}
+
+}  // namespace
+
+Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget,
+                   ShardStats& stats, Prng& prng, Now now)
+    : options_{&options},
+      channels_{&channels},
+      sends_{&sends},
+      budget_{&budget},
+      stats_{&stats},
+      prng_{&prng},
+      wheel_{now.mono, kTimerTick},
+      connections_{options.limits.connections + kRefusalSlots, &budget, Purpose::connections},
+      joins_{options.limits.connections + kRefusalSlots, &budget, Purpose::subscriptions},
+      native_{NativeLimits{.channels_max = options.limits.subscriptions}},
+      exchange_{ExchangeLimits{.channels_max = options.limits.subscriptions}} {}
+
+Sessions::~Sessions() {
+  connections_.for_each([this](std::uint32_t, Connection& connection) {
+    wheel_.cancel(connection.timer);
+    channels_->leave_all(connection.outbox, Now{});
+    sends_->release(connection.outbox);
+    connection.assembler.release();
+    settle_assembler(connection);
+    drop_inbox(connection);
+  });
+}
+
+Connection* Sessions::find(Handle handle) {
+  Connection* connection = connections_.find(handle);
+  return connection == nullptr || connection->phase == Connection::Phase::ended ? nullptr : connection;
+}
+
+// ---- life ----
+
+std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
+  const bool full = peer.node_connections >= options_->limits.connections;
+  if (shutting_down_ || peer.node_connections >= options_->limits.connections + kRefusalSlots) {
+    stats_->add(CounterId::connections_refused_capacity);
+    return std::nullopt;
+  }
+  const Handle handle = connections_.create(options_->limits.message_bytes);
+  if (!handle.valid()) {
+    stats_->add(CounterId::connections_refused_capacity);
+    return std::nullopt;
+  }
+  Connection& connection = connections_[handle.slot];
+  connection.outbox.connection = handle;
+  connection.timer.tag = tag_of(handle);
+  connection.address = peer.address;
+  connection.port = peer.port;
+  connection.over_capacity = full;
+  connection.received_at = now.mono;
+  connection.id = prng_->next();
+  connection.publisher = connection.id;
+  wheel_.arm(connection.timer, now.mono + options_->limits.handshake_time);
+  stats_->add(CounterId::connections_accepted);
+  stats_->add(CounterId::connections_open);
+  stats_->raise(CounterId::connections_peak, std::uint64_t{peer.node_connections} + 1);
+  return handle;
+}
+
+void Sessions::closed(Handle handle) {
+  Connection* connection = connections_.find(handle);
+  ensure(connection != nullptr && connection->phase == Connection::Phase::ended, "the shell closes what was ended");
+  sends_->release(connection->outbox);
+  connections_.destroy(handle);
+  stats_->sub(CounterId::connections_open);
+}
+
+// ---- input ----
+
+void Sessions::receive(Handle handle, MutableBytes bytes, Now now) {
+  Connection* connection = find(handle);
+  stats_->add(CounterId::bytes_received, bytes.size());
+  if (connection == nullptr) return;
+  connection->received_at = now.mono;
+  using Phase = Connection::Phase;
+  if (connection->phase == Phase::closing || connection->phase == Phase::lingering) return;  // we are done listening
+
+  if (connection->stall != 0 || connection->inbox != nullptr) {  // behind what waits already
+    keep_input(*connection, bytes);
+    if (connection->stall == 0) process_input(*connection, now);
+  } else {
+    MutableBytes input = bytes;
+    process(*connection, input, now);
+    if (!input.empty() && connection->phase <= Phase::open) keep_input(*connection, input);
+  }
+  if (connection->stall != 0 && !connection->receive_paused && connection->phase == Phase::open &&
+      connection->inbox != nullptr && connection->inbox->waiting().size() >= kInboxPauseBytes) {
+    connection->receive_paused = true;
+    act(ActionKind::pause_receive, *connection);
+  }
+}
+
+/// Works off what waits: first the publish that was held back, then the bytes behind it.
+void Sessions::process_input(Connection& connection, Now now) {
+  using Phase = Connection::Phase;
+  Inbox* inbox = connection.inbox.get();
+  if (inbox != nullptr && inbox->has_parked && connection.stall == 0) {
+    inbox->has_parked = false;
+    const std::string text = std::exchange(inbox->parked, {});
+    budget_->release(Purpose::inboxes, text.size());
+    on_message(connection, text, now);
+    inbox = connection.inbox.get();
+  }
+  if (inbox != nullptr && connection.stall == 0 && connection.phase <= Phase::open) {
+    MutableBytes input = inbox->waiting();
+    const std::size_t before = input.size();
+    process(connection, input, now);
+    inbox = connection.inbox.get();
+    if (inbox != nullptr) {
+      inbox->begin += before - input.size();
+      budget_->release(Purpose::inboxes, before - input.size());
+      if (connection.phase == Phase::handshake && !input.empty()) return;  // the rest of the head is to come
+    }
+  }
+  if (inbox != nullptr && (inbox->empty() || connection.phase > Phase::open)) drop_inbox(connection);
+  if (connection.stall == 0 && connection.receive_paused && connection.phase == Phase::open) {
+    connection.receive_paused = false;
+    act(ActionKind::resume_receive, connection);
+  }
+}
+
+void Sessions::process(Connection& connection, MutableBytes& input, Now now) {
+  if (connection.phase == Connection::Phase::handshake) read_head(connection, input, now);
+  if (connection.phase == Connection::Phase::open) process_frames(connection, input, now);
+}
+
+void Sessions::process_frames(Connection& connection, MutableBytes& input, Now now) {
+  using Phase = Connection::Phase;
+  while (connection.phase == Phase::open && connection.stall == 0) {
+    const auto event = connection.assembler.next(input);
+    if (!event) break;
+    stats_->add(CounterId::frames_received);
+    switch (event->kind) {
+      case WsEvent::Kind::text:
+      case WsEvent::Kind::binary:
+        stats_->add(CounterId::messages_received);
+        stats_->add(CounterId::messages_in_bytes, event->payload.size());
+        if (connection.service == Connection::Service::echo) {
+          stats_->add(CounterId::echo_messages);
+          send_frame(connection, event->kind == WsEvent::Kind::text ? Opcode::text : Opcode::binary, event->payload, now);
+        } else if (event->kind == WsEvent::Kind::binary) {
+          close(connection, CloseCode::unsupported_data, "this dialect is JSON text", now);
+        } else {
+          on_message(connection, event->text(), now);
+        }
+        break;
+      case WsEvent::Kind::ping:
+        send_frame(connection, Opcode::pong, event->payload, now);
+        break;
+      case WsEvent::Kind::pong:
+        connection.pings_unanswered = 0;
+        stats_->add(CounterId::pongs_received);
+        break;
+      case WsEvent::Kind::close:
+        count_close(connection, value(event->code));
+        close(connection, close_reply_code(event->code), {}, now);
+        break;
+      case WsEvent::Kind::error:
+        stats_->add(CounterId::protocol_errors);
+        stats_->event(EventCode::protocol_error, now, value(event->code), connection.id, event->what);
+        close(connection, event->code, event->what, now);
+        break;
+    }
+  }
+  settle_assembler(connection);
+}
+
+/// Brings the charge to what the assembler holds now.
+void Sessions::settle_assembler(Connection& connection) {
+  const auto held = static_cast<std::uint32_t>(connection.assembler.bytes_held());
+  if (held > connection.assembler_bytes) budget_->charge(Purpose::inboxes, held - connection.assembler_bytes);
+  if (held < connection.assembler_bytes) budget_->release(Purpose::inboxes, connection.assembler_bytes - held);
+  connection.assembler_bytes = held;
+}
+
+void Sessions::keep_input(Connection& connection, Bytes bytes) {
+  if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
+  Inbox& inbox = *connection.inbox;
+  if (inbox.begin != 0) {
+    inbox.bytes.erase(inbox.bytes.begin(), inbox.bytes.begin() + static_cast<std::ptrdiff_t>(inbox.begin));
+    inbox.begin = 0;
+  }
+  inbox.bytes.insert(inbox.bytes.end(), bytes.begin(), bytes.end());
+  budget_->charge(Purpose::inboxes, bytes.size());
+}
+
+void Sessions::drop_inbox(Connection& connection) {
+  if (connection.inbox != nullptr) {
+    budget_->release(Purpose::inboxes, connection.inbox->waiting().size() + connection.inbox->parked.size());
+    connection.inbox.reset();
+  }
+}
+
+void Sessions::stall(Connection& connection, StallReason reason) {
+  connection.stall = static_cast<std::uint8_t>(connection.stall | reason);
+}
+
+void Sessions::unstall(Connection& connection, StallReason reason, Now now) {
+  connection.stall = static_cast<std::uint8_t>(connection.stall & ~reason);
+  connection.pings_unanswered = 0;  // its pongs waited with its other input
+  if (connection.stall == 0 && connection.phase == Connection::Phase::open) process_input(connection, now);
+}
+
+void Sessions::receive_ended(Handle handle, int error, Now now) {
+  Connection* connection = find(handle);
+  if (connection == nullptr) return;
+  using Phase = Connection::Phase;
+  connection->peer_ended = true;
+  switch (connection->phase) {
+    case Phase::handshake:
+      end(*connection, ActionKind::close, now);
+      break;
+    case Phase::open:
+      count_close(*connection, value(CloseCode::abnormal));
+      end(*connection, error == 0 ? ActionKind::close : ActionKind::reset, now);
+      break;
+    case Phase::closing:
+      if (error != 0) end(*connection, ActionKind::reset, now);
+      break;  // it may still read: the close frame goes out
+    case Phase::lingering:
+      end(*connection, ActionKind::close, now);
+      break;
+    case Phase::ended:
+      break;
+  }
+}
+
+// ---- output ----
+
+void Sessions::writable(Handle handle, Now now) {
+  if (Connection* connection = find(handle)) sends_->writable(connection->outbox, now);
+}
+
+void Sessions::remainder_sent(Handle handle, std::int32_t result, Now now) {
+  if (Connection* connection = connections_.find(handle)) sends_->remainder_sent(connection->outbox, result, now);
+}
+
+void Sessions::send(Connection& connection, std::string_view bytes, Now now) {
+  sends_->send_control(connection.outbox, bytes, now);
+  if (connection.outbox.control_bytes() > kControlBytesMax && (connection.stall & kStallControl) == 0 &&
+      connection.phase == Connection::Phase::open) {
+    stats_->add(CounterId::control_overflows);
+    stall(connection, kStallControl);
+    connection.outbox.tell_control_low = true;
+  }
+}
+
+void Sessions::send_frame(Connection& connection, Opcode opcode, Bytes payload, Now now) {
+  frame_.resize(frame_header_bytes(payload.size()) + payload.size());
+  const std::size_t header = write_frame_header(frame_, FrameStart{.opcode = opcode}, payload.size());
+  if (!payload.empty()) std::memcpy(frame_.data() + header, payload.data(), payload.size());
+  send(connection, as_text(frame_), now);
+  if (frame_.capacity() > kReplyBytesMax) frame_ = {};
+}
+
+void Sessions::send_text(Connection& connection, std::string_view text, Now now) {
+  send_frame(connection, Opcode::text, as_bytes(text), now);
+}
+
+void Sessions::handle(const OutboxEvent& event, Now now) {
+  Connection* connection = find(event.connection);
+  if (connection == nullptr) return;
+  switch (event.kind) {
+    case OutboxEvent::Kind::empty:
+      if (connection->phase == Connection::Phase::closing) {
+        finish_sending(*connection, now);
+      } else if (shutting_down_ && connection->phase == Connection::Phase::open) {
+        close(*connection, CloseCode::going_away, "the node is shutting down", now);
+      }
+      break;
+    case OutboxEvent::Kind::control_low:
+      unstall(*connection, kStallControl, now);
+      break;
+    case OutboxEvent::Kind::slow:
+      if (connection->phase != Connection::Phase::open) break;
+      stats_->add(CounterId::slow_disconnects);
+      stats_->event(EventCode::slow_disconnected, now, event.messages, connection->id);
+      close(*connection, CloseCode::slow_consumer, "too far behind", now);
+      break;
+    case OutboxEvent::Kind::failed:
+      if (connection->phase == Connection::Phase::open) count_close(*connection, value(CloseCode::abnormal));
+      end(*connection, ActionKind::reset, now);
+      break;
+    case OutboxEvent::Kind::wait_writable:
+      act(ActionKind::wait_writable, *connection);
+      break;
+  }
+}
+
+// ---- timers ----
+
+void Sessions::expire_timers(Now now) {
+  const std::size_t fired = wheel_.expire(now.mono, [&](TimerEntry& entry) {
+    if (Connection* connection = find(handle_of(entry.tag))) on_timer(*connection, now);
+  });
+  stats_->add(CounterId::timers_fired, fired);
+}
+
+void Sessions::on_timer(Connection& connection, Now now) {
+  switch (connection.phase) {
+    case Connection::Phase::handshake:
+      stats_->add(CounterId::handshake_timeouts);
+      refuse(connection, 408, "the request did not come in time", now);
+      break;
+    case Connection::Phase::open:
+      on_heartbeat(connection, now);
+      break;
+    case Connection::Phase::closing:
+    case Connection::Phase::lingering:
+      end(connection, ActionKind::reset, now);
+      break;
+    case Connection::Phase::ended:
+      break;
+  }
+}
+
+void Sessions::arm_heartbeat(Connection& connection, Now now, bool first) {
+  const bool exchange = connection.outbox.dialect == Dialect::exchange;
+  const milliseconds interval =
+      options_->heartbeat.interval.count() == 0
+          ? milliseconds{0}
+          : (exchange ? options_->heartbeat.interval_exchange : options_->heartbeat.interval);
+  if (interval.count() == 0) {
+    wheel_.arm(connection.timer, std::max(connection.received_at, connection.outbox.sent_at) + options_->limits.idle_time);
+    return;
+  }
+  // The first ping comes early by up to half an interval, so that those who came together are not pinged together.
+  const nanoseconds early =
+      first ? nanoseconds{static_cast<std::int64_t>(
+                  prng_->below(static_cast<std::uint64_t>(nanoseconds{interval}.count()) / 2 + 1))}
+            : nanoseconds{0};
+  wheel_.arm(connection.timer, now.mono + interval - early);
+}
+
+void Sessions::on_heartbeat(Connection& connection, Now now) {
+  if (options_->heartbeat.interval.count() == 0) {  // heartbeats are off: silence itself is the sign
+    const Instant last = std::max(connection.received_at, connection.outbox.sent_at);
+    if (now.mono - last >= options_->limits.idle_time) {
+      stats_->add(CounterId::idle_timeouts);
+      close(connection, CloseCode::normal, "idle", now);
+      return;
+    }
+    arm_heartbeat(connection, now, false);
+    return;
+  }
+  const bool suspended = connection.stall != 0;  // its pongs may wait behind what we hold back
+  if (!suspended && connection.pings_unanswered >= options_->heartbeat.missed_max) {
+    stats_->add(CounterId::heartbeat_timeouts);
+    stats_->event(EventCode::heartbeat_timeout, now, connection.pings_unanswered, connection.id);
+    close(connection, CloseCode::heartbeat_timeout, "no pong", now);
+    return;
+  }
+  if (!suspended) {
+    ++connection.pings_unanswered;
+    stats_->add(CounterId::pings_sent);
+    send_frame(connection, Opcode::ping, {}, now);
+  }
+  arm_heartbeat(connection, now, false);
+}
+
+// ---- closing ----
+
+void Sessions::count_close(Connection& connection, std::uint16_t code) {
+  if (connection.close_counted) return;
+  connection.close_counted = true;
+  stats_->add(closed_counter(code == value(CloseCode::no_status) ? value(CloseCode::normal) : code));
+}
+
+/// Sends a close frame behind the replies that wait, and nothing after it. Messages not sent yet are abandoned.
+void Sessions::close(Connection& connection, CloseCode code, std::string_view reason, Now now) {
+  if (connection.phase != Connection::Phase::open) return;
+  count_close(connection, value(code));
+  channels_->leave_all(connection.outbox, now);
+  if (joins_.find(connection.join) != nullptr) joins_.destroy(connection.join);
+  std::array<std::uint8_t, kControlFrameBytesMax> frame;
+  const std::size_t size = write_close_frame(frame, code, reason);
+  connection.phase = Connection::Phase::closing;
+  connection.outbox.messages_held = true;
+  connection.outbox.tell_when_empty = true;
+  wheel_.arm(connection.timer, now.mono + kCloseTime);
+  sends_->send_control(connection.outbox, as_text(Bytes{frame}.first(size)), now);
+}
+
+/// The last byte has gone out: FIN, and a while for theirs.
+void Sessions::finish_sending(Connection& connection, Now now) {
+  if (connection.peer_ended) {
+    end(connection, ActionKind::close, now);
+    return;
+  }
+  connection.phase = Connection::Phase::lingering;
+  act(ActionKind::shutdown_write, connection);
+  if (connection.receive_paused) {  // their FIN has to be heard
+    connection.receive_paused = false;
+    act(ActionKind::resume_receive, connection);
+  }
+  wheel_.arm(connection.timer, now.mono + kLingerTime);
+}
+
+void Sessions::end(Connection& connection, ActionKind kind, Now now) {
+  if (connection.phase == Connection::Phase::ended) return;
+  channels_->leave_all(connection.outbox, now);
+  if (joins_.find(connection.join) != nullptr) joins_.destroy(connection.join);
+  connection.assembler.release();
+  settle_assembler(connection);
+  drop_inbox(connection);
+  wheel_.cancel(connection.timer);
+  connection.outbox.failed = true;
+  connection.phase = Connection::Phase::ended;
+  act(kind, connection);
+}
+
+void Sessions::begin_shutdown(Now now) {
+  shutting_down_ = true;
+  connections_.for_each([&](std::uint32_t, Connection& connection) {
+    if (connection.phase == Connection::Phase::handshake) end(connection, ActionKind::close, now);
+  });
+}
+
+void Sessions::finish_shutdown(Now now) {
+  connections_.for_each([&](std::uint32_t, Connection& connection) {
+    if (connection.phase != Connection::Phase::open) return;
+    connection.outbox.tell_when_empty = true;
+    if (!connection.outbox.has_news()) close(connection, CloseCode::going_away, "the node is shutting down", now);
+  });
+}
+
+void Sessions::reset_all(Now now) {
+  connections_.for_each([&](std::uint32_t, Connection& connection) { end(connection, ActionKind::reset, now); });
+}
+
+void Sessions::validate() const {
+  ensure(wheel_.validate(), "every timer lies where it must");
+  auto& connections = const_cast<Slab<Connection>&>(connections_);
+  connections.for_each([&](std::uint32_t slot, Connection& connection) {
+    ensure(connection.outbox.connection.slot == slot, "a connection knows its own name");
+    using Phase = Connection::Phase;
+    ensure(connection.phase == Phase::ended || connection.timer.armed(), "every connection has a deadline");
+    if (connection.phase == Phase::open && connection.stall == 0) {
+      ensure(connection.inbox == nullptr, "input waits only for a reason");
+    }
+    if (connection.outbox.has_news() && !connection.outbox.failed) {
+      const bool in_flight = connection.outbox.has_remainder() && connection.outbox.unsent->rest_in_flight;
+      ensure(connection.outbox.queued || connection.outbox.blocked || in_flight,
+             "who has something to send waits for a turn or for its socket");
+    }
+  });
+}
+
+}  // namespace ringcast

@@ -1,0 +1,148 @@
+// engine/session/sessions.hpp: the connections of one shard, from accept to the last completion.
+//
+// Owner    shard_core, by value.  Thread  the shard's.
+// Memory   one Connection each (slab), charged to Purpose::connections; inboxes charged to Purpose::inboxes and bounded
+//          by the header limit, kInboxPauseBytes and one receive buffer.
+// Failure  a peer's mistake closes that peer's connection with its code, is counted, and reaches nobody else.
+// Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
+//
+// sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
+// command_dispatch.cpp: the one switch over commands, and their replies.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/memory/slab.hpp"
+#include "codec/dialect/exchange.hpp"
+#include "codec/dialect/native.hpp"
+#include "codec/http/request_head.hpp"
+#include "engine/delivery/rolling_send.hpp"
+#include "engine/limits.hpp"
+#include "engine/seam/seam.hpp"
+#include "engine/session/channel_port.hpp"
+#include "engine/session/connection.hpp"
+#include "engine/stats/shard_stats.hpp"
+#include "engine/time/prng.hpp"
+#include "engine/time/timer_wheel.hpp"
+
+namespace ringcast {
+
+inline constexpr std::string_view kServerName = "ringcast/1.0";
+inline constexpr std::string_view kNativeSubprotocol = "ringcast.v1.json";
+
+class Sessions {
+ public:
+  Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget, ShardStats& stats,
+           Prng& prng, Now now);
+  ~Sessions();
+
+  // ---- what the shell says (see shard_core.hpp) ----
+  std::optional<Handle> accept(const PeerInfo& peer, Now now);
+  void receive(Handle connection, MutableBytes bytes, Now now);
+  void receive_ended(Handle connection, int error, Now now);
+  void writable(Handle connection, Now now);
+  void remainder_sent(Handle connection, std::int32_t result, Now now);
+  void closed(Handle connection);
+
+  // ---- what other parts of the core say ----
+  void handle(const OutboxEvent& event, Now now);
+  void handle(const PublishReply& reply, Now now);
+  /// A subscription's log is live, or was refused.
+  void join_ready(Handle subscription, Now now);
+  /// A publish that was held back may be tried again.
+  void room_made(Handle connection, Now now);
+  void expire_timers(Now now);
+  [[nodiscard]] std::optional<Instant> next_deadline() const { return wheel_.next_deadline(); }
+
+  // ---- the graceful end ----
+  void begin_shutdown(Now now);
+  /// Everything published has reached this shard's logs: who has it all gets its 1001.
+  void finish_shutdown(Now now);
+  /// The deadline has come.
+  void reset_all(Now now);
+
+  std::vector<Action>& actions() { return actions_; }
+  [[nodiscard]] std::uint32_t connections() const { return connections_.size(); }
+  void validate() const;
+
+ private:
+  struct JoinItem {
+    SubscribeItem item;        // its channel is a view into JoinGroup::names
+    JoinAnswer answer;
+  };
+  struct JoinGroup {           // a subscribe command, until all of its channels have answered
+    Handle connection;
+    std::string id;
+    std::string names;         // the channels' names, one behind the other
+    std::vector<JoinItem> items;
+    std::uint32_t waiting = 0;
+  };
+
+  // sessions.cpp
+  [[nodiscard]] Connection* find(Handle connection);
+  void process_input(Connection& connection, Now now);
+  void process(Connection& connection, MutableBytes& input, Now now);
+  void process_frames(Connection& connection, MutableBytes& input, Now now);
+  void keep_input(Connection& connection, Bytes bytes);
+  void drop_inbox(Connection& connection);
+  void settle_assembler(Connection& connection);
+  void stall(Connection& connection, StallReason reason);
+  void unstall(Connection& connection, StallReason reason, Now now);
+  void send(Connection& connection, std::string_view bytes, Now now);
+  void send_frame(Connection& connection, Opcode opcode, Bytes payload, Now now);
+  void send_text(Connection& connection, std::string_view text, Now now);
+  void on_timer(Connection& connection, Now now);
+  void on_heartbeat(Connection& connection, Now now);
+  void arm_heartbeat(Connection& connection, Now now, bool first);
+  void close(Connection& connection, CloseCode code, std::string_view reason, Now now);
+  void finish_sending(Connection& connection, Now now);
+  void end(Connection& connection, ActionKind kind, Now now);
+  void count_close(Connection& connection, std::uint16_t code);
+  void act(ActionKind kind, const Connection& connection) { actions_.push_back({kind, connection.outbox.connection}); }
+
+  // handshake_flow.cpp
+  void read_head(Connection& connection, MutableBytes& input, Now now);
+  void answer_request(Connection& connection, const RequestHead& head, Now now);
+  void refuse(Connection& connection, std::uint16_t status, std::string_view sentence, Now now);
+  void refuse_full(Connection& connection, Now now);
+  void upgrade(Connection& connection, const RequestHead& head, Now now);
+  void choose_native(Connection& connection, Now now);
+
+  // command_dispatch.cpp
+  void on_message(Connection& connection, std::string_view text, Now now);
+  void on_native(Connection& connection, std::string_view text, Now now);
+  void on_exchange(Connection& connection, std::string_view text, Now now);
+  void dispatch(Connection& connection, const Command& command, std::string_view text, Now now);
+  void subscribe(Connection& connection, const Command& command, Now now);
+  void finish_join(JoinGroup& group, Connection& connection, Now now);
+  void reply_subscribed(Connection& connection, JoinGroup& group, Now now);
+  void unsubscribe(Connection& connection, const Command& command, Now now);
+  void publish(Connection& connection, const Command& command, std::string_view text, Now now);
+  void list_subscriptions(Connection& connection, const Command& command, Now now);
+  void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
+                  std::string_view channel, Now now);
+  void count_error(Connection& connection, ErrorCode code, Now now);
+  [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
+
+  const CoreOptions* options_;
+  ChannelPort* channels_;
+  RollingSend* sends_;
+  Budget* budget_;
+  ShardStats* stats_;
+  Prng* prng_;
+  TimerWheel wheel_;
+  Slab<Connection> connections_;
+  Slab<JoinGroup> joins_;
+  NativeDecoder native_;
+  ExchangeDecoder exchange_;
+  std::vector<Action> actions_;
+  std::string reply_;              // scratch for the reply being written
+  std::vector<std::uint8_t> frame_;
+  bool shutting_down_ = false;
+};
+
+}  // namespace ringcast

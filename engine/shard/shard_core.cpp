@@ -1,0 +1,198 @@
+#include "engine/shard/shard_core.hpp"
+
+#include <algorithm>
+
+#include "alloc/base/ensure.hpp"
+#include "engine/delivery/delivery.hpp"
+#include "engine/delivery/rolling_send.hpp"
+#include "engine/session/sessions.hpp"
+#include "engine/shard/channel_router.hpp"
+#include "engine/time/prng.hpp"
+
+namespace ringcast {
+namespace {
+
+/// Slots are taken as they are needed; this only keeps their numbers within a handle.
+std::uint32_t subscriptions_bound(const LimitOptions& limits) {
+  const std::uint64_t most = std::uint64_t{limits.connections + kRefusalSlots} * limits.subscriptions;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
+}
+std::uint32_t logs_bound(const LimitOptions& limits) {
+  const std::uint64_t most = std::uint64_t{limits.channels} * kForms;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
+}
+
+}  // namespace
+
+struct ShardCore::State {
+  State(const ShardContext& context, Now now)
+      : options{&context.options},
+        stats{&context.stats},
+        prng{context.seed},
+        delivery{logs_bound(context.options.limits), subscriptions_bound(context.options.limits), context.budget,
+                 context.stats},
+        router{context.index, context.options, context.mesh, delivery, context.budget, context.stats, prng},
+        sends{delivery, context.budget, context.stats},
+        sessions{context.options, router, sends, context.budget, context.stats, prng, now},
+        lag_check_at{now.mono + kLagCheckInterval},
+        housekeeping_at{now.mono + kHousekeepingInterval} {}
+
+  /// Tells sessions what sending found out. Not under a batch: sessions may end what a batch refers to.
+  void handle_send_events(Now now) {
+    if (sends.in_batch()) return;
+    for (const OutboxEvent& event : sends.take_events()) sessions.handle(event, now);
+  }
+  void after_input(Now now) {
+    handle_send_events(now);
+    router.pump(now);
+  }
+  void advance_shutdown(Now now);
+
+  const CoreOptions* options;
+  ShardStats* stats;
+  Prng prng;
+  Delivery delivery;
+  ChannelRouter router;
+  RollingSend sends;
+  Sessions sessions;
+  std::vector<Action> taken_actions;
+  Instant lag_check_at;
+  Instant housekeeping_at;
+  Instant shutdown_at{};
+  bool shutting_down = false;
+  bool said_goodbye = false;
+};
+
+ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {}
+ShardCore::~ShardCore() = default;
+
+// ---- what happened ----
+
+std::optional<Handle> ShardCore::accept(const PeerInfo& peer, Now now) { return state_->sessions.accept(peer, now); }
+
+void ShardCore::receive(Handle connection, MutableBytes bytes, Now now) {
+  state_->sessions.receive(connection, bytes, now);
+  state_->handle_send_events(now);
+}
+
+void ShardCore::receive_ended(Handle connection, int error, Now now) {
+  state_->sessions.receive_ended(connection, error, now);
+}
+
+void ShardCore::writable(Handle connection, Now now) {
+  state_->sessions.writable(connection, now);
+  state_->handle_send_events(now);
+}
+
+void ShardCore::remainder_sent(Handle connection, std::int32_t result, Now now) {
+  state_->sessions.remainder_sent(connection, result, now);
+  state_->handle_send_events(now);
+}
+
+void ShardCore::closed(Handle connection) { state_->sessions.closed(connection); }
+
+void ShardCore::drain_mesh(Now now) {
+  State& state = *state_;
+  const auto& arrivals =
+      state.router.drain(now, [&](const PublishReply& reply) { state.sessions.handle(reply, now); });
+  for (const Handle subscription : arrivals.ready) state.sessions.join_ready(subscription, now);
+  for (const Handle connection : state.router.take_room()) state.sessions.room_made(connection, now);
+  state.after_input(now);
+}
+
+void ShardCore::expire_timers(Now now) {
+  State& state = *state_;
+  state.sessions.expire_timers(now);
+  if (now.mono >= state.lag_check_at) {
+    state.lag_check_at = now.mono + kLagCheckInterval;
+    state.sends.check_blocked(now);
+  }
+  if (now.mono >= state.housekeeping_at) {
+    state.housekeeping_at = now.mono + kHousekeepingInterval;
+    state.router.sweep(now);
+    state.stats->publish_ledger(state.delivery.ledger());
+  }
+  state.handle_send_events(now);
+  if (state.shutting_down) state.advance_shutdown(now);
+  state.after_input(now);
+}
+
+void ShardCore::begin_shutdown(Now now) {
+  State& state = *state_;
+  if (state.shutting_down) return;
+  state.shutting_down = true;
+  state.shutdown_at = now.mono;
+  state.sessions.begin_shutdown(now);
+}
+
+/// First everybody gets what was published: publishes have ended, lanes run dry. Then the 1001s; at the deadline, resets.
+void ShardCore::State::advance_shutdown(Now now) {
+  const nanoseconds deadline = options->shutdown.deadline;
+  const nanoseconds since = now.mono - shutdown_at;
+  if (since >= deadline) {
+    sessions.reset_all(now);
+    return;
+  }
+  const bool settled = since >= kShutdownSettle && router.settled();
+  if (!said_goodbye && (settled || since >= deadline / 2)) {
+    said_goodbye = true;
+    sessions.finish_shutdown(now);
+  }
+}
+
+// ---- what it wants ----
+
+std::span<const SendEntry> ShardCore::prepare_sends(Now now) {
+  State& state = *state_;
+  state.after_input(now);
+  for (int attempt = 0; attempt < 2; ++attempt) {  // a turn may find only a slow reader: then its goodbye is the news
+    const auto batch = state.sends.prepare(now);
+    if (!batch.empty()) return batch;
+    state.handle_send_events(now);
+  }
+  return {};
+}
+
+void ShardCore::finish_sends(std::span<const SendReport> reports, Now now) {
+  state_->sends.finish(reports, now);
+  state_->handle_send_events(now);
+}
+
+std::span<const Action> ShardCore::take_actions() {
+  State& state = *state_;
+  state.taken_actions.clear();
+  state.taken_actions.swap(state.sessions.actions());
+  return state.taken_actions;
+}
+
+std::uint64_t ShardCore::take_doorbells() {
+  state_->router.pump(Now{});
+  return state_->router.take_doorbells();
+}
+
+// ---- questions ----
+
+Instant ShardCore::next_deadline() const {
+  const State& state = *state_;
+  Instant next = state.housekeeping_at;
+  if (state.sends.has_blocked()) next = std::min(next, state.lag_check_at);
+  if (const auto timer = state.sessions.next_deadline()) next = std::min(next, *timer);
+  return next;
+}
+
+bool ShardCore::idle() const {
+  const State& state = *state_;
+  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && state.router.lanes_empty();
+}
+
+bool ShardCore::drained() const { return state_->shutting_down && state_->sessions.connections() == 0; }
+std::uint32_t ShardCore::connections() const { return state_->sessions.connections(); }
+Ledger ShardCore::ledger() const { return state_->delivery.ledger(); }
+
+void ShardCore::validate() const {
+  state_->delivery.validate();
+  state_->router.validate();
+  state_->sessions.validate();
+}
+
+}  // namespace ringcast
