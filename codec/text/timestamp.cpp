@@ -14,9 +14,11 @@ std::uint8_t* write_digits(std::uint64_t number, std::size_t digits, std::uint8_
 }  // namespace
 
 std::uint8_t* write_timestamp(WallTime time, std::uint8_t* out) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date{day};
-  const auto micros = static_cast<std::uint64_t>(std::chrono::floor<microseconds>(time - day).count());
+  // In microseconds: taking the day from the earliest nanoseconds there are would overflow.
+  const auto since_epoch = std::chrono::floor<microseconds>(time.time_since_epoch());
+  const auto day = std::chrono::floor<std::chrono::days>(since_epoch);
+  const std::chrono::year_month_day date{std::chrono::sys_days{day}};
+  const auto micros = static_cast<std::uint64_t>((since_epoch - microseconds{day}).count());
   const std::uint64_t second = micros / 1'000'000;
 
   out = write_digits(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4, out);
