@@ -167,12 +167,12 @@ void Sessions::join_ready(Handle subscription, Now now) {
 
 /// Every channel has answered: one reply, and only then the messages.
 void Sessions::finish_join(JoinGroup& group, Connection& connection, Now now) {
+  const Handle handle = connection.join;
+  connection.join = Handle{};  // a reply may close the connection, which ends what still waits: not this group
   reply_subscribed(connection, group, now);
   for (const JoinItem& joined : group.items) {
     if (joined.answer.kind == JoinAnswer::Kind::joined) channels_->release_messages(joined.answer.subscription, now);
   }
-  const Handle handle = connection.join;
-  connection.join = Handle{};
   joins_.destroy(handle);
 }
 
