@@ -1,7 +1,7 @@
 // tools/pub.cpp: `ringcast pub`: one message, or one for each line of stdin, each acknowledged.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <array>
 #include <cerrno>
@@ -22,8 +22,9 @@
 namespace ringcast {
 namespace {
 
-constexpr std::size_t kLineBytesMax = 64U << 20;  // far above any server's message limit: the server says what is too large
-constexpr seconds kAcknowledgementTime{30};       // without an answer for this long, the server is taken to be gone
+constexpr std::size_t kLineBytesMax = 64U
+                                      << 20;  // far above any server's message limit: the server says what is too large
+constexpr seconds kAcknowledgementTime{30};   // without an answer for this long, the server is taken to be gone
 
 struct PubOptions {
   std::string url = kDefaultUrl;
@@ -179,8 +180,7 @@ class Publisher {
         ++failures_;
         complain("pub", fmt::format("refused: {}: {}", message->code, message->words));
         break;
-      case PublishWindow::Answer::other:
-        break;
+      case PublishWindow::Answer::other: break;
     }
   }
 
@@ -217,13 +217,17 @@ int run_pub(const PubOptions& options) {
 void add_pub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<PubOptions>();
   CLI::App* command = app.add_subcommand("pub", "publish one message, or one for each line of stdin; prints each seq");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")->capture_default_str();
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+      ->capture_default_str();
   command->add_option("channel", options->channel, "the channel to publish to")->required();
-  CLI::Option* payload = command->add_option("payload", options->payload, "a JSON value; without it, one is read from each line of stdin");
+  CLI::Option* payload =
+      command->add_option("payload", options->payload, "a JSON value; without it, one is read from each line of stdin");
   command->add_option("--event", options->event, "the messages' event name");
-  command->add_option("--message-id", options->message_id, "an id, by which the server knows a duplicate")->needs(payload);
+  command->add_option("--message-id", options->message_id, "an id, by which the server knows a duplicate")
+      ->needs(payload);
   command->add_flag("--text", options->text, "the payload is plain text: publish it as a JSON string");
-  command->add_flag("--high-priority", options->high_priority, "serve this channel first where a subscriber has several");
+  command->add_flag("--high-priority", options->high_priority,
+                    "serve this channel first where a subscriber has several");
   command->add_flag("-q,--quiet", options->quiet, "do not print the seq of each message");
   command->callback([options, payload, &exit_code] {
     options->has_payload = payload->count() > 0;

@@ -25,15 +25,17 @@ struct Publication {
 
 class PublishWindow {
  public:
-  static constexpr std::uint64_t kOutstandingMax = 1'024;       // a round trip of 1 ms still allows a million a second
-  static constexpr std::size_t kQueuedBytesMax = 1U << 20;      // one large message may exceed it
+  static constexpr std::uint64_t kOutstandingMax = 1'024;   // a round trip of 1 ms still allows a million a second
+  static constexpr std::size_t kQueuedBytesMax = 1U << 20;  // one large message may exceed it
 
   enum class Answer : std::uint8_t { published, refused, other };
 
   [[nodiscard]] std::uint64_t outstanding() const { return sent_ - answered_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] bool has_room() const { return outstanding() < kOutstandingMax; }
-  [[nodiscard]] bool has_room(const Client& client) const { return has_room() && client.queued_bytes() < kQueuedBytesMax; }
+  [[nodiscard]] bool has_room(const Client& client) const {
+    return has_room() && client.queued_bytes() < kQueuedBytesMax;
+  }
 
   /// Queues one message on the client.
   void publish(Client& client, const Publication& what) {

@@ -1,6 +1,6 @@
 // tools/replay.cpp: `ringcast replay`: publishes captured feeds with their original timing, faster, or flat out.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <optional>
@@ -18,7 +18,7 @@
 namespace ringcast {
 namespace {
 
-constexpr seconds kAcknowledgementTime{30};     // without an answer for this long, the server is taken to be gone
+constexpr seconds kAcknowledgementTime{30};  // without an answer for this long, the server is taken to be gone
 constexpr std::uint64_t kRefusalsShownMax = 5;
 
 struct ReplayOptions {
@@ -119,8 +119,7 @@ class Replay {
         complain("replay", fmt::format("refused: {}: {}{}", message->code, message->words,
                                        refused_ == kRefusalsShownMax ? " (further ones are only counted)" : ""));
         break;
-      case PublishWindow::Answer::other:
-        break;
+      case PublishWindow::Answer::other: break;
     }
   }
 
@@ -128,7 +127,8 @@ class Replay {
     const double passed = std::chrono::duration<double>(now - started_).count();
     progress_.draw(fmt::format("replay: {} published, {} outstanding, {:.0f}/s, feed time {:.1f} s", published_,
                                window_.outstanding(), static_cast<double>(published_) / std::max(passed, 1e-9),
-                               std::chrono::duration<double>(feed_time_).count()), now);
+                               std::chrono::duration<double>(feed_time_).count()),
+                   now);
   }
 
   void add_up(const CaptureMerge& feed) {
@@ -150,12 +150,14 @@ class Replay {
     progress_.clear();
     const double passed = std::chrono::duration<double>(monotonic_now() - started_).count();
     Output output;
-    output.append_line(fmt::format(
-        "published {} of {} messages in {:.2f} s ({:.0f}/s); {} duplicates, {} refused, {} skipped, {} corrupt lines, {} files broken off",
-        published_, window_.sent(), passed, static_cast<double>(published_) / std::max(passed, 1e-9), duplicates_, refused_,
-        skipped_, corrupt_, files_failed_));
+    output.append_line(
+        fmt::format("published {} of {} messages in {:.2f} s ({:.0f}/s); {} duplicates, {} refused, {} skipped, {} "
+                    "corrupt lines, {} files broken off",
+                    published_, window_.sent(), passed, static_cast<double>(published_) / std::max(passed, 1e-9),
+                    duplicates_, refused_, skipped_, corrupt_, files_failed_));
     const bool whole = output.flush() && refused_ == 0 && files_failed_ == 0 && connected_;
-    // Stopping is the user's wish and no failure; what was sent must have been acknowledged even then, or it is unknown.
+    // Stopping is the user's wish and no failure; what was sent must have been acknowledged even then, or it is
+    // unknown.
     return whole && (published_ == window_.sent() || StopSignals::requested()) ? kExitSuccess : kExitFailure;
   }
 
@@ -206,9 +208,12 @@ int run_replay(const ReplayOptions& options) {
 void add_replay_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ReplayOptions>();
   CLI::App* command = app.add_subcommand("replay", "publish captured feeds with their original timing");
-  command->add_option("files", options->files, "captures, gzip or plain; several are merged by receive time")->required();
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")->capture_default_str();
-  command->add_option("--speed", options->speed, "1: as it was; N: so many times faster; max: flat out")->capture_default_str();
+  command->add_option("files", options->files, "captures, gzip or plain; several are merged by receive time")
+      ->required();
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+      ->capture_default_str();
+  command->add_option("--speed", options->speed, "1: as it was; N: so many times faster; max: flat out")
+      ->capture_default_str();
   command->add_flag("--loop", options->loop, "begin again at the end, until stopped");
   command->add_option("--prefix", options->prefix, "put this in front of each stream's name");
   command->callback([options, &exit_code] { exit_code = run_replay(*options); });

@@ -8,11 +8,10 @@
 namespace {
 
 using AddCommand = void (*)(CLI::App&, int&);
-constexpr AddCommand kCommands[] = {  // in the order of --help
-    ringcast::add_pub_command,
-    ringcast::add_sub_command,
-    ringcast::add_replay_command,
-    ringcast::add_config_command,
+constexpr AddCommand kCommands[] = {
+    // in the order of --help
+    ringcast::add_pub_command,  ringcast::add_sub_command,    ringcast::add_replay_command,
+    ringcast::add_load_command, ringcast::add_config_command,
 };
 
 }  // namespace

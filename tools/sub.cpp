@@ -1,6 +1,6 @@
 // tools/sub.cpp: `ringcast sub`: prints what arrives; reconnects and resumes by itself.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <ctime>
@@ -41,7 +41,8 @@ struct Position {
   Next next = Next::following;
 
   [[nodiscard]] bool expects(Sequence arrived) const {
-    return next == Next::unknown || arrived == ringcast::next(seq) || (next == Next::following_or_state && arrived <= seq);
+    return next == Next::unknown || arrived == ringcast::next(seq) ||
+           (next == Next::following_or_state && arrived <= seq);
   }
 };
 
@@ -73,12 +74,9 @@ class Subscriber {
           if (const auto outcome = take(event.text)) return *outcome == Outcome::done ? finish(client) : *outcome;
           if (!client.has_input() && !output_.flush()) return Outcome::done;  // nobody reads any more
           break;
-        case Client::Event::Kind::closed:
-          (void)output_.flush();
-          return closed(event);
+        case Client::Event::Kind::closed: (void)output_.flush(); return closed(event);
         case Client::Event::Kind::timeout:
-        case Client::Event::Kind::other_readable:
-          break;
+        case Client::Event::Kind::other_readable: break;
       }
     }
   }
@@ -121,11 +119,8 @@ class Subscriber {
       return std::nullopt;
     }
     switch (message->kind) {
-      case ServerMessage::Kind::message:
-        return take_message(*message, text);
-      case ServerMessage::Kind::gap:
-        take_gap(*message, text);
-        break;
+      case ServerMessage::Kind::message: return take_message(*message, text);
+      case ServerMessage::Kind::gap: take_gap(*message, text); break;
       case ServerMessage::Kind::subscribed:
         served_ = true;
         if (options_.json) output_.append_line(text);
@@ -133,10 +128,8 @@ class Subscriber {
           complain("sub", "the server's answer to subscribe is not as the protocol says");
         }
         break;
-      case ServerMessage::Kind::error:
-        return take_error(*message);
-      default:
-        break;
+      case ServerMessage::Kind::error: return take_error(*message);
+      default: break;
     }
     return std::nullopt;
   }
@@ -144,8 +137,8 @@ class Subscriber {
   void subscribed(const SubscribedEntry& entry) {
     Position& position = positions_[std::string{entry.channel}];
     if (entry.recovered == false) {
-      remark("sub", fmt::format("{}: could not go on from {}; messages may be missing before the next one", entry.channel,
-                                value(position.seq)));
+      remark("sub", fmt::format("{}: could not go on from {}; messages may be missing before the next one",
+                                entry.channel, value(position.seq)));
     }
     const bool goes_on = position.epoch == entry.epoch && entry.recovered == true;
     position.epoch = entry.epoch;
@@ -167,9 +160,10 @@ class Subscriber {
     if (options_.json) {
       output_.append_line(text);
     } else {
-      output_.append_line(message.event.empty()
-                              ? fmt::format("{} {} {}", message.channel, value(message.seq), message.data)
-                              : fmt::format("{} {} {} {}", message.channel, value(message.seq), message.event, message.data));
+      output_.append_line(
+          message.event.empty()
+              ? fmt::format("{} {} {}", message.channel, value(message.seq), message.data)
+              : fmt::format("{} {} {} {}", message.channel, value(message.seq), message.event, message.data));
     }
     return counted();
   }
@@ -215,9 +209,7 @@ class Subscriber {
       case CloseCode::disconnected_by_administrator:
         complain("sub", words);
         return Outcome::fatal;  // the same again would end the same
-      default:
-        remark("sub", words);
-        return Outcome::lost;
+      default: remark("sub", words); return Outcome::lost;
     }
   }
 
@@ -248,7 +240,9 @@ int subscribe_until_done(const SubOptions& options, const Endpoint& endpoint, Su
     auto client = Client::open(endpoint, {.also_readable = stop.fd()});
     if (StopSignals::requested()) return kExitSuccess;
     if (client) {
-      if (!first) remark("sub", options.exchange ? "connected again; this dialect cannot tell what was missed" : "connected again");
+      if (!first)
+        remark("sub",
+               options.exchange ? "connected again; this dialect cannot tell what was missed" : "connected again");
       const auto outcome = subscriber.run(*client, stop);
       if (outcome == Subscriber::Outcome::done) return subscriber.lost_anything() ? kExitFailure : kExitSuccess;
       if (outcome == Subscriber::Outcome::fatal) return kExitFailure;
@@ -276,14 +270,16 @@ int run_sub(const SubOptions& options) {
   }
   const bool one_each = options.since.size() == options.channels.size();
   if (!options.since.empty() && (!one_each || options.exchange)) {
-    complain("sub", options.exchange ? "the exchange dialect cannot resume: --since needs the native one"
-                                     : "give --since once for each channel, in their order: an epoch belongs to one channel");
+    complain("sub", options.exchange
+                        ? "the exchange dialect cannot resume: --since needs the native one"
+                        : "give --since once for each channel, in their order: an epoch belongs to one channel");
     return kExitUsage;
   }
   for (std::size_t i = 0; i < options.since.size(); ++i) {
     const auto position = parse_since(options.since[i]);
     if (!position) {
-      complain("sub", fmt::format("'{}' is not EPOCH:SEQ (16 hexadecimal digits, a colon, a number)", options.since[i]));
+      complain("sub",
+               fmt::format("'{}' is not EPOCH:SEQ (16 hexadecimal digits, a colon, a number)", options.since[i]));
       return kExitUsage;
     }
     positions[options.channels[i]] = *position;
@@ -293,8 +289,9 @@ int run_sub(const SubOptions& options) {
     complain("sub", parsed.error());
     return kExitUsage;
   }
-  const Endpoint endpoint = options.exchange ? with_exchange_target(*parsed, options.channels, options.channels.size() > 1)
-                                             : with_native_target(*parsed);
+  const Endpoint endpoint = options.exchange
+                                ? with_exchange_target(*parsed, options.channels, options.channels.size() > 1)
+                                : with_native_target(*parsed);
   Subscriber subscriber{options, std::move(positions)};
   return subscribe_until_done(options, endpoint, subscriber);
 }
@@ -304,10 +301,15 @@ int run_sub(const SubOptions& options) {
 void add_sub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SubOptions>();
   CLI::App* command = app.add_subcommand("sub", "print what arrives on channels; reconnects and resumes by itself");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")->capture_default_str();
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+      ->capture_default_str();
   command->add_option("channels", options->channels, "the channels to subscribe to")->required();
-  command->add_option("--since", options->since, "EPOCH:SEQ, the last message that is known already; once for each channel")
-      ->type_name("EPOCH:SEQ")->take_all()->allow_extra_args(false);
+  command
+      ->add_option("--since", options->since,
+                   "EPOCH:SEQ, the last message that is known already; once for each channel")
+      ->type_name("EPOCH:SEQ")
+      ->take_all()
+      ->allow_extra_args(false);
   command->add_flag("--json", options->json, "print the server's JSON objects as they are, gap notices too");
   command->add_option("--count", options->count, "end after so many messages")->check(CLI::PositiveNumber);
   command->add_flag("--exchange", options->exchange, "speak the exchange dialect: prints payloads; cannot resume");

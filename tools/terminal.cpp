@@ -39,7 +39,8 @@ bool stderr_takes_colours() { return stderr_is_terminal() && std::getenv("NO_COL
 
 void complain(std::string_view command, std::string_view sentence) {
   const bool colours = stderr_takes_colours();
-  write_to_stderr(fmt::format("{}ringcast {}:{} {}\n", colours ? "\x1b[31m" : "", command, colours ? "\x1b[0m" : "", sentence));
+  write_to_stderr(
+      fmt::format("{}ringcast {}:{} {}\n", colours ? "\x1b[31m" : "", command, colours ? "\x1b[0m" : "", sentence));
 }
 
 void remark(std::string_view command, std::string_view sentence) {
@@ -86,7 +87,8 @@ bool Output::flush() {
 void ProgressLine::draw(std::string_view text, Instant now) {
   if (!shown_) return;
   winsize window{};
-  const std::size_t columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col - 1U : 79U;
+  const std::size_t columns =
+      ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 ? window.ws_col - 1U : 79U;
   write_to_stderr(fmt::format("\r\x1b[K{}", text.substr(0, columns)));
   drawn_ = true;
   next_ = now + kProgressInterval;

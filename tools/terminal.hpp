@@ -22,8 +22,8 @@ void complain(std::string_view command, std::string_view sentence);
 /// The same without alarm: what the user should know although all is well.
 void remark(std::string_view command, std::string_view sentence);
 
-/// Turns SIGINT and SIGTERM into a descriptor that becomes readable, for as long as it lives; a second signal kills. One a
-/// process. A write that waits for a reader is interrupted too.
+/// Turns SIGINT and SIGTERM into a descriptor that becomes readable, for as long as it lives; a second signal kills.
+/// One a process. A write that waits for a reader is interrupted too.
 class StopSignals {
  public:
   StopSignals();

@@ -13,7 +13,7 @@
 namespace ringcast {
 
 struct BackoffLimits {
-  milliseconds first{250};    // the upper bound of the first wait
+  milliseconds first{250};  // the upper bound of the first wait
   milliseconds longest{10'000};
 };
 

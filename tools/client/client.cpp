@@ -20,7 +20,8 @@ timespec time_left(Instant deadline) {
   return {.tv_sec = left.count() / 1'000'000'000, .tv_nsec = left.count() % 1'000'000'000};
 }
 
-/// Waits for the socket or one of the others. Returns the events of the socket; `other` says whether another is readable.
+/// Waits for the socket or one of the others. Returns the events of the socket; `other` says whether another is
+/// readable.
 short wait_for(int fd, short events, std::span<const int> also_readable, Instant deadline, bool& other) {
   pollfd watched[kWatchedMax + 1]{{.fd = fd, .events = events, .revents = 0}};
   nfds_t count = 1;
@@ -131,11 +132,8 @@ bool Client::next_buffered(Event& event) {
         (void)output_.flush(fd_.get());
         event = ended(CloseCode::unsupported_data, "the server sent a binary message");
         return true;
-      case WsEvent::Kind::ping:
-        output_.append_control(Opcode::pong, next->payload, random_);
-        break;
-      case WsEvent::Kind::pong:
-        break;
+      case WsEvent::Kind::ping: output_.append_control(Opcode::pong, next->payload, random_); break;
+      case WsEvent::Kind::pong: break;
       case WsEvent::Kind::close: {
         const CloseCode code = next->code;
         std::string reason{next->what};
@@ -175,7 +173,8 @@ Client::Event Client::wait(Instant deadline, std::span<const int> also_readable)
   while (true) {
     const auto flushed = output_.flush(fd_.get());
     if (flushed == FrameOutput::Flushed::failed) {
-      // What the server said before it closed may still lie in the socket: its close frame explains more than our errno.
+      // What the server said before it closed may still lie in the socket: its close frame explains more than our
+      // errno.
       const std::string reason = system_sentence(output_.error());
       if (receive(event) || input_.empty()) return over_ ? event : ended(CloseCode::abnormal, reason);
       if (next_buffered(event)) return event;

@@ -49,9 +49,9 @@ class Client {
   struct Event {
     enum class Kind : std::uint8_t { text, timeout, other_readable, closed };
     Kind kind = Kind::timeout;
-    std::string_view text;                     // text: valid until the next call
-    CloseCode code = CloseCode::abnormal;      // closed: what the server said, or abnormal
-    std::string reason;                        // closed: a sentence
+    std::string_view text;                 // text: valid until the next call
+    CloseCode code = CloseCode::abnormal;  // closed: what the server said, or abnormal
+    std::string reason;                    // closed: a sentence
   };
 
   /// Queues one text message; wait() sends it.
@@ -65,6 +65,9 @@ class Client {
   /// deadline       in the past: looks once without waiting.
   /// also_readable  descriptors to watch; other_readable when one is readable and no message is at hand.
   [[nodiscard]] Event wait(Instant deadline, std::span<const int> also_readable = {});
+
+  /// Sends what the socket takes, without waiting or receiving; a failure shows in the next wait().
+  void flush() { (void)output_.flush(fd_.get()); }
 
   /// True if wait() has messages at hand without asking the kernel.
   [[nodiscard]] bool has_input() const { return !input_.empty(); }

@@ -18,7 +18,8 @@ Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes i
   ResponseHead head;
   const auto parsed = parse_response_head(answer_, head, {}, seen);
   if (!parsed) {
-    return unexpected(UpgradeFailure{0, "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
+    return unexpected(
+        UpgradeFailure{0, "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
   }
   if (!*parsed) return std::optional<std::size_t>{};
   if (const auto verdict = verify_upgrade_response(head, request_); !verdict) {

@@ -21,8 +21,8 @@ Result<Endpoint, std::string> parse_unix_endpoint(std::string_view url) {
   }
   if (path.empty()) return unexpected("'" + endpoint.text + "': a Unix socket needs a path");
   if (path.size() > kUnixPathBytesMax) {
-    return unexpected("'" + endpoint.text + "': the socket's path is longer than " +
-                      std::to_string(kUnixPathBytesMax) + " bytes");
+    return unexpected("'" + endpoint.text + "': the socket's path is longer than " + std::to_string(kUnixPathBytesMax) +
+                      " bytes");
   }
   endpoint.unix_path = path;
   return endpoint;

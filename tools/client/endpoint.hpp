@@ -17,7 +17,7 @@ namespace ringcast {
 inline constexpr std::string_view kNativeTarget = "/ws/connect";  // protocol.md section 2: native from the start
 
 struct Endpoint {
-  std::string host;       // without brackets; empty for a Unix socket
+  std::string host;  // without brackets; empty for a Unix socket
   std::uint16_t port = 0;
   std::string unix_path;  // empty for TCP
   std::string authority;  // what goes into Host

@@ -12,9 +12,12 @@ struct KindRow {
   ServerMessage::Kind kind;
 };
 constexpr std::array kKinds{
-    KindRow{"message", ServerMessage::Kind::message},       KindRow{"published", ServerMessage::Kind::published},
-    KindRow{"gap", ServerMessage::Kind::gap},               KindRow{"error", ServerMessage::Kind::error},
-    KindRow{"subscribed", ServerMessage::Kind::subscribed}, KindRow{"welcome", ServerMessage::Kind::welcome},
+    KindRow{"message", ServerMessage::Kind::message},
+    KindRow{"published", ServerMessage::Kind::published},
+    KindRow{"gap", ServerMessage::Kind::gap},
+    KindRow{"error", ServerMessage::Kind::error},
+    KindRow{"subscribed", ServerMessage::Kind::subscribed},
+    KindRow{"welcome", ServerMessage::Kind::welcome},
 };
 
 ServerMessage::Kind kind_of(std::string_view type) {
@@ -70,7 +73,8 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
     }
     case ServerMessage::Kind::gap: {
       const auto from = number_of("from"), to = number_of("to");
-      if (!from || !to || message.channel.empty()) return unexpected(std::string_view{"a gap without channel, from or to"});
+      if (!from || !to || message.channel.empty())
+        return unexpected(std::string_view{"a gap without channel, from or to"});
       message.from = Sequence{*from};
       message.to = Sequence{*to};
       message.reason = text_of("reason");
@@ -89,8 +93,7 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
       message.words = text_of("message");
       break;
     case ServerMessage::Kind::welcome:
-    case ServerMessage::Kind::other:
-      break;
+    case ServerMessage::Kind::other: break;
   }
   return message;
 }

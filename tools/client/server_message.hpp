@@ -20,17 +20,17 @@ struct ServerMessage {
   enum class Kind : std::uint8_t { welcome, subscribed, message, published, gap, error, other };
   Kind kind = Kind::other;
   std::string_view type;
-  std::string_view id;         // JSON text; empty: none
-  std::string_view channel;    // message, published, gap; error where one is at fault
-  Sequence seq{};              // message, published
-  std::optional<Epoch> epoch;  // published; gap with reason epoch
+  std::string_view id;                            // JSON text; empty: none
+  std::string_view channel;                       // message, published, gap; error where one is at fault
+  Sequence seq{};                                 // message, published
+  std::optional<Epoch> epoch;                     // published; gap with reason epoch
   std::string_view event, timestamp, message_id;  // message
-  std::string_view data;       // message: JSON text
-  Sequence from{}, to{};       // gap
-  std::string_view reason;     // gap
-  bool duplicate = false;      // published
-  std::string_view code, words;     // error: its code and message
-  std::string_view channels;   // subscribed: JSON array
+  std::string_view data;                          // message: JSON text
+  Sequence from{}, to{};                          // gap
+  std::string_view reason;                        // gap
+  bool duplicate = false;                         // published
+  std::string_view code, words;                   // error: its code and message
+  std::string_view channels;                      // subscribed: JSON array
 };
 
 /// One entry of `subscribed`.

@@ -1,0 +1,207 @@
+#include "tools/load/result.hpp"
+
+#include <fmt/format.h>
+
+#include "codec/text/json_write.hpp"
+
+namespace ringcast {
+namespace {
+
+void add_tally(std::vector<std::string>& complaints, const Tally& tally, bool slow) {
+  const char* whose = slow ? " (slow readers)" : "";
+  const auto add = [&](std::uint64_t number, const char* what) {
+    if (number > 0) complaints.push_back(fmt::format("{} messages {}{}", number, what, whose));
+  };
+  add(tally.lost, "lost");
+  add(tally.duplicated, "duplicated");
+  add(tally.reordered, "reordered");
+  add(tally.altered, "not as they were published");
+  if (!slow) add(tally.depth_breaks, "break the continuity of depth updates");
+}
+
+/// Milliseconds with three digits that matter.
+std::string ms(std::uint64_t ns) {
+  const double value = static_cast<double>(ns) / 1e6;
+  return fmt::format("{:.{}f} ms", value, value < 10 ? 3 : value < 100 ? 2 : 1);
+}
+
+std::string codes_text(const std::map<std::uint16_t, std::uint64_t>& closed) {
+  std::string text;
+  for (const auto& [code, count] : closed) text += fmt::format("{}{} × {}", text.empty() ? "" : ", ", code, count);
+  return text;
+}
+
+std::string latency_line(const LoadResult& result) {
+  if (result.latency.count() == 0) return "nothing was measured";
+  std::string line = fmt::format("min {}", ms(result.latency_min));
+  for (std::size_t i = 0; i < kLatencyShares.size(); ++i) {
+    line += fmt::format("   {} {}", kLatencyLabels[i], ms(result.latency.percentile(kLatencyShares[i])));
+  }
+  return line + fmt::format("   max {}", ms(result.latency.max()));
+}
+
+void append_feed_text(std::string& out, const LoadResult& result) {
+  std::uint64_t messages = 0;
+  for (const StreamResult& stream : result.streams) messages += stream.messages;
+  out += fmt::format("feed          {} messages of {} streams, {:.0f} s of market at {} times its speed\n", messages,
+                     result.streams.size(), result.feed_seconds, result.options.speed);
+  for (const StreamResult& stream : result.streams) {
+    out += fmt::format("              {:<24} {:>8} messages × {:>5} subscribers{}\n", stream.name, stream.messages,
+                       stream.subscribers, stream.depth ? "   depth updates, U/u followed" : "");
+  }
+}
+
+void append_tally_json(std::string& out, const Tally& tally) {
+  out += fmt::format(R"("expected":{},"delivered":{},"lost":{},"duplicated":{},"reordered":{},"gap_notices":{},)"
+                     R"("gap_messages":{},"altered":{},"cut_off":{},"depth_updates":{},"depth_breaks":{})",
+                     tally.expected, tally.delivered, tally.lost, tally.duplicated, tally.reordered, tally.gap_notices,
+                     tally.gap_messages, tally.altered, tally.cut_off, tally.depth_updates, tally.depth_breaks);
+}
+
+void append_codes_json(std::string& out, const std::map<std::uint16_t, std::uint64_t>& closed) {
+  out += '{';
+  for (const auto& [code, count] : closed)
+    out += fmt::format("{}\"{}\":{}", out.ends_with('{') ? "" : ",", code, count);
+  out += '}';
+}
+
+}  // namespace
+
+std::vector<std::string> LoadResult::complaints() const {
+  std::vector<std::string> complaints;
+  if (!failure.empty()) complaints.push_back(failure);
+  if (interrupted) complaints.push_back("interrupted");
+  add_tally(complaints, ordinary, false);
+  add_tally(complaints, slow, true);
+  if (refused > 0) complaints.push_back(fmt::format("{} publishes refused ({})", refused, first_refusal));
+  if (!closed_ordinary.empty())
+    complaints.push_back(fmt::format("the server closed connections ({})", codes_text(closed_ordinary)));
+  if (reconnect_failures > 0) complaints.push_back(fmt::format("{} reconnects failed", reconnect_failures));
+  if (ledger && !ledger->closed()) complaints.push_back("the ledger does not close");
+  return complaints;
+}
+
+std::string summary_text(const LoadResult& result) {
+  const LoadOptions& options = result.options;
+  std::string out;
+  if (options.replays_feed()) {
+    append_feed_text(out, result);
+  } else {
+    out += fmt::format(
+        "load          {} channels, {:.0f} messages/s for {:.1f} s (after {:.1f} s of warm-up), {} bytes each\n",
+        options.channels, options.rate, options.duration, options.warmup, options.payload);
+  }
+  out += fmt::format("connected     {} subscribers in {:.2f} s ({:.0f}/s), {} publishers\n", options.connections,
+                     result.connect_seconds, options.connections / std::max(result.connect_seconds, 1e-9),
+                     options.publishers);
+  out += fmt::format("published     {} of {} messages in {:.2f} s; {} refused; at most {:.3f} ms behind schedule\n",
+                     result.published, result.scheduled, result.publish_seconds, result.refused,
+                     result.publish_late_max * 1e3);
+  const Tally& tally = result.ordinary;
+  out += fmt::format("expected      {}   delivered {}   lost {}   duplicated {}   reordered {}\n", tally.expected,
+                     tally.delivered, tally.lost, tally.duplicated, tally.reordered);
+  out += fmt::format("              gap notices {} ({} messages)   altered {}\n", tally.gap_notices, tally.gap_messages,
+                     tally.altered);
+  if (options.replays_feed() && tally.clean() && tally.delivered == tally.expected) {
+    out += "verified      every subscriber received every message of its streams, in order, byte for byte\n";
+  }
+  if (tally.depth_updates > 0) {
+    out += fmt::format("depth         {} updates {} by the exchange's own ids\n", tally.depth_updates,
+                       tally.depth_breaks == 0 ? "continuous" : fmt::format("with {} breaks", tally.depth_breaks));
+  }
+  out += fmt::format(
+      "throughput    {:.0f} deliveries/s, {:.1f} MB/s of payload\n", result.delivery_rate(),
+      result.measured_seconds > 0 ? static_cast<double>(result.measured_bytes) / 1e6 / result.measured_seconds : 0);
+  out += fmt::format("latency       {}\n", latency_line(result));
+  if (result.server_cpu_seconds) {
+    out += fmt::format(
+        "server        {:.0f} ns of CPU a delivery, {:.0f}% of a core, RSS {:.1f} MB (at most {:.1f})\n",
+        result.cpu_ns_per_delivery(), 100 * *result.server_cpu_seconds / std::max(result.measured_seconds, 1e-9),
+        static_cast<double>(result.server_rss_bytes) / 1e6, static_cast<double>(result.server_rss_max) / 1e6);
+  }
+  if (options.churn > 0) {
+    out += fmt::format("churn         {} reconnects, {} failed\n", result.reconnects, result.reconnect_failures);
+  }
+  if (result.slow_connections > 0) {
+    out += fmt::format(
+        "slow readers  {}: {} still open{}{}; delivered {}, told or seen missing {} ({} notices), cut off {}\n",
+        result.slow_connections, result.slow_open, result.closed_slow.empty() ? "" : ", closed with ",
+        codes_text(result.closed_slow), result.slow.delivered, result.slow.gap_messages, result.slow.gap_notices,
+        result.slow.cut_off);
+  }
+  if (result.ledger) {
+    const LedgerResult& ledger = *result.ledger;
+    out +=
+        fmt::format("ledger        {}: offered {} = sent {} + conflated {} + dropped {} + abandoned {} + queued {}\n",
+                    ledger.closed() ? "closed" : "NOT CLOSED", ledger.delta.offered, ledger.delta.sent,
+                    ledger.delta.conflated, ledger.delta.dropped, ledger.delta.abandoned, ledger.delta.queued);
+    out += fmt::format("              received by all our connections {}{}\n", ledger.received,
+                       ledger.comparable ? "" : " (some were cut off: what their kernel buffers held is not seen)");
+  }
+  const auto complaints = result.complaints();
+  out += complaints.empty() ? "result        ok\n" : "result        FAILED\n";
+  for (const std::string& complaint : complaints) out += fmt::format("              {}\n", complaint);
+  if (!result.first_fault.empty()) out += fmt::format("              first fault: {}\n", result.first_fault);
+  return out;
+}
+
+std::string summary_json(const LoadResult& result) {
+  const LoadOptions& options = result.options;
+  std::string out = fmt::format(R"({{"connections":{},"channels":{},"rate":{},"payload":{},"duration":{},"warmup":{},)"
+                                R"("publishers":{},"threads":{},)",
+                                options.connections, options.channels, options.rate, options.payload, options.duration,
+                                options.warmup, options.publishers, options.threads);
+  if (options.replays_feed()) {
+    out += fmt::format(R"("feed":{{"speed":{},"seconds":{},"streams":[)", options.speed, result.feed_seconds);
+    for (const StreamResult& stream : result.streams) {
+      if (!out.ends_with('[')) out += ',';
+      out += R"({"stream":)";
+      append_json_string(out, stream.name);
+      out += fmt::format(R"(,"messages":{},"subscribers":{},"depth":{}}})", stream.messages, stream.subscribers,
+                         stream.depth);
+    }
+    out += "]},";
+  }
+  append_tally_json(out, result.ordinary);
+  out += fmt::format(R"(,"published":{},"scheduled":{},"refused":{},"publish_seconds":{},"publish_late_max_ms":{},)"
+                     R"("connect_seconds":{},"connect_rate":{},)",
+                     result.published, result.scheduled, result.refused, result.publish_seconds,
+                     result.publish_late_max * 1e3, result.connect_seconds,
+                     options.connections / std::max(result.connect_seconds, 1e-9));
+  out += fmt::format(R"("deliveries_per_second":{},"latency_ms":{{"count":{},"min":{},)", result.delivery_rate(),
+                     result.latency.count(), static_cast<double>(result.latency_min) / 1e6);
+  for (std::size_t i = 0; i < kLatencyShares.size(); ++i) {
+    out += fmt::format(R"("{}":{},)", kLatencyLabels[i],
+                       static_cast<double>(result.latency.percentile(kLatencyShares[i])) / 1e6);
+  }
+  out += fmt::format(R"("max":{}}},"reconnects":{},"reconnect_failures":{},"closed":)",
+                     static_cast<double>(result.latency.max()) / 1e6, result.reconnects, result.reconnect_failures);
+  append_codes_json(out, result.closed_ordinary);
+  if (result.server_cpu_seconds) {
+    out += fmt::format(R"(,"server":{{"cpu_ns_per_delivery":{},"cpu_seconds":{},"rss_bytes":{},"rss_max_bytes":{}}})",
+                       result.cpu_ns_per_delivery(), *result.server_cpu_seconds, result.server_rss_bytes,
+                       result.server_rss_max);
+  }
+  if (result.slow_connections > 0) {
+    out += fmt::format(R"(,"slow":{{"connections":{},"open":{},"closed":)", result.slow_connections, result.slow_open);
+    append_codes_json(out, result.closed_slow);
+    out += ',';
+    append_tally_json(out, result.slow);
+    out += '}';
+  }
+  if (result.ledger) {
+    const LedgerResult& ledger = *result.ledger;
+    out += fmt::format(R"(,"ledger":{{"offered":{},"sent":{},"conflated":{},"dropped":{},"abandoned":{},"queued":{},)"
+                       R"("received":{},"closed":{}}})",
+                       ledger.delta.offered, ledger.delta.sent, ledger.delta.conflated, ledger.delta.dropped,
+                       ledger.delta.abandoned, ledger.delta.queued, ledger.received, ledger.closed());
+  }
+  out += R"(,"complaints":[)";
+  for (const std::string& complaint : result.complaints()) {
+    if (!out.ends_with('[')) out += ',';
+    append_json_string(out, complaint);
+  }
+  return out + fmt::format(R"(],"ok":{}}})", result.complaints().empty()) + "\n";
+}
+
+}  // namespace ringcast

@@ -1,0 +1,143 @@
+// tools/load/subscriber_thread.hpp: one thread with its share of the connections: connects, receives, verifies.
+//
+// Owner    the run.  Thread  its own, from start() to join(); counters are read by main meanwhile.
+// Memory   one receive buffer, and about 400 bytes a connection; nothing is allocated for a message.
+// Failure  the first thing that makes the run pointless is put in RunControl; a connection that breaks is counted.
+//
+// The client shares its cores with the server it measures, so it must be cheap: a socket is read once a round with a
+// large buffer, frames are judged where they lie, and between two rounds there is a gap, in which the server runs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "codec/websocket/message_assembler.hpp"
+#include "tools/client/client_handshake.hpp"
+#include "tools/client/endpoint.hpp"
+#include "tools/client/frame_output.hpp"
+#include "tools/client/socket.hpp"
+#include "tools/load/plan.hpp"
+#include "tools/load/verifier.hpp"
+
+namespace ringcast {
+
+/// What main and the threads tell each other.
+struct RunControl {
+  enum class Phase : std::uint8_t { connecting, running, draining, closing };
+  std::atomic<Phase> phase{Phase::connecting};  // written by main
+  std::atomic<bool> publishing{false};          // written by main: publishing has begun
+  std::atomic<std::int64_t> measure_from{0};    // written by main: ns of CLOCK_MONOTONIC
+  std::vector<std::uint64_t> published;         // by target; written by main before phase draining
+
+  /// Remembers the first reason why the run cannot go on.
+  void fail(std::string sentence) {
+    const std::lock_guard lock{mutex_};
+    if (failure_.empty()) failure_ = std::move(sentence);
+    failed_.store(true, std::memory_order_release);
+  }
+  [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::string failure() {
+    const std::lock_guard lock{mutex_};
+    return failure_;
+  }
+
+ private:
+  std::mutex mutex_;  // cold: taken once, when the run fails
+  std::string failure_;
+  std::atomic<bool> failed_{false};
+};
+
+struct SubscriberOptions {
+  Endpoint endpoint;
+  std::vector<SocketAddress> addresses;
+  std::string query;            // of the URL, kept
+  double churn_per_second = 0;  // this thread's share
+};
+
+/// How the connections fared. Read after join(), but for `ready`.
+struct LinkCounts {
+  std::atomic<std::uint64_t> ready{0};  // joined at least once
+  std::uint64_t reconnects = 0;         // by churn, completed
+  std::uint64_t reconnect_failures = 0;
+  std::map<std::uint16_t, std::uint64_t> closed_ordinary, closed_slow;  // by close code; 1006: without a close frame
+  std::uint64_t slow_open = 0, slow_connections = 0;
+};
+
+class SubscriberThread {
+ public:
+  SubscriberThread(RunControl& control, SubscriberOptions options, std::span<const PlannedConnection> connections,
+                   std::unique_ptr<Verifier> verifier);
+  ~SubscriberThread();
+
+  void start();
+  void join();
+  [[nodiscard]] Verifier& verifier() { return *verifier_; }
+  [[nodiscard]] const LinkCounts& counts() const { return counts_; }
+
+ private:
+  enum class State : std::uint8_t { idle, connecting, upgrading, joining, open, leaving, over };
+  struct Link {
+    UniqueFd fd;
+    State state = State::idle;
+    bool watches_writable = false;
+    bool joined_once = false;
+    CloseCode close_code = CloseCode::abnormal;
+    Instant deadline{};  // of the handshake, or of leaving
+    std::unique_ptr<ClientHandshake> handshake;
+    FrameOutput output;
+    MessageAssembler assembler{Role::client, {.message_bytes_max = kMessageBytesMax}};
+    std::vector<std::uint8_t> partial;  // the begin of a frame whose end has not arrived
+  };
+  static constexpr std::uint32_t kMessageBytesMax = 64U << 20;
+
+  void run();
+  void round(Instant now);
+  void begin_connects(Instant now);
+  bool begin_connect(std::uint32_t index, Instant now);
+  void begin_upgrade(std::uint32_t index);
+  void handle(std::uint32_t index, std::uint32_t events);
+  void receive(std::uint32_t index, std::size_t bytes_max);
+  void consume(std::uint32_t index, MutableBytes input, Instant now);
+  bool take_text(std::uint32_t index, std::string_view text, Instant now);
+  bool take_event(std::uint32_t index, const WsEvent& event, Instant now);
+  void joined(std::uint32_t index);
+  void flush(std::uint32_t index);
+  void watch(std::uint32_t index, bool readable, bool writable);
+  void ended(std::uint32_t index, CloseCode code, const std::string& reason);
+  void leave(std::uint32_t index, Instant now);
+  void churn(Instant now);
+  void trickle(Instant now);
+  void check_deadlines(Instant now);
+  void drain(Instant now);
+  void close_all();
+  void finish();
+  [[nodiscard]] bool reads_normally(std::uint32_t index) const;
+  [[nodiscard]] std::vector<bool> open_links() const;
+
+  RunControl& control_;
+  SubscriberOptions options_;
+  std::span<const PlannedConnection> connections_;
+  std::unique_ptr<Verifier> verifier_;
+  LinkCounts counts_;
+  std::vector<Link> links_;
+  UniqueFd epoll_;
+  Prng random_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::thread thread_;
+  std::size_t address_ = 0;           // which of the addresses answers
+  std::uint32_t next_connect_ = 0;    // links from here on have not been begun
+  std::uint32_t connecting_ = 0;      // begun and not joined
+  std::vector<std::uint32_t> again_;  // left by churn: to be connected again
+  Instant churn_next_{}, trickle_next_{}, deadlines_next_{}, drain_next_{};
+  bool draining_ = false;
+};
+
+}  // namespace ringcast
