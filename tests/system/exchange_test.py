@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The exchange dialect (protocol.md section 4), spoken by python3-websockets."""
+"""The exchange dialect (docs/protocol.md section 4), spoken by python3-websockets."""
 import asyncio
 import json
 from urllib.parse import quote
@@ -85,7 +85,7 @@ table("", STREAMS, arrives)
 async def _():
     async with Node() as node, Exchange(node, "/ws") as client:
         equal(await client.request("SUBSCRIBE", ["a@trade", "b@trade"], 1), {"result": None, "id": 1}, "the answer")
-        equal(await client.request("SUBSCRIBE", ["a@trade"], 2), {"result": None, "id": 2}, "the answer to a repetition")
+        equal(await client.request("SUBSCRIBE", ["a@trade"], 2), {"result": None, "id": 2}, "the answer to a second")
         listed = await client.request("LIST_SUBSCRIPTIONS", None, 3)
         equal((sorted(listed["result"]), listed["id"]), (["a@trade", "b@trade"], 3), "the list")
         await publish(node, "a@trade", "1")
@@ -114,7 +114,7 @@ async def _():
         await publish(node, "a@trade", "3")
         equal(await client.text(), "3", "a raw message again")
     async with Node() as node, Exchange(node, "/stream?streams=a@trade") as client:
-        equal(await client.request("GET_PROPERTY", ["combined"], 1), {"result": True, "id": 1}, "the property of /stream")
+        equal(await client.request("GET_PROPERTY", ["combined"], 1), {"result": True, "id": 1}, "that of /stream")
 
 
 ERRORS = [
@@ -160,7 +160,8 @@ async def _():
                 return first is not None and client.receive_until(raw.PING) is not None
         require(await asyncio.to_thread(pinged), "a ping, and after its pong another")
         async with Exchange(node, "/ws/a@trade") as client:
-            equal(await client.request("LIST_SUBSCRIPTIONS", None, "abc"), {"result": ["a@trade"], "id": "abc"}, "the answer")
+            answer = await client.request("LIST_SUBSCRIPTIONS", None, "abc")
+            equal(answer, {"result": ["a@trade"], "id": "abc"}, "the answer")
 
 
 REFUSED_PATHS = [

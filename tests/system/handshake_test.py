@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The data port before it speaks WebSocket: requests that are refused, and those that are not (protocol.md section 2)."""
+"""The data port before it speaks WebSocket: requests that are refused, and those that are not (docs/protocol.md)."""
 import asyncio
 import time
 

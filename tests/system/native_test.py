@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The native JSON dialect (protocol.md section 3), spoken by python3-websockets."""
+"""The native JSON dialect (docs/protocol.md section 3), spoken by python3-websockets."""
 import asyncio
 import json
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`ringcast stat`: what is read from a live, an ended, a killed and an absent node (protocol.md section 6)."""
+"""`ringcast stat`: what is read from a live, an ended, a killed and an absent node (docs/protocol.md section 6)."""
 import asyncio
 import json
 

@@ -16,7 +16,9 @@ class Client {
     this.arrived = [];
     this.waiting = [];
     this.pings = 0;
-    this.closed = new Promise((resolve) => this.socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })));
+    this.closed = new Promise((resolve) => {
+      this.socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }));
+    });
     this.opened = new Promise((resolve, reject) => {
       this.socket.on('open', resolve);
       this.socket.on('error', reject);
@@ -127,7 +129,8 @@ const cases = {
 
   async a_hundred_clients() {
     const clients = await Promise.all(Array.from({ length: 100 }, () => Client.open()));
-    await Promise.all(clients.map((client, i) => client.request({ type: 'subscribe', id: i, channels: ['all', `own-${i}`] })));
+    await Promise.all(clients.map((client, i) => (
+      client.request({ type: 'subscribe', id: i, channels: ['all', `own-${i}`] }))));
     const writer = await Client.open();
     for (let i = 0; i < 200; i += 1) writer.send({ type: 'publish', channel: 'all', data: i });
     for (let i = 0; i < 100; i += 1) writer.send({ type: 'publish', channel: `own-${i}`, data: i });

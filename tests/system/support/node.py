@@ -20,6 +20,7 @@ from support import raw
 from support.runner import Settings, equal, eventually, require, scaled
 
 FAULTS = re.compile(r"invariant broken|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|terminate called")
+PROBE = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SEGMENTS = pathlib.Path("/dev/shm")
 _count = itertools.count(1)
 
@@ -110,7 +111,7 @@ class Node:
         async def answers():
             require(self._process.returncode is None, f"the node starts; it said: {self.log()}")
             try:  # a whole request, so that no half-open connection of ours is left at the node
-                return await asyncio.to_thread(raw.request, self.port, b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                return await asyncio.to_thread(raw.request, self.port, PROBE)
             except OSError:
                 return False
         try:
