@@ -219,6 +219,10 @@ __attribute__((target("avx2"))) bool is_valid_utf8_avx2(Bytes bytes) {
     high_before = high;
   }
   if (_mm256_testz_si256(broken, broken) == 0) return false;
+  if (bytes.size() >= 32 && high_before == 0) {  // mostly the rest is ASCII too: look at it with some bytes seen before
+    const __m256i last = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(end - 32));
+    if (_mm256_movemask_epi8(last) == 0) return true;
+  }
   // What is left, and the character that the last block began without ending, goes byte by byte.
   const Bytes blocks{bytes.data(), at};
   return is_valid_utf8_scalar(bytes.subspan(complete_prefix_bytes(blocks)));
