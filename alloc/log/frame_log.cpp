@@ -7,9 +7,11 @@
 namespace ringcast {
 namespace {
 
+constexpr microseconds kAgeMax{0xffff'ffff};  // what an index entry can say: 71 minutes
+
 std::uint32_t age_us(Instant from, Instant to) {
-  const auto age = std::chrono::duration_cast<microseconds>(to - from).count();
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, 0xffff'ffff));
+  const auto age = std::chrono::duration_cast<microseconds>(to - from);
+  return static_cast<std::uint32_t>(std::clamp(age, microseconds{0}, kAgeMax).count());
 }
 
 Instant newest_time(const LogBlock& block) {
@@ -21,7 +23,9 @@ Instant newest_time(const LogBlock& block) {
 std::uint8_t* FrameLog::reserve(std::size_t bytes, Instant received) {
   ensure(reserved_ == 0, "one frame is reserved at a time");
   ensure(bytes > 0 && bytes <= 0x4000'0000, "a frame is neither empty nor a gigabyte");
-  const bool continues = newest_ != nullptr && newest_->end() == next_ && newest_->fits(bytes);
+  // A frame after a long silence begins a block: its age would not fit the index, and it would look old.
+  const bool continues = newest_ != nullptr && newest_->end() == next_ && newest_->fits(bytes) &&
+                         received - newest_->first_time <= kAgeMax;
   if (!continues) {
     const std::uint8_t size_class =
         newest_ == nullptr
