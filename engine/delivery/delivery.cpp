@@ -29,10 +29,9 @@ void Delivery::close_log(Handle handle) {
   stats_->sub(CounterId::channel_logs);
 }
 
-void Delivery::appended(std::uint32_t slot, std::uint64_t count, Instant now) {
+void Delivery::appended(std::uint32_t slot, std::uint64_t count) {
   ChannelLog& log = logs_[slot];
   counted_.offered += count * log.readers.size();
-  if (log.moving != 0) settle_moves(slot, now);
   if (!log.dirty && !log.readers.empty()) {
     log.dirty = true;
     dirty_.push_back(slot);
@@ -170,6 +169,7 @@ void Delivery::forget_move(Subscription& subscription) {
 
 void Delivery::settle_moves(std::uint32_t log_slot, Instant now) {
   ChannelLog& log = logs_[log_slot];
+  if (log.moving == 0) return;
   for (std::size_t i = 0; i < log.joiners.size();) {  // into this log
     const std::uint32_t slot = log.joiners[i];
     if (subscriptions_[slot].moving_to != log_slot || !try_move(slot, now)) ++i;

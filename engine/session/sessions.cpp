@@ -232,7 +232,8 @@ void Sessions::receive_ended(Handle handle, int error, Now now) {
       break;
     case Phase::open:
       count_close(*connection, value(CloseCode::abnormal));
-      end(*connection, error == 0 ? ActionKind::close : ActionKind::reset, now);
+      // What it has not read might end within a frame, and its remainder may be in flight: that is no orderly end.
+      end(*connection, error == 0 && !connection->outbox.has_news() ? ActionKind::close : ActionKind::reset, now);
       break;
     case Phase::closing:
       if (error != 0) end(*connection, ActionKind::reset, now);
@@ -256,6 +257,7 @@ void Sessions::remainder_sent(Handle handle, std::int32_t result, Now now) {
 }
 
 void Sessions::send(Connection& connection, std::string_view bytes, Now now) {
+  if (connection.phase > Connection::Phase::open) return;  // an earlier answer closed it: nothing follows a close frame
   sends_->send_control(connection.outbox, bytes, now);
   if (connection.outbox.control_bytes() > kControlBytesMax && (connection.stall & kStallControl) == 0 &&
       connection.phase == Connection::Phase::open) {

@@ -214,7 +214,10 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
   const Published published = pipeline_.publish(home, request, now);
   if (published.duplicate) return published;
   for (const Handle log : channel.logs) {
-    if (log.valid()) delivery_->appended(log.slot, 1, now.mono);
+    if (log.valid()) delivery_->appended(log.slot, 1);
+  }
+  for (const Handle log : channel.logs) {
+    if (log.valid()) delivery_->settle_moves(log.slot, now.mono);
   }
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
   if (!home.remote.empty()) remote_has_news(home, channel.home_state);

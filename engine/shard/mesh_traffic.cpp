@@ -343,7 +343,8 @@ void ChannelRouter::on_frames(Bytes record, Now now) {
   }
   ensure(data == record.data() + record.size(), "a batch is as long as its entries say");
   stats_->record(LatencyId::receive_to_append, now.mono - received);
-  delivery_->appended(header.log.slot, header.frames, now.mono);
+  delivery_->appended(header.log.slot, header.frames);
+  delivery_->settle_moves(header.log.slot, now.mono);
 }
 
 void ChannelRouter::on_hole(Bytes record, Now now) {
@@ -353,7 +354,8 @@ void ChannelRouter::on_hole(Bytes record, Now now) {
   const std::uint64_t missing = distance(log->log.next(), header.next);
   stats_->event(EventCode::mesh_gap, now, missing, value(here_), *log->name);
   log->log.skip_to(header.next);
-  delivery_->appended(header.log.slot, missing, now.mono);
+  delivery_->appended(header.log.slot, missing);
+  delivery_->settle_moves(header.log.slot, now.mono);
 }
 
 void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {

@@ -59,6 +59,7 @@ struct ShardCore::State {
   Instant lag_check_at;
   Instant housekeeping_at;
   Instant shutdown_at{};
+  Instant shutdown_check_at{};
   bool shutting_down = false;
   bool said_goodbye = false;
 };
@@ -122,6 +123,7 @@ void ShardCore::begin_shutdown(Now now) {
   if (state.shutting_down) return;
   state.shutting_down = true;
   state.shutdown_at = now.mono;
+  state.shutdown_check_at = now.mono + std::min<nanoseconds>(kShutdownSettle, state.options->shutdown.deadline / 2);
   state.sessions.begin_shutdown(now);
 }
 
@@ -131,6 +133,7 @@ void ShardCore::State::advance_shutdown(Now now) {
   const nanoseconds since = now.mono - shutdown_at;
   if (since >= deadline) {
     sessions.reset_all(now);
+    shutdown_check_at = Instant::max();
     return;
   }
   const bool settled = since >= kShutdownSettle && router.settled();
@@ -138,6 +141,8 @@ void ShardCore::State::advance_shutdown(Now now) {
     said_goodbye = true;
     sessions.finish_shutdown(now);
   }
+  shutdown_check_at = shutdown_at + deadline;
+  if (!said_goodbye) shutdown_check_at = std::min(now.mono + kShutdownSettle, shutdown_at + deadline / 2);
 }
 
 // ---- what it wants ----
@@ -176,6 +181,7 @@ Instant ShardCore::next_deadline() const {
   const State& state = *state_;
   Instant next = state.housekeeping_at;
   if (state.sends.has_blocked()) next = std::min(next, state.lag_check_at);
+  if (state.shutting_down) next = std::min(next, state.shutdown_check_at);
   if (const auto timer = state.sessions.next_deadline()) next = std::min(next, *timer);
   return next;
 }
