@@ -1,0 +1,568 @@
+#include "tests/simulation/conversation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "codec/http/response_head.hpp"
+#include "codec/text/numbers.hpp"
+#include "engine/limits.hpp"
+#include "tests/simulation/checkers.hpp"
+
+namespace ringcast::simulation {
+namespace {
+
+constexpr AssemblerLimits kClientLimits{.message_bytes_max = 4U << 20};
+
+}  // namespace
+
+Conversation::Conversation(ConnectionId connection, Entry entry, const Scenario& scenario, Truth& truth,
+                           Delivered& delivered, Coverage& coverage, Trace& trace, Instant now)
+    : connection_{connection},
+      entry_{entry},
+      scenario_{scenario},
+      truth_{truth},
+      delivered_{delivered},
+      coverage_{coverage},
+      trace_{trace},
+      assembler_{Role::client, kClientLimits},
+      combined_{entry == Entry::exchange_streams},
+      subscriptions_(scenario.channels.size()),
+      began_at_{now},
+      answered_at_{now} {
+  for (Subscription& subscription : subscriptions_) subscription.combined.push_back(combined_);
+}
+
+// ---- what the client says ----
+
+std::uint64_t Conversation::ask(Request request) {
+  if (request.kind == Request::Kind::property) {
+    combined_ = request.property_value;
+    for (Subscription& subscription : subscriptions_) subscription.combined.push_back(combined_);
+  }
+  for (const std::uint32_t channel : request.channels) subscriptions_[channel].asked = true;
+  requests_.emplace(++last_id_, std::move(request));
+  return last_id_;
+}
+
+void Conversation::subscribes_by_path(std::uint32_t channel) {
+  subscriptions_[channel].asked = true;
+  silent_requests_ = 1;
+}
+
+// ---- what the server sends ----
+
+void Conversation::taken(Bytes bytes, Instant now) {
+  std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());  // the assembler unmasks in place
+  MutableBytes rest{copy};
+  const std::uint64_t end = offset_ + copy.size();
+  if (!upgraded_) read_head(rest, now);
+  if (!upgraded_) {
+    offset_ = end;
+    return;
+  }
+  require(rest.empty() || !assembler_.finished(), Checker::stream, "{} bytes follow the close frame", rest.size());
+  while (!rest.empty()) {
+    const auto event = assembler_.next(rest);
+    offset_ = end - rest.size();
+    if (!event) break;
+    on_event(*event, now);
+    if (assembler_.finished()) {
+      require(rest.empty(), Checker::stream, "{} bytes follow the close frame", rest.size());
+      break;
+    }
+  }
+  offset_ = end;
+}
+
+void Conversation::read_head(MutableBytes& bytes, Instant now) {
+  if (status_ != 0) {  // the body of a refusal
+    bytes = {};
+    return;
+  }
+  const std::size_t before = head_.size();
+  head_.append(as_text(bytes));
+  ResponseHead head;
+  const auto parsed = parse_response_head(as_bytes(head_), head);
+  require(parsed.has_value(), Checker::stream, "the answer to the handshake is not HTTP: {:.60}", head_);
+  if (!parsed->has_value()) {
+    bytes = {};
+    return;
+  }
+  status_ = head.status;
+  if (status_ != 101) {
+    const bool late = status_ == 408 && now - began_at_ >= scenario_.options.limits.handshake_time - kTimerTick;
+    const bool full = status_ == 503 && scenario_.options.limits.connections < 100;
+    require(late || full || refusals_.contains(status_), Checker::stream,
+            "the handshake is answered {} without a reason", status_);
+    trace_.note("c{} handshake refused: {}", connection_, status_);
+    coverage_.add(Seen::handshakes_refused);
+    owed_ = false;
+    reactions_.push_back(Reaction{offset_ + bytes.size(), Reaction::Kind::refused, {}});
+    bytes = {};
+    return;
+  }
+  upgraded_ = true;
+  const std::size_t head_here = head.head_bytes - before;
+  reactions_.push_back(Reaction{offset_ + head_here, Reaction::Kind::opened, {}});
+  bytes = bytes.subspan(head_here);
+}
+
+void Conversation::ended_in_order() const {
+  require(!assembler_.mid_message(), Checker::stream, "the server ends the stream within a frame");
+}
+
+void Conversation::on_event(const WsEvent& event, Instant now) {
+  switch (event.kind) {
+    case WsEvent::Kind::text:
+      require(!event.compressed, Checker::stream, "a compressed message, and nothing was negotiated");
+      if (native()) {
+        on_native(event.text(), now);
+      } else {
+        on_exchange(event.text());
+      }
+      break;
+    case WsEvent::Kind::binary:
+      fail(Checker::stream, fmt::format("c{}: a binary message in a text dialect", connection_));
+    case WsEvent::Kind::ping:
+      reactions_.push_back(Reaction{offset_, Reaction::Kind::ping,
+                                    std::vector<std::uint8_t>(event.payload.begin(), event.payload.end())});
+      break;
+    case WsEvent::Kind::pong: break;
+    case WsEvent::Kind::close: on_close(event, now); break;
+    case WsEvent::Kind::error: fail(Checker::stream, fmt::format("c{}: not RFC 6455: {}", connection_, event.what));
+  }
+}
+
+void Conversation::on_close(const WsEvent& event, Instant now) {
+  const std::uint16_t code = value(event.code);
+  close_code_ = code;
+  owed_ = false;
+  trace_.note("c{} close frame {} '{}'", connection_, code, event.what);
+  struct CodeRow {
+    std::uint16_t code;
+    Seen seen;
+  };
+  constexpr std::array kCodes{CodeRow{1000, Seen::closed_1000}, CodeRow{1001, Seen::closed_1001},
+                              CodeRow{1002, Seen::closed_1002}, CodeRow{1007, Seen::closed_1007},
+                              CodeRow{1009, Seen::closed_1009}, CodeRow{4003, Seen::closed_4003},
+                              CodeRow{4008, Seen::closed_4008}, CodeRow{4009, Seen::closed_4009}};
+  for (const CodeRow& row : kCodes) {
+    if (row.code == code) coverage_.add(row.seen);
+  }
+  reactions_.push_back(Reaction{offset_, Reaction::Kind::close, {}});
+  if (excuses_.contains(code)) return;
+  switch (code) {
+    case 1001: require(shutting_down, Checker::close_code, "closed with 1001, and the node does not end"); return;
+    case 4008: {
+      bool possible = false;
+      for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
+        const SlowPolicy policy = scenario_.channels[i].slow;
+        const bool ends = policy == SlowPolicy::disconnect || (!native() && policy == SlowPolicy::drop_oldest);
+        possible = possible || (subscriptions_[i].asked && ends);
+      }
+      require(possible, Checker::close_code, "closed with 4008, and none of its channels disconnects slow readers");
+      return;
+    }
+    case 4003:
+      require(scenario_.options.errors.errors_max != 0 && errors_seen_ >= scenario_.options.errors.errors_max,
+              Checker::close_code, "closed with 4003 after {} errors", errors_seen_);
+      return;
+    case 4009:
+      // Two pings stay unanswered for an interval each; the wheel may be a tick early.
+      require(heartbeat.count() != 0 && now - answered_at_ >= 2 * heartbeat - 2 * kTimerTick, Checker::close_code,
+              "closed with 4009 {} ms after its last pong, and pings come every {} ms",
+              (now - answered_at_).count() / 1'000'000, heartbeat.count());
+      return;
+    default:
+      fail(Checker::close_code,
+           fmt::format("c{}: closed with {} '{}' for no reason it gave", connection_, code, event.what));
+  }
+}
+
+// ---- helpers ----
+
+std::string Conversation::text_member(std::string_view name, bool required) {
+  const JsonValue* member = json_.find(name);
+  if (member == nullptr) {
+    require(!required, Checker::stream, "a server message without '{}'", name);
+    return {};
+  }
+  require(member->kind == JsonKind::string, Checker::stream, "'{}' is not a string", name);
+  return std::string{json_.string_of(*member)};
+}
+
+std::uint64_t Conversation::number_member(std::string_view name) {
+  const JsonValue* member = json_.find(name);
+  require(member != nullptr && member->kind == JsonKind::number, Checker::stream, "'{}' is not a number", name);
+  const auto number = parse_uint64(member->text);
+  require(number.has_value(), Checker::stream, "'{}' is {}", name, member->text);
+  return *number;
+}
+
+std::optional<std::uint64_t> Conversation::id_member() {
+  const JsonValue* member = json_.find("id");
+  if (member == nullptr || member->kind == JsonKind::null) return std::nullopt;
+  const auto number = parse_uint64(member->text);
+  require(number.has_value(), Checker::replies, "an answer to id {}, which was not sent", member->text);
+  return number;
+}
+
+std::uint32_t Conversation::channel_named(std::string_view name) const {
+  for (std::size_t i = 0; i < scenario_.channels.size(); ++i) {
+    if (scenario_.channels[i].name == name) return static_cast<std::uint32_t>(i);
+  }
+  fail(Checker::stream, fmt::format("c{}: a message about channel '{}', which nobody named", connection_, name));
+}
+
+Request& Conversation::request(std::uint64_t id, Request::Kind kind) {
+  const auto found = requests_.find(id);
+  require(found != requests_.end(), Checker::replies, "id {} is answered, and nothing is open under it", id);
+  require(found->second.kind == kind, Checker::replies, "id {} is answered as another kind of request", id);
+  return found->second;
+}
+
+std::string Conversation::describe_open() const {
+  std::string text = fmt::format("c{} waits for {} errors without id", connection_, errors_without_id_);
+  for (const auto& [id, request] : requests_) {
+    fmt::format_to(std::back_inserter(text), "; id {} (kind {}, publish {})", id, static_cast<int>(request.kind),
+                   request.publish);
+  }
+  return text;
+}
+
+void Conversation::count_message(Subscription& subscription, PublishId id) {
+  const std::size_t bytes = truth_.of(id).data.size();
+  ++delivered_.messages;
+  ++subscription.messages;
+  subscription.newest = id;
+  coverage_.add(Seen::messages_delivered);
+  if (bytes > kPinnedFrameBytesMin) coverage_.add(Seen::messages_large);
+}
+
+// ---- the native dialect ----
+
+void Conversation::on_native(std::string_view text, Instant now) {
+  const auto read = json_.read(text);
+  require(read.has_value() && *read == JsonKind::object, Checker::stream, "not a JSON object: {:.80}", text);
+  const std::string type = text_member("type");
+  if (type == "welcome") {
+    require(!welcomed_, Checker::stream, "welcome twice");
+    welcomed_ = true;
+    return;
+  }
+  require(welcomed_, Checker::stream, "'{}' before welcome", type);
+  if (type == "message") {
+    on_message(now);
+  } else if (type == "gap") {
+    on_gap();
+  } else if (type == "subscribed") {
+    on_subscribed();
+  } else if (type == "unsubscribed") {
+    on_unsubscribed();
+  } else if (type == "published") {
+    on_published(now);
+  } else if (type == "error") {
+    on_error();
+  } else if (type == "pong") {
+    const auto id = id_member();
+    require(id.has_value(), Checker::replies, "a pong without id");
+    (void)request(*id, Request::Kind::ping);
+    requests_.erase(*id);
+  } else {
+    fail(Checker::stream, fmt::format("c{}: a message of type '{}'", connection_, type));
+  }
+}
+
+void Conversation::on_message(Instant now) {
+  const std::uint32_t channel = channel_named(text_member("channel"));
+  const std::string& name = scenario_.channels[channel].name;
+  Subscription& subscription = subscriptions_[channel];
+  const Sequence seq{number_member("seq")};
+  require(subscription.active, Checker::replies, "seq {} of {} without a subscription", value(seq), name);
+  require(subscription.position_known, Checker::replies, "seq {} of {} before 'subscribed'", value(seq), name);
+  require(seq >= subscription.next.seq, Checker::order, "seq {} of {} again: {} was to come", value(seq), name,
+          value(subscription.next.seq));
+  require(seq == subscription.next.seq, Checker::continuity, "seq {} of {}, and {} was to come", value(seq), name,
+          value(subscription.next.seq));
+  const JsonValue* data = json_.find("data");
+  require(data != nullptr, Checker::stream, "a message without data");
+  const auto id = truth_.find_content(data->text);
+  require(id.has_value(), Checker::payload, "seq {} of {}: {} bytes that nobody published: {:.60}", value(seq), name,
+          data->text.size(), data->text);
+  const Publish& publish = truth_.of(*id);
+  require(publish.channel == channel, Checker::payload, "seq {} of {} is publish {} of {}", value(seq), name, *id,
+          scenario_.channels[publish.channel].name);
+  if (scenario_.channels[channel].dedupe.by != DedupeBy::payload) {
+    require(text_member("event", false) == publish.event, Checker::payload, "publish {} has another event", *id);
+    require(text_member("message_id", false) == publish.message_id, Checker::payload,
+            "publish {} has another message_id", *id);
+  }
+  truth_.delivered(*id, Position{subscription.next.epoch, seq}, now);
+  subscription.next.seq = next(seq);
+  count_message(subscription, *id);
+  coverage_.add(Seen::messages_native);
+}
+
+void Conversation::on_gap() {
+  const std::uint32_t channel = channel_named(text_member("channel"));
+  const ChannelPlan& plan = scenario_.channels[channel];
+  Subscription& subscription = subscriptions_[channel];
+  const Sequence from{number_member("from")};
+  const Sequence to{number_member("to")};
+  const std::string reason = text_member("reason");
+  trace_.note("c{} gap in {}: {} to {}, {}", connection_, plan.name, value(from), value(to), reason);
+  require(subscription.active && subscription.position_known, Checker::continuity, "a gap in {} without a subscription",
+          plan.name);
+  require(from == subscription.next.seq && to >= from, Checker::continuity,
+          "a gap in {} from {} to {}, and {} was to come", plan.name, value(from), value(to),
+          value(subscription.next.seq));
+  delivered_.skipped_told += value(to) - value(from) + 1;
+  subscription.next.seq = next(to);
+  if (reason == "conflated") {
+    coverage_.add(Seen::gaps_conflated);
+    require(plan.slow == SlowPolicy::conflate, Checker::continuity, "{} does not conflate", plan.name);
+  } else if (reason == "dropped") {
+    coverage_.add(plan.slow == SlowPolicy::drop_oldest ? Seen::gaps_dropped : Seen::lane_overruns);
+    require(plan.slow == SlowPolicy::drop_oldest || scenario_.options.shards > 1, Checker::continuity,
+            "{} does not drop", plan.name);
+  } else if (reason == "expired") {
+    fail(Checker::continuity, fmt::format("c{}: a gap 'expired', and nothing pulls history yet", connection_));
+  } else if (reason == "epoch") {
+    const auto epoch = parse_epoch(text_member("epoch"));
+    require(epoch.has_value(), Checker::stream, "a gap with a broken epoch");
+    subscription.next = Position{*epoch, Sequence{1}};
+  } else {
+    fail(Checker::stream, fmt::format("c{}: a gap for reason '{}'", connection_, reason));
+  }
+}
+
+void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint32_t channel) {
+  require(request.channels.erase(channel) == 1, Checker::replies, "id {} is answered twice for {}", id,
+          scenario_.channels[channel].name);
+  if (request.channels.empty()) requests_.erase(id);
+}
+
+void Conversation::on_subscribed() {
+  const auto id = id_member();
+  require(id.has_value(), Checker::replies, "'subscribed' without the id that was sent");
+  const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
+  ArrayWalk walk{channels};
+  while (const auto element = walk.next()) {
+    JsonReader reader;
+    const auto read = reader.read(element->text);
+    require(read.has_value() && *read == JsonKind::object, Checker::stream, "'subscribed' with {}", element->text);
+    const auto member = [&](std::string_view name) {
+      const JsonValue* found = reader.find(name);
+      require(found != nullptr, Checker::stream, "'subscribed' without '{}'", name);
+      return *found;
+    };
+    const std::uint32_t channel = channel_named(reader.string_of(member("channel")));
+    const auto epoch = parse_epoch(reader.string_of(member("epoch")));
+    const auto seq = parse_uint64(member("seq").text);
+    require(epoch.has_value() && seq.has_value(), Checker::stream, "'subscribed' with {}", element->text);
+    Request& asked = request(*id, Request::Kind::subscribe);
+    Subscription& subscription = subscriptions_[channel];
+    const std::string& name = scenario_.channels[channel].name;
+    const auto resume = asked.resume.find(channel);
+    const JsonValue* recovered = reader.find("recovered");
+    coverage_.add(Seen::subscribes);
+    trace_.note("c{} subscribed to {} at {:x}:{}{}", connection_, name, value(*epoch), *seq,
+                recovered == nullptr   ? ""
+                : recovered->is_true() ? " recovered"
+                                       : " not recovered");
+    if (subscription.active) {
+      coverage_.add(Seen::subscribes_again);  // the cursor stays where it is
+    } else {
+      subscription.active = true;
+      subscription.position_known = true;
+      subscription.next = Position{*epoch, Sequence{*seq + 1}};
+      if (resume != asked.resume.end()) {
+        require(recovered != nullptr, Checker::replies, "a resume of {} without 'recovered'", name);
+        coverage_.add(recovered->is_true() ? Seen::resumes_recovered : Seen::resumes_refused);
+        if (recovered->is_true()) {
+          require(resume->second.epoch == *epoch && value(resume->second.seq) <= *seq, Checker::continuity,
+                  "{} recovered from {:x}:{} to {:x}:{}", name, value(resume->second.epoch), value(resume->second.seq),
+                  value(*epoch), *seq);
+          subscription.next.seq = next(resume->second.seq);
+        }
+      } else {
+        require(recovered == nullptr, Checker::replies, "'recovered' for {}, and nothing was to be resumed", name);
+      }
+    }
+    finish_channel(*id, asked, channel);
+  }
+}
+
+void Conversation::on_unsubscribed() {
+  const auto id = id_member();
+  require(id.has_value(), Checker::replies, "'unsubscribed' without the id that was sent");
+  const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
+  ArrayWalk walk{channels};
+  while (const auto element = walk.next()) {
+    const std::uint32_t channel = channel_named(element->inside_quotes());
+    Request& asked = request(*id, Request::Kind::unsubscribe);
+    subscriptions_[channel].active = false;
+    subscriptions_[channel].position_known = false;
+    coverage_.add(Seen::unsubscribes);
+    trace_.note("c{} unsubscribed from {}", connection_, scenario_.channels[channel].name);
+    finish_channel(*id, asked, channel);
+  }
+}
+
+void Conversation::on_published(Instant now) {
+  const auto id = id_member();
+  require(id.has_value(), Checker::replies, "'published' without an id");
+  const Request& asked = request(*id, Request::Kind::publish);
+  const std::uint32_t channel = channel_named(text_member("channel"));
+  const auto epoch = parse_epoch(text_member("epoch"));
+  const Sequence seq{number_member("seq")};
+  const JsonValue* duplicate = json_.find("duplicate");
+  require(epoch.has_value() && duplicate != nullptr && duplicate->kind == JsonKind::boolean, Checker::stream,
+          "a broken 'published'");
+  require(truth_.of(asked.publish).channel == channel, Checker::published, "publish {} is answered for {}",
+          asked.publish, scenario_.channels[channel].name);
+  std::uint64_t& last = last_published_[channel];
+  require(*id > last, Checker::replies, "publish id {} is answered after id {} of the same channel", *id, last);
+  last = *id;
+  trace_.note("c{} publish {} is {:x}:{}{}", connection_, asked.publish, value(*epoch), value(seq),
+              duplicate->is_true() ? " (duplicate)" : "");
+  if (duplicate->is_true()) coverage_.add(Seen::duplicates_answered);
+  truth_.answered(asked.publish, Position{*epoch, seq}, duplicate->is_true(), now);
+  requests_.erase(*id);
+}
+
+void Conversation::on_error() {
+  const auto id = id_member();
+  const std::string code = text_member("code");
+  ++errors_seen_;
+  const std::string channel = text_member("channel", false);
+  trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel,
+              text_member("message"));
+  if (!id) {
+    if (errors_without_id_ != 0) {
+      --errors_without_id_;
+      return;
+    }
+    require(silent_requests_ != 0, Checker::replies, "an error '{}' that nothing asked for", code);
+    --silent_requests_;
+    coverage_.add(Seen::publishes_refused);
+    return;
+  }
+  const auto found = requests_.find(*id);
+  require(found != requests_.end(), Checker::replies, "an error for id {}, and nothing is open under it", *id);
+  Request& asked = found->second;
+  if (asked.kind == Request::Kind::publish) {
+    coverage_.add(Seen::publishes_refused);
+    truth_.refused(asked.publish);
+  }
+  const bool of_channels = asked.kind == Request::Kind::subscribe || asked.kind == Request::Kind::unsubscribe;
+  if (of_channels && !channel.empty()) {
+    finish_channel(*id, asked, channel_named(channel));
+  } else {
+    requests_.erase(found);
+  }
+}
+
+// ---- the exchange dialect ----
+
+void Conversation::on_exchange(std::string_view text) {
+  if (const auto id = truth_.find_content(text)) {
+    on_exchange_message(*id, false);
+    return;
+  }
+  const auto read = json_.read(text);
+  require(read.has_value(), Checker::stream, "not JSON: {:.80}", text);
+  require(*read == JsonKind::object, Checker::payload, "{} bytes that nobody published: {:.60}", text.size(), text);
+  if (json_.find("stream") == nullptr) {
+    on_exchange_reply();
+    return;
+  }
+  const JsonValue* data = json_.find("data");
+  require(data != nullptr && json_.members().size() == 2, Checker::stream, "a broken envelope: {:.80}", text);
+  const auto id = truth_.find_content(data->text);
+  require(id.has_value(), Checker::payload, "{} bytes that nobody published: {:.60}", data->text.size(), data->text);
+  require(scenario_.channels[truth_.of(*id).channel].name == text_member("stream"), Checker::payload,
+          "publish {} of {} comes as {}", *id, scenario_.channels[truth_.of(*id).channel].name, text_member("stream"));
+  on_exchange_message(*id, true);
+}
+
+void Conversation::on_exchange_message(PublishId id, bool combined) {
+  const std::uint32_t channel = truth_.of(id).channel;
+  Subscription& subscription = subscriptions_[channel];
+  // What was already in a log when the form was switched may still come in the old one; it never switches back.
+  while (!subscription.combined.empty() && subscription.combined.front() != combined) subscription.combined.pop_front();
+  require(!subscription.combined.empty(), Checker::payload, "publish {} comes in the {} form", id,
+          combined ? "combined" : "raw");
+  require(subscription.asked, Checker::replies, "publish {} of {} without a subscription", id,
+          scenario_.channels[channel].name);
+  require(subscription.seen.insert(id).second, Checker::order, "publish {} of {} comes twice", id,
+          scenario_.channels[channel].name);
+  truth_.delivered_without_seq(id);
+  subscription.received.push_back(id);
+  count_message(subscription, id);
+  coverage_.add(combined ? Seen::messages_combined : Seen::messages_raw);
+}
+
+void Conversation::on_exchange_reply() {
+  const auto id = id_member();
+  if (json_.find("error") != nullptr) ++errors_seen_;
+  if (!id) {
+    if (json_.find("error") != nullptr && errors_without_id_ == 0 && silent_requests_ != 0) {
+      --silent_requests_;
+      return;
+    }
+    require(json_.find("error") != nullptr && errors_without_id_ != 0, Checker::replies,
+            "an answer that nothing asked for");
+    --errors_without_id_;
+    return;
+  }
+  const auto found = requests_.find(*id);
+  require(found != requests_.end(), Checker::replies, "id {} is answered, and nothing is open under it", *id);
+  const Request& asked = found->second;
+  const bool done = json_.find("result") != nullptr;
+  trace_.note("c{} id {} is {}", connection_, *id, done ? "done" : "refused");
+  if (done && asked.kind == Request::Kind::property) coverage_.add(Seen::forms_switched);
+  for (const std::uint32_t channel : asked.channels) {
+    Subscription& subscription = subscriptions_[channel];
+    if (done && asked.kind == Request::Kind::subscribe) {
+      coverage_.add(subscription.active ? Seen::subscribes_again : Seen::subscribes);
+      subscription.active = true;
+    } else if (done && asked.kind == Request::Kind::unsubscribe) {
+      coverage_.add(Seen::unsubscribes);
+      std::deque<bool> forms = std::move(subscription.combined);
+      subscription = Subscription{};
+      subscription.combined = std::move(forms);
+      subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
+        return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(channel);
+      });
+    }
+  }
+  requests_.erase(found);
+}
+
+void Conversation::resolve(bool final) {
+  if (native()) return;
+  for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
+    Subscription& subscription = subscriptions_[i];
+    const ChannelPlan& plan = scenario_.channels[i];
+    while (subscription.resolved < subscription.received.size()) {
+      const PublishId id = subscription.received[subscription.resolved];
+      const std::optional<Position> at = truth_.of(id).at;
+      if (!at && !final) break;
+      ++subscription.resolved;
+      if (at && subscription.last && at->epoch == subscription.last->epoch) {
+        require(at->seq > subscription.last->seq, Checker::order, "{} seq {} comes after seq {}", plan.name,
+                value(at->seq), value(subscription.last->seq));
+        const bool follows = at->seq == next(subscription.last->seq);
+        if (!follows) coverage_.add(Seen::exchange_skips);
+        require(follows || plan.slow == SlowPolicy::conflate, Checker::continuity,
+                "{} seq {} (publish {}) comes after seq {}", plan.name, value(at->seq), id,
+                value(subscription.last->seq));
+      }
+      subscription.last = at;
+    }
+  }
+}
+
+}  // namespace ringcast::simulation

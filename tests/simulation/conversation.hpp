@@ -1,0 +1,186 @@
+// tests/simulation/conversation.hpp: one connection as its client understands it, and every promise that it may check
+// there.
+//
+// It reads the server's bytes as soon as the server's kernel has taken them (a lost or torn frame is found at its
+// cause); the client's reactions to them wait until the client has really read that far.
+//
+// Owner    the client, one after another.  Thread  one.  Memory  requests, subscriptions and what is not yet parsed.
+// Failure  CheckFailed: stream, continuity, order, payload, replies, close_code.
+// Not here what the client decides to do (client), which message is which (truth).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "alloc/base/bytes.hpp"
+#include "alloc/base/time.hpp"
+#include "codec/text/json.hpp"
+#include "codec/websocket/message_assembler.hpp"
+#include "tests/simulation/checkers.hpp"
+#include "tests/simulation/coverage.hpp"
+#include "tests/simulation/network.hpp"
+#include "tests/simulation/scenario.hpp"
+#include "tests/simulation/trace.hpp"
+#include "tests/simulation/truth.hpp"
+
+namespace ringcast::simulation {
+
+/// What the checkers compare the engine's own counts with, for one shard.
+struct Delivered {
+  std::uint64_t messages = 0;      // whole message frames that the kernel took
+  std::uint64_t skipped_told = 0;  // messages that gap notices named
+};
+
+/// The ways in: path and subprotocol.
+enum class Entry : std::uint8_t {
+  native_connect,
+  native_plain,
+  native_subprotocol,
+  exchange_plain,
+  exchange_path,
+  exchange_streams
+};
+[[nodiscard]] constexpr bool is_native(Entry entry) { return entry <= Entry::native_subprotocol; }
+
+struct Request {
+  enum class Kind : std::uint8_t { publish, subscribe, unsubscribe, ping, property, list, bad };
+  Kind kind{};
+  PublishId publish = 0;
+  std::set<std::uint32_t> channels;          // not yet answered
+  std::map<std::uint32_t, Position> resume;  // what was asked for
+  bool property_value = false;
+};
+
+struct Subscription {
+  bool asked = false;  // ever, on this connection
+  bool active = false;
+  std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
+  bool position_known = false;
+  Position next;                       // native: the next seq, and of which epoch
+  std::vector<PublishId> received;     // exchange: in order
+  std::size_t resolved = 0;            // of them, continuity was checked up to here
+  std::optional<Position> last;        // exchange: of the last one resolved
+  std::unordered_set<PublishId> seen;  // exchange
+  std::uint64_t messages = 0;
+  PublishId newest = 0;
+};
+
+/// Something that the client will do once it has read so far.
+struct Reaction {
+  enum class Kind : std::uint8_t { opened, refused, ping, close };
+  std::uint64_t offset = 0;
+  Kind kind{};
+  std::vector<std::uint8_t> payload;
+};
+
+class Conversation {
+ public:
+  Conversation(ConnectionId connection, Entry entry, const Scenario& scenario, Truth& truth, Delivered& delivered,
+               Coverage& coverage, Trace& trace, Instant now);
+
+  // ---- what the client says ----
+
+  std::uint64_t ask(Request request);  // returns the id to send
+  void subscribes_by_path(std::uint32_t channel);
+  void may_be_closed_with(CloseCode code) { excuses_.insert(value(code)); }
+  void may_be_refused_with(std::uint16_t status) { refusals_.insert(status); }
+  /// From here on the server owes nothing: the client broke the protocol, closed, or went away.
+  void gives_up() { owed_ = false; }
+  void expects_error_without_id() { ++errors_without_id_; }
+  /// A request without an id is answered only if it is refused.
+  void asks_silently() { ++silent_requests_; }
+  void answers_ping(Instant now) { answered_at_ = now; }
+
+  // ---- what the server sends ----
+
+  void taken(Bytes bytes, Instant now);
+  /// The server ended the stream in order: it may not stop within a frame.
+  void ended_in_order() const;
+  /// Answers and bindings may have come elsewhere: looks how far exchange readers can be checked.
+  void resolve(bool final);
+
+  // ---- questions ----
+
+  [[nodiscard]] std::deque<Reaction>& reactions() { return reactions_; }
+  [[nodiscard]] bool open() const { return upgraded_ && !close_code_; }
+  [[nodiscard]] bool owed() const { return owed_; }
+  [[nodiscard]] bool native() const { return is_native(entry_); }
+  [[nodiscard]] std::optional<std::uint16_t> close_code() const { return close_code_; }
+  [[nodiscard]] std::uint16_t status() const { return status_; }
+  [[nodiscard]] std::size_t requests_open() const { return requests_.size() + errors_without_id_; }
+  [[nodiscard]] std::string describe_open() const;
+  [[nodiscard]] const std::vector<Subscription>& subscriptions() const { return subscriptions_; }
+  [[nodiscard]] ConnectionId connection() const { return connection_; }
+
+  bool shutting_down = false;  // 1001 is a good reason from now on
+  milliseconds heartbeat{};    // of this dialect; 0: off
+
+ private:
+  void read_head(MutableBytes& bytes, Instant now);
+  void on_event(const WsEvent& event, Instant now);
+  void on_close(const WsEvent& event, Instant now);
+  void on_native(std::string_view text, Instant now);
+  void on_exchange(std::string_view text);
+  void on_message(Instant now);
+  void on_gap();
+  void on_subscribed();
+  void on_unsubscribed();
+  void on_published(Instant now);
+  void on_error();
+  void on_exchange_reply();
+  void on_exchange_message(PublishId id, bool combined);
+  void count_message(Subscription& subscription, PublishId id);
+  void finish_channel(std::uint64_t id, Request& request, std::uint32_t channel);
+
+  [[nodiscard]] std::string text_member(std::string_view name, bool required = true);
+  [[nodiscard]] std::uint64_t number_member(std::string_view name);
+  [[nodiscard]] std::optional<std::uint64_t> id_member();
+  [[nodiscard]] std::uint32_t channel_named(std::string_view name) const;
+  [[nodiscard]] Request& request(std::uint64_t id, Request::Kind kind);
+  template <class... Values>
+  void require(bool holds, Checker checker, fmt::format_string<Values...> sentence, Values&&... values) const {
+    if (!holds)
+      fail(checker, fmt::format("c{}: {}", connection_, fmt::format(sentence, std::forward<Values>(values)...)));
+  }
+
+  ConnectionId connection_;
+  Entry entry_;
+  const Scenario& scenario_;
+  Truth& truth_;
+  Delivered& delivered_;
+  Coverage& coverage_;
+  Trace& trace_;
+
+  std::string head_;
+  bool upgraded_ = false;
+  std::uint16_t status_ = 0;
+  MessageAssembler assembler_;
+  JsonReader json_;
+  std::uint64_t offset_ = 0;  // of the next byte to be parsed
+  bool welcomed_ = false;
+  bool combined_;  // exchange: the form asked for last
+  bool owed_ = true;
+  std::optional<std::uint16_t> close_code_;
+  std::map<std::uint64_t, Request> requests_;
+  std::uint64_t last_id_ = 0;
+  std::uint32_t errors_without_id_ = 0;  // that must come
+  std::uint32_t silent_requests_ = 0;    // each of which may be answered by one
+  std::uint32_t errors_seen_ = 0;
+  std::map<std::uint32_t, std::uint64_t> last_published_;  // channel: the id of the last publish answered
+  std::vector<Subscription> subscriptions_;                // one a channel of the scenario
+  std::deque<Reaction> reactions_;
+  std::set<std::uint16_t> excuses_;
+  std::set<std::uint16_t> refusals_;
+  Instant began_at_;
+  Instant answered_at_;  // a ping; or when it connected
+};
+
+}  // namespace ringcast::simulation

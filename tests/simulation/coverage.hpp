@@ -1,0 +1,118 @@
+// tests/simulation/coverage.hpp: how often each situation that the simulation was made for really occurred.
+//
+// A simulation that never fills a lane proves nothing about full lanes: the runner adds these up over all seeds and
+// demands that every one was seen.
+//
+// Owner    the world, by value.  Thread  one.  Memory  a word a situation.  Failure  none.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace ringcast::simulation {
+
+enum class Seen : std::uint8_t {
+  messages_delivered,
+  messages_native,
+  messages_raw,
+  messages_combined,
+  messages_large,
+  publishes,
+  duplicates_answered,
+  publishes_refused,
+  gaps_conflated,
+  gaps_dropped,
+  exchange_skips,
+  lane_overruns,
+  subscribes,
+  subscribes_again,
+  resumes_recovered,
+  resumes_refused,
+  unsubscribes,
+  forms_switched,
+  sends_whole,
+  sends_short,
+  sends_again,
+  sends_failed,
+  remainders,
+  remainders_large,
+  remainders_cut,
+  receives_paused,
+  late_bytes_after_pause,
+  shards_starved,
+  peers_reset,
+  peers_vanished,
+  peers_finished,
+  clean_closes,
+  handshakes_dribbled,
+  handshakes_refused,
+  accepts_refused,
+  framing_broken,
+  commands_broken,
+  closed_1000,
+  closed_1001,
+  closed_1002,
+  closed_1007,
+  closed_1009,
+  closed_4003,
+  closed_4008,
+  closed_4009,
+  actions_reset,
+  shutdowns_in_chaos,
+  channels_expired,
+  end,
+};
+inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
+
+struct SeenRow {
+  Seen seen;
+  std::string_view name;
+};
+#define RINGCAST_SEEN(name) \
+  SeenRow { Seen::name, #name }
+inline constexpr std::array kSeen{
+    RINGCAST_SEEN(messages_delivered),  RINGCAST_SEEN(messages_native),    RINGCAST_SEEN(messages_raw),
+    RINGCAST_SEEN(messages_combined),   RINGCAST_SEEN(messages_large),     RINGCAST_SEEN(publishes),
+    RINGCAST_SEEN(duplicates_answered), RINGCAST_SEEN(publishes_refused),  RINGCAST_SEEN(gaps_conflated),
+    RINGCAST_SEEN(gaps_dropped),        RINGCAST_SEEN(exchange_skips),     RINGCAST_SEEN(lane_overruns),
+    RINGCAST_SEEN(subscribes),          RINGCAST_SEEN(subscribes_again),   RINGCAST_SEEN(resumes_recovered),
+    RINGCAST_SEEN(resumes_refused),     RINGCAST_SEEN(unsubscribes),       RINGCAST_SEEN(forms_switched),
+    RINGCAST_SEEN(sends_whole),         RINGCAST_SEEN(sends_short),        RINGCAST_SEEN(sends_again),
+    RINGCAST_SEEN(sends_failed),        RINGCAST_SEEN(remainders),         RINGCAST_SEEN(remainders_large),
+    RINGCAST_SEEN(remainders_cut),      RINGCAST_SEEN(receives_paused),    RINGCAST_SEEN(late_bytes_after_pause),
+    RINGCAST_SEEN(shards_starved),      RINGCAST_SEEN(peers_reset),        RINGCAST_SEEN(peers_vanished),
+    RINGCAST_SEEN(peers_finished),      RINGCAST_SEEN(clean_closes),       RINGCAST_SEEN(handshakes_dribbled),
+    RINGCAST_SEEN(handshakes_refused),  RINGCAST_SEEN(accepts_refused),    RINGCAST_SEEN(framing_broken),
+    RINGCAST_SEEN(commands_broken),     RINGCAST_SEEN(closed_1000),        RINGCAST_SEEN(closed_1001),
+    RINGCAST_SEEN(closed_1002),         RINGCAST_SEEN(closed_1007),        RINGCAST_SEEN(closed_1009),
+    RINGCAST_SEEN(closed_4003),         RINGCAST_SEEN(closed_4008),        RINGCAST_SEEN(closed_4009),
+    RINGCAST_SEEN(actions_reset),       RINGCAST_SEEN(shutdowns_in_chaos), RINGCAST_SEEN(channels_expired),
+};
+#undef RINGCAST_SEEN
+static_assert(kSeen.size() == kSituations, "every situation has a name");
+static_assert(
+    [] {
+      for (std::size_t i = 0; i < kSeen.size(); ++i) {
+        if (std::to_underlying(kSeen[i].seen) != i) return false;
+      }
+      return true;
+    }(),
+    "names stand in the order of the situations");
+
+class Coverage {
+ public:
+  void add(Seen seen, std::uint64_t amount = 1) { counts_[std::to_underlying(seen)] += amount; }
+  [[nodiscard]] std::uint64_t of(Seen seen) const { return counts_[std::to_underlying(seen)]; }
+  Coverage& operator+=(const Coverage& other) {
+    for (std::size_t i = 0; i < kSituations; ++i) counts_[i] += other.counts_[i];
+    return *this;
+  }
+
+ private:
+  std::array<std::uint64_t, kSituations> counts_{};
+};
+
+}  // namespace ringcast::simulation

@@ -1,0 +1,250 @@
+// How a run ends: the network heals and everything must arrive; everybody leaves and nothing may remain; or the node
+// ends.
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+#include "alloc/base/units.hpp"
+#include "alloc/log/block_pool.hpp"
+#include "engine/limits.hpp"
+#include "tests/simulation/checkers.hpp"
+#include "tests/simulation/world.hpp"
+
+namespace ringcast::simulation {
+namespace {
+
+constexpr std::size_t kRoundsMax = 20'000;  // of everybody, until nothing moves any more
+
+/// What may stay charged when nobody is there: chunks of slabs and free blocks, for the next one to come.
+std::uint64_t kept_for_reuse(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::connections: return 128_KiB;
+    case Purpose::subscriptions: return 256_KiB;
+    case Purpose::channels: return 256_KiB;
+    case Purpose::dedupe: return 1_MiB;  // the table of ids, which stays as large as it became
+    case Purpose::other:
+      return BlockPool::kFreeBlocksMax *
+             std::accumulate(BlockPool::kBlockBytes.begin(), BlockPool::kBlockBytes.end(), std::size_t{0});
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+bool World::round() {
+  bool did = false;
+  for (const auto& client : clients_) did = client->settle(now().mono) || did;
+  for (ConnectionId id = 0; id < network_.connections(); ++id) did = network_.step(id) || did;
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    if (wants_turn(i)) {
+      turn(i);
+      did = true;
+    }
+  }
+  return did;
+}
+
+void World::run_until_quiet(const char* what) {
+  for (std::size_t i = 0; i < kRoundsMax; ++i) {
+    if (!round()) return;
+  }
+  std::string busy;
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    fmt::format_to(std::back_inserter(busy), "; shard {}: {} arrivals, doorbell {}, idle {}, deadline {}", i,
+                   network_.arrivals(i).size(), shards_[i].doorbell, shards_[i].core->idle(),
+                   shards_[i].core->next_deadline() <= now().mono);
+  }
+  fail(Checker::liveness, fmt::format("{} rounds, and still not quiet: {}{}", kRoundsMax, what, busy));
+}
+
+void World::wait_for_next_deadline(nanoseconds at_most) {
+  Instant next = now().mono + at_most;
+  for (const Shard& shard : shards_) next = std::min(next, shard.core->next_deadline());
+  pass_time(std::max<nanoseconds>(next - now().mono, milliseconds{1}));
+}
+
+void World::heal() {
+  trace_.note("the network heals");
+  network_.habits.healthy = true;
+  for (Shard& shard : shards_) shard.starved_until = 0;
+  for (const auto& client : clients_) {
+    client->may_connect = false;
+    client->give_up_if_hopeless();
+  }
+  // No time passes: a wake-up that only a timer makes up for is lost.
+  run_until_quiet("after the network healed");
+  check_everything_arrived();
+
+  // One more message for every channel; everybody who reads it must get it.
+  Client& talker = *clients_.front();
+  if (talker.conversation() != nullptr && !talker.ready()) {
+    talker.leave();
+    run_until_quiet("as the talker left");
+  }
+  if (talker.conversation() == nullptr) {
+    talker.connect(now().mono);
+    run_until_quiet("as the talker came back");
+  }
+  if (!talker.ready()) return;  // the node is full
+  const auto first = static_cast<PublishId>(truth_.publishes() + 1);
+  for (std::uint32_t channel = 0; channel < scenario_.channels.size(); ++channel)
+    talker.publish_marker(channel, now().mono);
+  std::vector<std::pair<std::uint32_t, PublishId>> markers;
+  for (std::uint32_t channel = 0; channel < scenario_.channels.size(); ++channel)
+    markers.emplace_back(channel, first + channel);
+  run_until_quiet("after the last message of every channel");
+  check_everything_arrived();
+  check_markers(markers);
+}
+
+void World::check_everything_arrived() {
+  resolve_exchange(false);
+  for (const auto& client : clients_) {
+    const Conversation* talk = client->conversation();
+    if (talk == nullptr) continue;
+    check(talk->open() && talk->owed(), Checker::liveness, "c{} still hangs: status {}, close {}", talk->connection(),
+          talk->status(), talk->close_code().value_or(0));
+    check(talk->requests_open() == 0, Checker::replies, "never answered: {}", talk->describe_open());
+    if (!talk->native()) continue;
+    for (std::uint32_t channel = 0; channel < scenario_.channels.size(); ++channel) {
+      const Subscription& subscription = talk->subscriptions()[channel];
+      if (!subscription.active) continue;
+      const Sequence newest = truth_.newest(channel, subscription.next.epoch);
+      check(value(subscription.next.seq) > value(newest), Checker::liveness,
+            "c{} waits for seq {} of {}, which is at {}", talk->connection(), value(subscription.next.seq),
+            scenario_.channels[channel].name, value(newest));
+    }
+  }
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    const Ledger ledger = shards_[i].core->ledger();
+    check(ledger.queued == 0, Checker::liveness, "shard {} still has {} messages queued", i, ledger.queued);
+    check(ledger.sent == delivered_[i].messages, Checker::sent, "shard {} says {} sent, clients got {}", i, ledger.sent,
+          delivered_[i].messages);
+    shards_[i].core->validate();
+  }
+}
+
+void World::check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>& markers) {
+  for (const auto& [channel, id] : markers) {
+    const Publish& marker = truth_.of(id);
+    check(marker.at || marker.refused || marker.answered_duplicate || !clients_.front()->ready(), Checker::replies,
+          "the last message of {} was never answered", scenario_.channels[channel].name);
+    if (!marker.at) continue;
+    for (const auto& client : clients_) {
+      const Conversation* talk = client->conversation();
+      if (talk == nullptr || !talk->open()) continue;
+      const Subscription& subscription = talk->subscriptions()[channel];
+      if (!subscription.active) continue;
+      const bool settled =
+          subscription.combined.empty() || subscription.combined.front() == subscription.combined.back();
+      check(settled, Checker::liveness, "c{} still gets {} in the form it had before", talk->connection(),
+            scenario_.channels[channel].name);
+      check(subscription.newest == id, Checker::liveness, "c{} did not get the last message of {}, seq {}",
+            talk->connection(), scenario_.channels[channel].name, value(marker.at->seq));
+    }
+  }
+}
+
+void World::everybody_leaves() {
+  trace_.note("everybody leaves");
+  for (const auto& client : clients_) client->leave();
+  // Now time may pass: handshakes and closing connections have deadlines.
+  for (std::size_t i = 0; i < 200; ++i) {
+    run_until_quiet("as everybody leaves");
+    if (std::ranges::all_of(shards_, [](const Shard& shard) { return shard.core->connections() == 0; })) return;
+    wait_for_next_deadline(seconds{60});
+  }
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    check(shards_[i].core->connections() == 0, Checker::leak, "shard {} still has {} connections", i,
+          shards_[i].core->connections());
+  }
+}
+
+void World::shut_down(bool quiet) {
+  trace_.note("the node shuts down{}", quiet ? ", in peace" : "");
+  shutting_down_ = true;
+  for (const auto& talk : conversations_) talk->shutting_down = true;
+  for (const auto& client : clients_) client->may_connect = !quiet;
+  std::vector<bool> told(shards_.size(), quiet);
+  if (quiet) {
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+      shards_[i].core->begin_shutdown(now());
+      carry_out(i);
+    }
+  }
+  if (!quiet) {  // each shard hears of it at another time, in the middle of everything
+    for (std::size_t i = 0; i < 300; ++i, ++step_) {
+      const std::size_t some = dice_.below(told.size());
+      if (!told[some] && dice_.one_in(20)) {
+        told[some] = true;
+        shards_[some].core->begin_shutdown(now());
+        carry_out(static_cast<std::uint32_t>(some));
+      }
+      chaos_step();
+      for (const auto& talk : conversations_) talk->shutting_down = true;
+    }
+    for (std::size_t i = 0; i < told.size(); ++i) {
+      if (told[i]) continue;
+      shards_[i].core->begin_shutdown(now());
+      carry_out(static_cast<std::uint32_t>(i));
+    }
+    network_.habits.healthy = true;
+    for (const auto& client : clients_) client->may_connect = false;
+  }
+  const auto drained = [&] {
+    return std::ranges::all_of(shards_, [](const Shard& shard) { return shard.core->drained(); });
+  };
+  const Instant deadline = now().mono + scenario_.options.shutdown.deadline;
+  std::vector<Conversation*> readers;
+  for (const auto& client : clients_) {
+    if (client->ready()) readers.push_back(client->conversation());
+  }
+  for (std::size_t i = 0; i < 2'000 && !drained(); ++i) {
+    run_until_quiet("at the end of the node");
+    if (drained()) break;
+    wait_for_next_deadline(seconds{1});
+    check(now().mono <= deadline + seconds{1}, Checker::shutdown, "the node does not end by its deadline");
+  }
+  check(drained(), Checker::shutdown, "the node does not end");
+  if (!quiet) return;
+  for (const Conversation* reader : readers) {  // nobody is slow: nothing is lost
+    check(reader->close_code() == 1001, Checker::shutdown, "c{} was closed with {} at the end of the node",
+          reader->connection(), reader->close_code().value_or(0));
+    check(!network_.lost_bytes(reader->connection()), Checker::shutdown, "c{} lost bytes at the end of the node",
+          reader->connection());
+  }
+}
+
+void World::check_nothing_is_left() {
+  resolve_exchange(true);
+  // Channels expire, the dedupe window passes.
+  const Instant end = now().mono + hours{5};
+  for (std::size_t i = 0; i < 5'000 && now().mono < end; ++i) {
+    wait_for_next_deadline(minutes{5});
+    if (i > 50) pass_time(minutes{5});
+    for (std::uint32_t s = 0; s < shards_.size(); ++s) shards_[s].doorbell = true;
+    run_until_quiet("after everybody has gone");
+  }
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    const Shard& shard = shards_[i];
+    shard.core->validate();
+    const Ledger ledger = shard.core->ledger();
+    check(ledger.closed() && ledger.queued == 0, Checker::ledger,
+          "shard {} has {} messages queued, and nobody is there", i, ledger.queued);
+    check(shard.core->connections() == 0 && network_.held_by(i) == 0, Checker::leak, "shard {} still has connections",
+          i);
+    coverage_.add(Seen::channels_expired, shard.stats->get(CounterId::channels_expired));
+    check(shard.stats->get(CounterId::channels_home) == 0, Checker::leak, "shard {} still has {} channels", i,
+          shard.stats->get(CounterId::channels_home));
+    check(shard.stats->get(CounterId::subscriptions) == 0, Checker::leak, "shard {} still has {} subscriptions", i,
+          shard.stats->get(CounterId::subscriptions));
+    for (const PurposeRow& row : kPurposes) {
+      const std::uint64_t used = shard.budget->used(row.purpose);
+      const std::uint64_t kept = shard.floor[std::to_underlying(row.purpose)] + kept_for_reuse(row.purpose);
+      check(used <= kept, Checker::leak, "shard {} still holds {} bytes for {}; {} may be kept", i, used, row.name,
+            kept);
+    }
+  }
+}
+
+}  // namespace ringcast::simulation

@@ -1,0 +1,30 @@
+// tests/simulation/regression_seeds.hpp: seeds that once found something, each with what it found. They run first,
+// always.
+//
+// A seed's meaning changes with the code of the simulation: a row is a memory, not a proof. The run of many seeds is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace ringcast::simulation {
+
+struct RegressionSeed {
+  std::uint64_t seed;
+  std::string_view sentence;
+};
+
+inline constexpr std::array kRegressionSeeds{
+    RegressionSeed{4,
+                   "a client's FIN found half a reply on the wire, and the connection was closed as if it were whole"},
+    RegressionSeed{24,
+                   "an unsubscribe of several unknown channels: the errors behind the fifth followed the close frame"},
+    RegressionSeed{53,
+                   "a refused subscribe closed the connection, and its answer was finished after it had been freed"},
+    RegressionSeed{91,
+                   "a sleeping shard noticed its shutdown deadline before its time to say goodbye: resets, no 1001"},
+    RegressionSeed{126, "a reader moved between the logs of two forms amid one publish, and was offered it twice"},
+};
+
+}  // namespace ringcast::simulation

@@ -1,0 +1,116 @@
+#include "tests/simulation/scenario.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "alloc/base/units.hpp"
+
+namespace ringcast::simulation {
+namespace {
+
+struct NamespacePlan {
+  std::string_view prefix;
+  SlowPolicy slow;
+  DedupeBy by;
+  DedupeScope scope;
+};
+constexpr std::array kNamespaces{
+    NamespacePlan{"slow", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::publisher},
+    NamespacePlan{"latest", SlowPolicy::conflate, DedupeBy::id, DedupeScope::publisher},
+    NamespacePlan{"drop", SlowPolicy::drop_oldest, DedupeBy::id, DedupeScope::publisher},
+    NamespacePlan{"feed", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::channel},
+    NamespacePlan{"same", SlowPolicy::conflate, DedupeBy::payload, DedupeScope::channel},
+    NamespacePlan{"raw", SlowPolicy::drop_oldest, DedupeBy::off, DedupeScope::publisher},
+};
+
+NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
+  NamespaceRule rule;
+  rule.match = fmt::format("{}.>", plan.prefix);
+  rule.slow = plan.slow;
+  rule.dedupe.by = plan.by;
+  rule.dedupe.scope = plan.scope;
+  rule.dedupe.window =
+      plan.by == DedupeBy::payload ? milliseconds{hours{4}} : milliseconds{dice.between(1'000, 60'000)};
+  rule.lag.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 4'096 : dice.between(1, 40));
+  rule.lag.bytes = dice.one_in(3) ? 4_MiB : dice.size(2'048, 512 * 1'024);
+  rule.lag.time = milliseconds{dice.one_in(3) ? 10'000 : dice.between(5, 2'000)};
+  rule.history.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 1'000 : dice.between(1, 50));
+  rule.history.bytes = dice.one_in(3) ? 1_MiB : dice.size(1'024, 256 * 1'024);
+  rule.history.age = milliseconds{dice.between(1'000, 300'000)};
+  rule.resume = !dice.one_in(5);
+  return rule;
+}
+
+ClientPlan client_from(Dice& dice) {
+  ClientPlan plan;
+  plan.native = !dice.percent(40);
+  plan.publishes = plan.native && dice.percent(60);
+  plan.vandal = dice.percent(12);
+  plan.dribbles = dice.percent(10);
+  plan.mute = dice.percent(6);
+  plan.churns = dice.percent(40);
+  plan.user = dice.percent(25) ? static_cast<std::uint32_t>(dice.between(1, 3)) : 0;
+  const std::size_t habit = dice.below(100);
+  plan.reading = habit < 55   ? Reading::eager
+                 : habit < 75 ? Reading::sipping
+                 : habit < 95 ? Reading::stalling
+                              : Reading::never;
+  return plan;
+}
+
+}  // namespace
+
+Scenario Scenario::from(Dice& dice) {
+  Scenario plan;
+  CoreOptions& options = plan.options;
+  options.shards = static_cast<std::uint32_t>(dice.between(1, 4));
+  constexpr std::array kMessageBytes{std::uint32_t{16'384}, std::uint32_t{40'000}, std::uint32_t{120'000},
+                                     std::uint32_t{300'000}};
+  options.limits.message_bytes = kMessageBytes[dice.below(kMessageBytes.size())];
+  options.limits.connections = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(4, 16) : 200);
+  options.limits.subscriptions = static_cast<std::uint32_t>(dice.one_in(4) ? dice.between(1, 4) : 64);
+  options.limits.channels = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(2, 8) : 1'000);
+  options.limits.handshake_time = milliseconds{dice.between(200, 5'000)};
+  options.limits.channel_idle_time = milliseconds{dice.between(500, 300'000)};
+  options.heartbeat.interval = milliseconds{dice.one_in(4) ? 0 : dice.between(100, 30'000)};
+  options.heartbeat.interval_exchange = milliseconds{dice.between(100, 20'000)};
+  options.errors.errors_max = dice.one_in(2) ? 0 : 5;
+  options.shutdown.deadline = milliseconds{dice.between(100, 10'000)};
+  for (const NamespacePlan& space : kNamespaces) options.namespaces.push_back(rule_for(space, dice));
+
+  // A lane that holds two records of the largest size and no more: it is full all the time.
+  plan.bulk_bytes = 16'384;
+  while (plan.bulk_bytes < std::size_t{2} * (options.limits.message_bytes + 4'096)) plan.bulk_bytes *= 2;
+  if (dice.one_in(4)) plan.bulk_bytes *= 4;
+
+  const std::size_t channels = dice.between(1, 6);
+  for (std::size_t i = 0; i < channels; ++i) {
+    const std::size_t space = dice.below(kNamespaces.size());
+    plan.channels.push_back(ChannelPlan{.name = fmt::format("{}.{}", kNamespaces[space].prefix, i),
+                                        .slow = kNamespaces[space].slow,
+                                        .dedupe = options.namespaces[space].dedupe});
+  }
+
+  const std::size_t clients = dice.between(3, 14);
+  for (std::size_t i = 0; i < clients; ++i) plan.clients.push_back(client_from(dice));
+  plan.clients[0].native = plan.clients[0].publishes = true;  // somebody talks
+  plan.clients[0].vandal = false;
+
+  const std::size_t ending = dice.below(10);
+  plan.ending = ending < 5   ? Ending::everybody_leaves
+                : ending < 7 ? Ending::shutdown_when_quiet
+                             : Ending::shutdown_in_chaos;
+  plan.short_sends = dice.one_in(3) ? 0 : dice.between(1, 30);
+  plan.starving = dice.one_in(2) ? 0 : dice.between(1, 4);
+  plan.resets = dice.one_in(3) ? 0 : dice.between(1, 15);
+  plan.jumps = dice.one_in(3) ? 0 : dice.between(1, 8);
+  plan.socket_bytes_max = dice.size(512, 256 * 1'024);
+  plan.payload_bytes_max = std::min<std::size_t>(dice.size(16, 96 * 1'024), options.limits.message_bytes - 1'024);
+  plan.actions_per_turn = dice.between(1, 6);
+  return plan;
+}
+
+}  // namespace ringcast::simulation

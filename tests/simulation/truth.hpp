@@ -1,0 +1,96 @@
+// tests/simulation/truth.hpp: what was published, and what that means for whoever reads it: the model of every channel.
+//
+// Every publish has content that no other has (but for wanted duplicates), so a delivered payload says by itself which
+// publish it was. A message's seq is learnt from the publisher's answer or from the first native reader, whichever
+// comes first; everybody else must then agree.
+//
+// Owner    the world, by value.  Thread  one.  Memory  all payloads of a run.
+// Failure  CheckFailed: payload, order, published or dedupe.
+// Not here the state of one connection (conversation).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "alloc/base/identifiers.hpp"
+#include "alloc/base/time.hpp"
+#include "tests/simulation/scenario.hpp"
+
+namespace ringcast::simulation {
+
+using PublishId = std::uint32_t;  // 1, 2, 3…; 0 is none
+
+struct Position {
+  Epoch epoch{};
+  Sequence seq{};
+  constexpr bool operator==(const Position&) const = default;
+};
+
+struct Publish {
+  std::uint32_t channel = 0;    // index into the scenario's channels
+  std::uint32_t publisher = 0;  // the connection it was sent on
+  std::string data;             // as subscribers are to see it
+  std::string event;
+  std::string message_id;
+  std::uint32_t same_as = 0;  // duplicate class: publishes of which one may be sequenced; 0: none
+  Instant sent_at{};
+  std::uint64_t ids_before = 0;  // how many publishes with an id had been sent on the whole node
+  bool refused = false;
+  bool answered_duplicate = false;
+  std::optional<Position> at;  // where it stands in its channel, once known
+};
+
+class Truth {
+ public:
+  explicit Truth(const Scenario& scenario) : scenario_{scenario}, streams_(scenario.channels.size()) {}
+
+  /// `dedupe_key`: names the class of publishes among which only one is sequenced; empty: none.
+  PublishId add(Publish publish, std::string dedupe_key);
+  [[nodiscard]] const Publish& of(PublishId id) const { return publishes_[id - 1]; }
+  [[nodiscard]] std::size_t publishes() const { return publishes_.size(); }
+
+  /// The publish with exactly this content, whatever its channel; nothing when nobody ever sent such bytes.
+  [[nodiscard]] std::optional<PublishId> find_content(std::string_view data) const;
+
+  /// A native reader got it: this seq of this epoch.
+  void delivered(PublishId id, Position at, Instant now);
+  /// A reader that sees no seq got it.
+  void delivered_without_seq(PublishId id) const;
+  void answered(PublishId id, Position at, bool duplicate, Instant now);
+  void refused(PublishId id);
+
+  /// The newest seq of an epoch that anybody knows of.
+  [[nodiscard]] Sequence newest(std::uint32_t channel, Epoch epoch) const;
+
+ private:
+  struct Class {
+    PublishId winner = 0;
+    std::optional<Position> answered;  // what its duplicates were told
+  };
+
+  /// Where a payload is its own id, several publishes may have one content.
+  [[nodiscard]] bool has_twins(const Publish& publish) const;
+  void bind(PublishId id, Position at, Instant now);
+  void check_publisher_order(PublishId id, Position at);
+  void check_duplicates(PublishId id, Position at, Instant now);
+  [[nodiscard]] bool must_be_duplicate(const Publish& first, Position first_at, const Publish& second,
+                                       Position second_at, Instant now) const;
+
+  const Scenario& scenario_;
+  std::vector<Publish> publishes_;
+  std::unordered_map<std::string, PublishId> by_content_;
+  std::unordered_map<std::string, std::uint32_t> class_by_key_;
+  std::vector<Class> classes_;
+  std::vector<std::map<std::uint64_t, std::map<std::uint64_t, PublishId>>> streams_;  // channel: epoch: seq: publish
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::map<PublishId, Position>> by_publisher_;
+  std::uint64_t ids_sent_ = 0;
+};
+
+}  // namespace ringcast::simulation
