@@ -52,7 +52,7 @@ using Reader = std::unique_ptr<rcs_reader, ReaderCloser>;
 
 Instant now() { return Instant{std::chrono::steady_clock::now().time_since_epoch()}; }
 
-/// ": running are a, b", or nothing.
+/// Whom the user may have meant.
 std::string running_nodes() {
   std::string names;
   rcs_list(
@@ -71,7 +71,7 @@ Reader open_node(const std::string& name, rcs_status& status, std::string& sente
   char text[RCS_SENTENCE_BYTES];
   status = rcs_open(name.c_str(), &reader, text);
   if (status == RCS_ABSENT) {
-    sentence = "no node named '" + printable(name) + "': " + running_nodes();
+    sentence = "no node named '" + terminal_safe(name) + "'; " + running_nodes();
   } else if (status != RCS_OK) {
     sentence = text;
   }

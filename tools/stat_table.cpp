@@ -307,7 +307,7 @@ std::string stat_table(const NodeView& view, const NodeView* before, nanoseconds
   if (parts.channels) add_channels(page, view);
   if (parts.connections) add_connections(page, view);
   if (parts.events) add_events(page, view);
-  if (!sections) add_findings(page, view);
+  if (!sections && !options.filter) add_findings(page, view);
   return page.take();
 }
 

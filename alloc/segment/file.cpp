@@ -78,7 +78,8 @@ Result<Cleared, SegmentError> clear_stale(const std::string& path, std::string_v
     if (errno != EWOULDBLOCK) return unexpected(system_error(path, "cannot be locked"));
     if (!same_file(old.get(), path)) return Cleared::try_again;
     return unexpected(SegmentError{Kind::in_use, "a node named '" + std::string{name} + "' is already running (pid " +
-                                                     std::to_string(header.pid) + "); start this one under another name"});
+                                                     std::to_string(header.pid) +
+                                                     "); start this one under another name"});
   }
   if (!same_file(old.get(), path)) return Cleared::try_again;  // somebody else replaced it between open and lock
   if (::unlink(path.c_str()) != 0) return unexpected(system_error(path, "left by a dead node and cannot be removed"));
@@ -178,9 +179,9 @@ Result<SegmentFile, SegmentError> SegmentFile::create(std::string_view name, con
   ensure(spec.shards >= 1, "a node has a shard");
   const std::string name_text{name};
   if (name_text.size() != std::strlen(name_text.c_str()) || rcs_name_is_valid(name_text.c_str()) == 0) {
-    return unexpected(SegmentError{Kind::bad_name, "'" + name_text + "' cannot name a node: 1 to " +
-                                                       std::to_string(RCS_NODE_NAME_MAX) +
-                                                       " letters, digits, '.', '_' or '-', starting with a letter or digit"});
+    return unexpected(SegmentError{Kind::bad_name,
+                                   "'" + name_text + "' cannot name a node: 1 to " + std::to_string(RCS_NODE_NAME_MAX) +
+                                       " letters, digits, '.', '_' or '-', starting with a letter or digit"});
   }
   const std::string folder{directory};
   const Plan plan{spec};

@@ -2,14 +2,14 @@
 //
 // Owner    the node, for its whole life; the blocks in it are written by the threads they were made for.
 // Thread   create, heartbeat and set_run_state: the node's own thread. The blocks: one writer each.
-// Memory   the mapping, fixed at creation and reserved there and then (a full /dev/shm is an error at start, not SIGBUS).
+// Memory   the mapping, fixed and reserved at creation: a full /dev/shm is an error at start, not SIGBUS later.
 // Failure  SegmentError with a sentence for the operator. A process that dies leaves the file: it stays readable, and
 //          the next node of the name replaces it.
 // Not here what counters there are (engine/stats), reading (ringcast_stats.h).
 //
-// The file is made without a name, filled, and only then linked into the directory, version word last; so no reader ever
-// sees a half-made one. The writer holds a lock (flock) on it, which the kernel drops with the process however it dies:
-// that is what tells "two nodes with one name" from a stale segment, and no recycled pid can fool it.
+// The file is made without a name, filled, and only then linked into the directory, version word last; so no reader
+// ever sees a half-made one. The writer holds a lock (flock) on it, which the kernel drops with the process however it
+// dies: that is what tells "two nodes with one name" from a stale segment, and no recycled pid can fool it.
 #pragma once
 
 #include <cstddef>

@@ -88,7 +88,8 @@ class Histogram {
     const std::uint64_t total = count();
     if (total == 0) return 0;
     if (share >= 1) return max();
-    const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total))));
+    const auto wanted =
+        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total))));
     std::uint64_t seen = 0;
     for (std::uint32_t i = 0; i < Layout::kBuckets; ++i) {
       seen += buckets_[i].load(std::memory_order_relaxed);

@@ -17,7 +17,7 @@ constexpr std::uint64_t kPidMax = 1U << 22;  // PID_MAX_LIMIT of linux/threads.h
 constexpr int kStartTimeField = 22;          // proc(5)
 constexpr int kStateField = 3;
 
-/// The word that is field `number` of a stat line; fields 3 and up follow the last ')', as a program's name may hold any.
+/// The word that is field `number` of a stat line. Fields 3 and up follow the last ')': a program's name may hold any.
 const char* field_of(const char* line, int number) {
   const char* at = std::strrchr(line, ')');
   if (at == nullptr) return nullptr;

@@ -73,11 +73,15 @@ void add_histogram(const std::uint64_t* from, rcs_distribution& into) {
   for (std::uint32_t i = 0; i < into.bucket_count; ++i) into.buckets[i] += load_word(from + 2 + i);
 }
 
-std::uint64_t middle_of(std::uint32_t bucket, std::uint32_t bits) {
+struct Bucket {
+  std::uint64_t lowest;
+  std::uint64_t middle;
+};
+Bucket bucket_at(std::uint32_t index, std::uint32_t bits) {
   const std::uint32_t half = 1U << (bits - 1);
-  const std::uint32_t shift = bucket < 2 * half ? 0 : bucket / half - 1;
-  const std::uint64_t lowest = std::uint64_t{bucket - shift * half} << shift;
-  return lowest + ((std::uint64_t{1} << shift) - 1) / 2;
+  const std::uint32_t shift = index < 2 * half ? 0 : index / half - 1;
+  const std::uint64_t lowest = std::uint64_t{index - shift * half} << shift;
+  return {lowest, lowest + ((std::uint64_t{1} << shift) - 1) / 2};
 }
 
 std::uint64_t counter_of(const rcs_reader& reader, const rcs_counter_row& row, std::uint32_t shard) {
@@ -222,7 +226,7 @@ rcs_status rcs_histogram_read(const rcs_reader* reader, size_t index, uint32_t s
     add_histogram(from, *distribution);
   }
   for (std::uint32_t i = 0; i < row.bucket_count; ++i) {
-    if (distribution->count == 0 && buckets[i] != 0) distribution->min = middle_of(i, row.bits);
+    if (distribution->count == 0 && buckets[i] != 0) distribution->min = bucket_at(i, row.bits).middle;
     distribution->count += buckets[i];
   }
   if (distribution->min > distribution->max) distribution->min = distribution->max;
@@ -239,7 +243,7 @@ uint64_t rcs_percentile(const rcs_distribution* distribution, double share) {
   for (std::uint32_t i = 0; i < distribution->bucket_count; ++i) {
     seen += distribution->buckets[i];
     if (seen < wanted) continue;
-    const std::uint64_t value = middle_of(i, distribution->bits);
+    const std::uint64_t value = bucket_at(i, distribution->bits).middle;
     return value < distribution->max ? value : distribution->max;
   }
   return distribution->max;
@@ -248,7 +252,7 @@ uint64_t rcs_percentile(const rcs_distribution* distribution, double share) {
 uint64_t rcs_count_at_most(const rcs_distribution* distribution, uint64_t value) {
   std::uint64_t seen = 0;
   for (std::uint32_t i = 0; i < distribution->bucket_count; ++i) {
-    if (middle_of(i, distribution->bits) > value) break;
+    if (bucket_at(i, distribution->bits).lowest > value) break;
     seen += distribution->buckets[i];
   }
   return seen;

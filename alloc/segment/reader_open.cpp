@@ -144,7 +144,9 @@ Failure check_rows(rcs_reader& reader) {
       return damaged("a histogram's row makes no sense");
     }
     const std::uint64_t half = std::uint64_t{1} << (row.bits - 1);
-    if (row.bucket_count / half > 64 - row.bits + 2) return damaged("a histogram has more buckets than 64 bits can use");
+    if (row.bucket_count / half > 64 - row.bits + 2) {
+      return damaged("a histogram has more buckets than 64 bits can use");
+    }
     for (std::uint32_t s = 0; s <= reader.shard_count; ++s) {
       const Place& place = reader.shards[s].histograms;
       if (place.from != nullptr && row.id < place.entry_count &&

@@ -135,13 +135,13 @@ typedef struct rcs_event_ring {         /* entry_count rcs_event follow */
 } rcs_event_ring;
 
 typedef struct rcs_event {
-  uint64_t stamp;                       /* atomic; 2n + 2 when the n-th entry (from 0) is whole, odd while it is written */
+  uint64_t stamp;                       /* atomic; 2n + 2 when the n-th entry (from 0) is whole; odd: being written */
   uint64_t mono;
   uint64_t wall;
   uint64_t a;
   uint64_t b;
   uint32_t code;
-  uint32_t repeats;                     /* how many more like this one were not recorded: the recorder cannot be flooded */
+  uint32_t repeats;                     /* how many more like this one were not recorded: no flood washes it out */
   char text[80];
 } rcs_event;                            /* 128 bytes */
 
@@ -191,7 +191,7 @@ typedef struct rcs_health_check {
   char reason[48];                      /* the first one */
 } rcs_health_check;                     /* 64 bytes */
 typedef struct rcs_health {
-  uint64_t checks;                      /* ever made; 0: no check yet. The newest is at (checks - 1) % RCS_HEALTH_CHECKS */
+  uint64_t checks;                      /* ever made; 0: none yet. The newest is at (checks - 1) % RCS_HEALTH_CHECKS */
   uint64_t checked_wall;
   uint64_t since_wall;                  /* when the state became what it is */
   uint32_t state;                       /* enum rcs_health_state */
@@ -200,7 +200,12 @@ typedef struct rcs_health {
   rcs_health_check history[RCS_HEALTH_CHECKS];
 } rcs_health;
 
-enum rcs_pressure { RCS_PRESSURE_NORMAL = 0, RCS_PRESSURE_WARNING = 1, RCS_PRESSURE_CRITICAL = 2, RCS_PRESSURE_EMERGENCY = 3 };
+enum rcs_pressure {
+  RCS_PRESSURE_NORMAL = 0,
+  RCS_PRESSURE_WARNING = 1,
+  RCS_PRESSURE_CRITICAL = 2,
+  RCS_PRESSURE_EMERGENCY = 3
+};
 #define RCS_PURPOSES 32
 typedef struct rcs_purpose {
   char label[32];
@@ -318,8 +323,9 @@ int rcs_ledger_closed(const rcs_ledger* ledger);
 rcs_status rcs_health_read(const rcs_reader* reader, rcs_health* health);
 rcs_status rcs_memory_read(const rcs_reader* reader, rcs_memory* memory);
 rcs_status rcs_findings_read(const rcs_reader* reader, rcs_findings* findings);
-rcs_status rcs_channels_read(const rcs_reader* reader, uint32_t shard, rcs_channel_table* table);      /* one shard's */
-rcs_status rcs_connections_read(const rcs_reader* reader, uint32_t shard, rcs_connection_table* table); /* one shard's */
+/* One shard's, not RCS_SHARD_ALL. */
+rcs_status rcs_channels_read(const rcs_reader* reader, uint32_t shard, rcs_channel_table* table);
+rcs_status rcs_connections_read(const rcs_reader* reader, uint32_t shard, rcs_connection_table* table);
 
 typedef struct rcs_event_view {
   rcs_event event;

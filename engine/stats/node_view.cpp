@@ -33,10 +33,10 @@ std::vector<CounterView> take_counters(const rcs_reader* reader, const std::vect
   for (std::size_t i = 0; i < rcs_counter_count(reader); ++i) {
     const rcs_counter_row& row = *rcs_counter(reader, i);
     CounterView view;
-    view.label = printable(row.label);
-    view.label_set = printable(row.label_set);
-    view.unit = printable(row.unit);
-    view.description = printable(row.description);
+    view.label = terminal_safe(row.label);
+    view.label_set = terminal_safe(row.label_set);
+    view.unit = terminal_safe(row.unit);
+    view.description = terminal_safe(row.description);
     view.kind = row.kind;
     for (const std::uint32_t shard : shards) {
       const std::uint64_t value = rcs_counter_value(reader, i, shard);
@@ -53,9 +53,9 @@ std::vector<LatencyView> take_latencies(const rcs_reader* reader) {
   for (std::size_t i = 0; i < rcs_histogram_count(reader); ++i) {
     const rcs_histogram_row& row = *rcs_histogram_describe(reader, i);
     LatencyView view;
-    view.label = printable(row.label);
-    view.unit = printable(row.unit);
-    view.description = printable(row.description);
+    view.label = terminal_safe(row.label);
+    view.unit = terminal_safe(row.unit);
+    view.description = terminal_safe(row.description);
     view.buckets.resize(row.bucket_count);
     (void)rcs_histogram_read(reader, i, RCS_SHARD_ALL, view.buckets.data(), &view.distribution);
     view.distribution.buckets = nullptr;
@@ -103,11 +103,11 @@ HealthView take_health(const rcs_reader* reader) {
   view.checks = record->checks;
   view.checked_wall = record->checked_wall;
   view.since_wall = record->since_wall;
-  for (std::uint32_t i = 0; i < record->reason_count; ++i) view.reasons.push_back(printable(record->reasons[i]));
+  for (std::uint32_t i = 0; i < record->reason_count; ++i) view.reasons.push_back(terminal_safe(record->reasons[i]));
   const std::uint64_t kept = std::min<std::uint64_t>(record->checks, RCS_HEALTH_CHECKS);
   for (std::uint64_t i = record->checks - kept; i < record->checks; ++i) {
     const rcs_health_check& check = record->history[i % RCS_HEALTH_CHECKS];
-    view.history.push_back({check.wall, check.state, printable(check.reason)});
+    view.history.push_back({check.wall, check.state, terminal_safe(check.reason)});
   }
   return view;
 }
@@ -118,7 +118,7 @@ MemoryView take_memory(const rcs_reader* reader) {
   view.present = view.record.updated_wall != 0;
   for (std::uint32_t i = 0; i < view.record.purpose_count; ++i) {
     const rcs_purpose& purpose = view.record.purposes[i];
-    view.purposes.push_back({printable(purpose.label), purpose.bytes, purpose.bytes_peak});
+    view.purposes.push_back({terminal_safe(purpose.label), purpose.bytes, purpose.bytes_peak});
   }
   return view;
 }
@@ -128,7 +128,7 @@ std::vector<FindingView> take_findings(const rcs_reader* reader) {
   const auto record = std::make_unique<rcs_findings>();
   (void)rcs_findings_read(reader, record.get());
   for (std::uint64_t i = 0; i < record->count; ++i) {
-    findings.push_back({printable(record->rows[i].key), printable(record->rows[i].value)});
+    findings.push_back({terminal_safe(record->rows[i].key), terminal_safe(record->rows[i].value)});
   }
   return findings;
 }
@@ -139,12 +139,12 @@ void take_tables(const rcs_reader* reader, std::uint32_t shard_count, NodeView& 
   for (std::uint32_t s = 0; s < shard_count; ++s) {
     (void)rcs_channels_read(reader, s, channels.get());
     for (std::uint64_t i = 0; i < channels->count; ++i) {
-      view.channels.push_back({printable(channels->rows[i].channel), s, channels->rows[i]});
+      view.channels.push_back({terminal_safe(channels->rows[i].channel), s, channels->rows[i]});
     }
     (void)rcs_connections_read(reader, s, connections.get());
     for (std::uint64_t i = 0; i < connections->count; ++i) {
       const rcs_connection& row = connections->rows[i];
-      view.connections.push_back({printable(row.peer), printable(row.dialect), s, row});
+      view.connections.push_back({terminal_safe(row.peer), terminal_safe(row.dialect), s, row});
     }
   }
   std::ranges::stable_sort(view.channels, [](const ChannelView& a, const ChannelView& b) {
@@ -160,15 +160,16 @@ std::vector<EventView> take_events(const rcs_reader* reader, std::size_t events_
   read.resize(rcs_events_read(reader, read.data(), read.size()));
   std::vector<EventView> events;
   for (const rcs_event_view& one : read) {
-    events.push_back({one.event.wall, one.shard, one.severity, printable(one.label), printable(one.a_label),
-                      printable(one.b_label), one.event.a, one.event.b, one.event.repeats, printable(one.event.text)});
+    events.push_back({one.event.wall, one.shard, one.severity, terminal_safe(one.label), terminal_safe(one.a_label),
+                      terminal_safe(one.b_label), one.event.a, one.event.b, one.event.repeats,
+                      terminal_safe(one.event.text)});
   }
   return events;
 }
 
 }  // namespace
 
-std::string printable(std::string_view text) {
+std::string terminal_safe(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const std::string_view character = text.substr(at, character_bytes(static_cast<unsigned char>(text[at])));
@@ -229,8 +230,8 @@ const LatencyView* NodeView::latency(std::string_view label) const {
 std::optional<NodeView> take_view(const rcs_reader* reader, std::size_t events_max) {
   NodeView view;
   if (rcs_node_read(reader, &view.node) != RCS_OK) return std::nullopt;
-  view.name = printable(view.node.name);
-  view.server = printable(view.node.server);
+  view.name = terminal_safe(view.node.name);
+  view.server = terminal_safe(view.node.server);
   view.node.name = nullptr;
   view.node.server = nullptr;
   const std::vector<std::uint32_t> shards = shard_numbers(view.node.shard_count);

@@ -131,6 +131,6 @@ inline constexpr std::size_t kViewEventsMax = 4'096;
 [[nodiscard]] std::optional<NodeView> take_view(const rcs_reader* reader, std::size_t events_max = kViewEventsMax);
 
 /// The text as far as it is valid UTF-8 without control characters; the rest becomes '?'.
-[[nodiscard]] std::string printable(std::string_view text);
+[[nodiscard]] std::string terminal_safe(std::string_view text);
 
 }  // namespace ringcast

@@ -14,8 +14,8 @@
 //   queueOverflows     times a reader's or lane's bound was passed, or a client's replies filled their room
 //   reconnections      resumes, recovered or not     averageLatency     mean of receive_to_send
 //   bytesReceived, bytesSent, startTime, uptime, lastActivity, memoryUsage (resident bytes)
-// and "hub" with the snake_case ones. What ringcast knows beyond that stands under node, ledger, latency, health, memory
-// and counters.
+// and "hub" with the snake_case ones. What ringcast knows beyond that stands under node, ledger, latency, health,
+// memory and counters.
 #pragma once
 
 #include <string>

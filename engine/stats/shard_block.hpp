@@ -1,6 +1,6 @@
 // engine/stats/shard_block.hpp: everything that one thread publishes about itself, in one piece of memory.
 //
-// Owner    the segment (alloc/segment/file.hpp) maps one for each shard; a test or the simulation makes one on the heap.
+// Owner    the segment (alloc/segment/file.hpp) maps one for each shard; a test or the simulation has one on the heap.
 // Thread   one writer, the shard's; readers anywhere, in another process too.
 // Memory   sizeof: about 600 KiB, most of it the flight recorder; fixed. All zero is the valid empty state.
 // Failure  none.

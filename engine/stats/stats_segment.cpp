@@ -12,7 +12,8 @@
 namespace ringcast {
 namespace {
 
-static_assert(std::is_standard_layout_v<ShardBlock> && std::is_standard_layout_v<NodeBlock>, "offsets are told to readers");
+static_assert(std::is_standard_layout_v<ShardBlock>, "offsets are told to readers");
+static_assert(std::is_standard_layout_v<NodeBlock>, "offsets are told to readers");
 static_assert(std::is_trivially_destructible_v<ShardBlock>, "a mapping ends without destructors");
 
 constexpr bool texts_fit() {
@@ -26,7 +27,8 @@ constexpr bool texts_fit() {
     }
   }
   for (const LatencyRow& row : kLatencies) {
-    if (row.label.size() >= sizeof histogram.label || row.description.size() >= sizeof histogram.description) return false;
+    if (row.label.size() >= sizeof histogram.label || row.description.size() >= sizeof histogram.description)
+      return false;
   }
   for (const EventRow& row : kEvents) {
     if (row.label.size() >= sizeof event.label || row.a.size() >= sizeof event.a || row.b.size() >= sizeof event.b) {

@@ -1,6 +1,6 @@
 // engine/stats/stats_segment.hpp: the segment of this engine: its tables and blocks, laid out for readers.
 //
-// Owner    the node.  Thread  the node's own; a shard gets its ShardBlock before its thread starts and writes only that.
+// Owner    the node.  Thread  the node's own; a shard gets its ShardBlock before its thread starts, writes only that.
 // Memory   about 620 KiB for each shard and for the node, in shared memory, reserved at creation.
 // Failure  create() returns a SegmentError with a sentence for the operator; nothing after that fails.
 // Not here the file's rules (alloc/segment/file.hpp), counting (shard_stats.hpp), reading (report.hpp).

@@ -289,7 +289,8 @@ std::vector<char> newer_bytes(const std::vector<char>& whole) {
   std::vector<char> old_rows{bytes.begin() + static_cast<std::ptrdiff_t>(rows.offset),
                              bytes.begin() + static_cast<std::ptrdiff_t>(rows.offset + rows.bytes)};
   rows.offset = bytes.size();
-  for (std::uint32_t i = 0; i < rows.entry_count; ++i) append(&old_rows[i * rows.entry_bytes], rows.entry_bytes, kRowBytes);
+  for (std::uint32_t i = 0; i < rows.entry_count; ++i)
+    append(&old_rows[i * rows.entry_bytes], rows.entry_bytes, kRowBytes);
   rcs_counter_row extra{};
   extra.id = 99;  // its value is not in the old blocks
   extra.kind = 77;

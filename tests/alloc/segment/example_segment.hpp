@@ -137,7 +137,8 @@ inline Now clock_now() {
           WallTime{std::chrono::system_clock::now().time_since_epoch()}};
 }
 
-inline SegmentFile create_example(const ScratchDirectory& directory, const std::string& name, std::uint32_t shards = 2) {
+inline SegmentFile create_example(const ScratchDirectory& directory, const std::string& name,
+                                  std::uint32_t shards = 2) {
   const ExampleSpec example;
   auto file = SegmentFile::create(name, example.spec(shards), clock_now(), directory.path());
   ensure(file.has_value(), "the example segment can be created");

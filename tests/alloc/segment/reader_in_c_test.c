@@ -1,6 +1,6 @@
-/* The public header is C99, and a C program that links only ringcast_stats_reader can read a segment: this one. It makes
- * no segment (that is C++), so it shows that absent and foreign files are errors, and that everything links without the
- * C++ run-time library. Exit status 0: as expected. */
+/* The public header is C99, and a C program that links only ringcast_stats_reader can read a segment: this one. It
+ * makes no segment (that is C++), so it shows that absent and foreign files are errors, and that everything links
+ * without the C++ run-time library. Exit status 0: as expected. */
 #include <stdio.h>
 #include <string.h>
 
