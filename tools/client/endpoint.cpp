@@ -40,7 +40,6 @@ Result<Endpoint, std::string> parse_endpoint(std::string_view url) {
   const auto parsed = parse_url(url);
   if (!parsed) return unexpected("'" + std::string{url} + "': " + std::string{sentence_of(parsed.error())});
   if (parsed->secure) return unexpected("'" + std::string{url} + "': wss is not supported in this version");
-  if (parsed->port == 0) return unexpected("'" + std::string{url} + "': port 0 cannot be connected to");
   Endpoint endpoint;
   endpoint.text = url;
   endpoint.host = parsed->host;

@@ -1,0 +1,192 @@
+// tests/tools/client_test.cpp: what the tools' WebSocket client is made of, without a server.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tools/client/backoff.hpp"
+#include "tools/client/endpoint.hpp"
+#include "tools/client/server_message.hpp"
+
+namespace ringcast {
+namespace {
+
+struct EndpointRow {
+  std::string_view sentence, url, host;
+  std::uint16_t port;
+  std::string_view unix_path, authority, target;
+};
+constexpr EndpointRow kEndpointRows[] = {
+    {"host and port", "ws://127.0.0.1:9001", "127.0.0.1", 9001, "", "127.0.0.1:9001", ""},
+    {"a path", "ws://localhost:9001/ws", "localhost", 9001, "", "localhost:9001", "/ws"},
+    {"a lone slash names no path", "ws://localhost:9001/", "localhost", 9001, "", "localhost:9001", ""},
+    {"path and query", "ws://h:1/ws/connect?user=7", "h", 1, "", "h:1", "/ws/connect?user=7"},
+    {"a query without a path", "ws://h:1?user=7", "h", 1, "", "h:1", "/?user=7"},
+    {"the default port", "ws://example.com/ws", "example.com", 80, "", "example.com", "/ws"},
+    {"IPv6 in brackets", "ws://[::1]:9001/ws", "::1", 9001, "", "[::1]:9001", "/ws"},
+    {"a Unix socket", "unix:/run/ringcast.sock", "", 0, "/run/ringcast.sock", "localhost", ""},
+    {"a Unix socket and a target", "unix:/run/r.sock:/ws?user=7", "", 0, "/run/r.sock", "localhost", "/ws?user=7"},
+};
+
+TEST(Endpoint, SaysWhereEachUrlLeads) {
+  for (const EndpointRow& row : kEndpointRows) {
+    SCOPED_TRACE(row.sentence);
+    const auto endpoint = parse_endpoint(row.url);
+    ASSERT_TRUE(endpoint.has_value()) << endpoint.error();
+    EXPECT_EQ(endpoint->host, row.host);
+    EXPECT_EQ(endpoint->port, row.port);
+    EXPECT_EQ(endpoint->unix_path, row.unix_path);
+    EXPECT_EQ(endpoint->authority, row.authority);
+    EXPECT_EQ(endpoint->target, row.target);
+    EXPECT_EQ(endpoint->text, row.url);
+  }
+}
+
+TEST(Endpoint, RefusesWhatCannotBeConnectedToAndSaysWhy) {
+  struct Row {
+    std::string_view url, why;
+  };
+  const std::string long_path = "unix:/" + std::string(108, 'x');
+  const Row rows[] = {
+      {"wss://h:1/ws", "wss is not supported in this version"},
+      {"https://h:1/ws", "wss is not supported in this version"},
+      {"ws://h:0/ws", "port is not a number"},
+      {"ws://h:65536/ws", ""},
+      {"ws://:9001/ws", ""},
+      {"h:9001", ""},
+      {"", ""},
+      {"unix:", "needs a path"},
+      {long_path, "longer than 107 bytes"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.url);
+    const auto endpoint = parse_endpoint(row.url);
+    ASSERT_FALSE(endpoint.has_value());
+    EXPECT_TRUE(endpoint.error().contains(row.url)) << "names the URL: " << endpoint.error();
+    EXPECT_TRUE(endpoint.error().contains(row.why)) << endpoint.error();
+  }
+}
+
+TEST(Endpoint, GetsTheNativePathOnlyWhereTheUrlNamesNone) {
+  const auto target = [](std::string_view url) { return with_native_target(*parse_endpoint(url)).target; };
+  EXPECT_EQ(target("ws://h:1"), "/ws/connect");
+  EXPECT_EQ(target("ws://h:1/"), "/ws/connect");
+  EXPECT_EQ(target("ws://h:1?user=7"), "/ws/connect?user=7");
+  EXPECT_EQ(target("ws://h:1/ws"), "/ws");
+  EXPECT_EQ(target("unix:/s"), "/ws/connect");
+}
+
+TEST(Endpoint, GetsTheExchangePathOfItsStreams) {
+  const auto target = [](std::string_view url, std::vector<std::string> streams, bool combined) {
+    return with_exchange_target(*parse_endpoint(url), streams, combined).target;
+  };
+  EXPECT_EQ(target("ws://h:1", {"btcusdt@trade"}, false), "/ws/btcusdt@trade");
+  EXPECT_EQ(target("ws://h:1/ws/connect?user=7", {"btcusdt@trade"}, false), "/ws/btcusdt@trade?user=7");
+  EXPECT_EQ(target("ws://h:1", {"a@trade", "b@depth"}, true), "/stream?streams=a@trade/b@depth");
+  EXPECT_EQ(target("ws://h:1?user=7", {"a@trade"}, true), "/stream?streams=a@trade&user=7");
+  EXPECT_EQ(target("ws://h:1", {"a&b/c d?é"}, true), "/stream?streams=a%26b%2Fc%20d%3F%C3%A9");
+}
+
+TEST(Backoff, WaitsWithinABoundThatDoublesUpToTheLongest) {
+  Prng random{7};
+  Backoff backoff{{.first = milliseconds{100}, .longest = milliseconds{1'500}}};
+  for (const int bound : {100, 200, 400, 800, 1'500, 1'500, 1'500}) {
+    EXPECT_EQ(backoff.bound(), milliseconds{bound});
+    const milliseconds wait = backoff.next(random);
+    EXPECT_GE(wait, milliseconds{0});
+    EXPECT_LE(wait, milliseconds{bound});
+  }
+  backoff.reset();
+  EXPECT_EQ(backoff.bound(), milliseconds{100});
+}
+
+TEST(Backoff, SpreadsItsWaitsOverTheWholeBound) {
+  Prng random{7};
+  std::set<int> tenths;
+  for (int i = 0; i < 1'000; ++i) {
+    Backoff backoff{{.first = milliseconds{1'000}, .longest = milliseconds{1'000}}};
+    tenths.insert(static_cast<int>(backoff.next(random).count() / 100));
+  }
+  for (int tenth = 0; tenth < 10; ++tenth) EXPECT_TRUE(tenths.contains(tenth)) << tenth;
+}
+
+TEST(Prng, GivesDifferentKeysAndStaysWithinItsLimit) {
+  Prng first, second;
+  EXPECT_NE(first.nonce(), second.nonce()) << "seeded by the operating system";
+  std::set<MaskKey> keys;
+  for (int i = 0; i < 1'000; ++i) keys.insert(first.mask_key());
+  EXPECT_GE(keys.size(), 999U);
+  std::set<std::uint64_t> dice;
+  for (int i = 0; i < 1'000; ++i) dice.insert(first.up_to(5));
+  EXPECT_EQ(dice, (std::set<std::uint64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(first.up_to(0), 0U);
+}
+
+TEST(ServerMessage, ReadsWhatTheServerSays) {
+  ServerMessageReader reader;
+  using Kind = ServerMessage::Kind;
+  const auto message = reader.read(
+      R"({"type":"message","channel":"a\"b","seq":45,"event":"x","timestamp":"t","message_id":"m","data":{"k":[1, 2]}})");
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(message->kind, Kind::message);
+  EXPECT_EQ(message->channel, "a\"b");
+  EXPECT_EQ(message->seq, Sequence{45});
+  EXPECT_EQ(message->event, "x");
+  EXPECT_EQ(message->message_id, "m");
+  EXPECT_EQ(message->data, R"({"k":[1, 2]})") << "byte for byte";
+
+  const auto published =
+      reader.read(R"({"type":"published","id":3,"channel":"o","epoch":"5f3c9a1e07d2b846","seq":7,"duplicate":true})");
+  ASSERT_TRUE(published.has_value());
+  EXPECT_EQ(published->kind, Kind::published);
+  EXPECT_EQ(published->id, "3");
+  EXPECT_TRUE(published->duplicate);
+  EXPECT_EQ(published->epoch, Epoch{0x5f3c'9a1e'07d2'b846});
+
+  const auto gap = reader.read(R"({"type":"gap","channel":"o","from":46,"to":57,"reason":"conflated"})");
+  ASSERT_TRUE(gap.has_value());
+  EXPECT_EQ(gap->kind, Kind::gap);
+  EXPECT_EQ(gap->from, Sequence{46});
+  EXPECT_EQ(gap->to, Sequence{57});
+
+  const auto error = reader.read(R"({"type":"error","code":"unauthorized","message":"no","channel":"o"})");
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->kind, Kind::error);
+  EXPECT_EQ(error->code, "unauthorized");
+  EXPECT_EQ(error->words, "no");
+  EXPECT_EQ(error->channel, "o");
+
+  EXPECT_EQ(reader.read(R"({"type":"user_joined","channel":"o","user":"42"})")->kind, Kind::other);
+}
+
+TEST(ServerMessage, ReadsTheEntriesOfSubscribed) {
+  ServerMessageReader reader;
+  const auto message = reader.read(
+      R"({"type":"subscribed","id":1,"channels":[{"channel":"a","epoch":"5f3c9a1e07d2b846","seq":44,"recovered":true},)"
+      R"({"channel":"b","epoch":"0000000000000001","seq":0},{"channel":"c","epoch":"0000000000000002","seq":1,"recovered":false}]})");
+  ASSERT_TRUE(message.has_value());
+  std::vector<std::pair<std::string, std::optional<bool>>> seen;
+  EXPECT_TRUE(reader.for_each_subscribed(*message, [&](const SubscribedEntry& entry) {
+    seen.emplace_back(entry.channel, entry.recovered);
+    if (entry.channel == "a") {
+      EXPECT_EQ(entry.seq, Sequence{44});
+    }
+  }));
+  EXPECT_EQ(seen, (decltype(seen){{"a", true}, {"b", std::nullopt}, {"c", false}}));
+}
+
+TEST(ServerMessage, RefusesWhatIsNotTheDialect) {
+  ServerMessageReader reader;
+  for (const std::string_view text :
+       {"", "null", "[]", "{", R"({"type":"message","seq":1,"data":1})", R"({"type":"message","channel":"o","data":1})",
+        R"({"type":"message","channel":"o","seq":1})", R"({"type":"message","channel":"o","seq":-1,"data":1})",
+        R"({"type":"gap","channel":"o","from":1})", R"({"type":"subscribed","id":1})",
+        R"({"type":"published","id":1})"}) {
+    EXPECT_FALSE(reader.read(text).has_value()) << text;
+  }
+  const auto odd = reader.read(R"({"type":"subscribed","channels":[{"channel":"a","epoch":"zz","seq":1}]})");
+  ASSERT_TRUE(odd.has_value());
+  EXPECT_FALSE(reader.for_each_subscribed(*odd, [](const SubscribedEntry&) {}));
+}
+
+}  // namespace
+}  // namespace ringcast

@@ -1,0 +1,464 @@
+// tests/tools/commands_test.cpp: pub, sub, replay and load as a user runs them, against a server that may do wrong.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "codec/text/json.hpp"
+#include "tests/doubles/temporary_file.hpp"
+#include "tests/tools/fake_server.hpp"
+#include "tools/subcommand.hpp"
+
+namespace ringcast {
+namespace {
+
+struct Ran {
+  int exit_code = 0;
+  std::string output, errors;
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::vector<std::string> lines;
+    std::istringstream stream{output};
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+};
+
+/// Runs a command line and returns all that a shell would see.
+Ran run(std::vector<std::string> arguments) {
+  CLI::App app;
+  app.require_subcommand(1);
+  Ran ran;
+  add_pub_command(app, ran.exit_code);
+  add_sub_command(app, ran.exit_code);
+  add_replay_command(app, ran.exit_code);
+  add_load_command(app, ran.exit_code);
+  std::ranges::reverse(arguments);  // CLI11 takes a vector from its end
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    ran.exit_code = app.exit(error) == 0 ? kExitSuccess : kExitUsage;
+  }
+  ran.output = testing::internal::GetCapturedStdout();
+  ran.errors = testing::internal::GetCapturedStderr();
+  return ran;
+}
+
+/// Lets the process read this from stdin while it lives.
+class StandardInputFrom {
+ public:
+  explicit StandardInputFrom(std::string_view text) : file_{text}, saved_{::dup(STDIN_FILENO)} {
+    const UniqueFd fd{::open(file_.path().c_str(), O_RDONLY | O_CLOEXEC)};
+    ::dup2(fd.get(), STDIN_FILENO);
+  }
+  ~StandardInputFrom() { ::dup2(saved_.get(), STDIN_FILENO); }
+  StandardInputFrom(const StandardInputFrom&) = delete;
+  StandardInputFrom& operator=(const StandardInputFrom&) = delete;
+
+ private:
+  TemporaryFile file_;
+  UniqueFd saved_;
+};
+
+template <class Condition>
+void wait_until(Condition condition) {
+  for (int i = 0; i < 5'000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds{2});
+  ASSERT_TRUE(condition());
+}
+
+// ---- pub ----
+
+TEST(Pub, PrintsTheSeqOfItsMessage) {
+  FakeServer server;
+  const Ran ran = run({"pub", "--url", server.url(), "orders", R"({"n":1})"});
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  EXPECT_EQ(ran.output, "1\n");
+  EXPECT_EQ(ran.errors, "");
+  EXPECT_EQ(run({"pub", "--url", server.url(), "--quiet", "orders", "2"}).output, "");
+  EXPECT_EQ(run({"pub", "--url", server.url(), "--text", "orders", "plain \"text\""}).output, "3\n");
+}
+
+TEST(Pub, PublishesEachLineOfStandardInputInOrder) {
+  FakeServer server;
+  std::string text;
+  for (int i = 1; i <= 5'000; ++i) text += std::to_string(i) + (i % 2 == 0 ? "\r\n" : "\n");
+  const StandardInputFrom input{text + "\n5001"};  // an empty line, and a last one without an end
+  const Ran ran = run({"pub", "--url", server.url(), "numbers"});
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  const auto lines = ran.lines();
+  ASSERT_EQ(lines.size(), 5'001U);
+  EXPECT_EQ(lines.front(), "1");
+  EXPECT_EQ(lines.back(), "5001");
+  EXPECT_EQ(server.published(), 5'001U);
+}
+
+TEST(Pub, NamesTheLineThatIsNoJsonAndGoesOn) {
+  FakeServer server;
+  const StandardInputFrom input{"1\n{\"a\":nonsense 12}\n3\n"};
+  const Ran ran = run({"pub", "--url", server.url(), "numbers"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_EQ(ran.output, "1\n2\n");
+  EXPECT_TRUE(ran.errors.contains("line 2: not JSON")) << ran.errors;
+}
+
+TEST(Pub, FailsWhenTheServerRefuses) {
+  FakeServer server{{.refuses = [](std::string_view, std::uint64_t nth) { return nth == 2; }}};
+  const StandardInputFrom input{"1\n2\n3\n"};
+  const Ran ran = run({"pub", "--url", server.url(), "numbers"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_EQ(ran.output, "1\n2\n") << "the others were published";
+  EXPECT_TRUE(ran.errors.contains("refused: overloaded: refused by the test")) << ran.errors;
+}
+
+TEST(Pub, SaysWhyItCannotConnect) {
+  std::string url;
+  {
+    const FakeServer server;
+    url = server.url();
+  }
+  const Ran refused = run({"pub", "--url", url, "orders", "1"});
+  EXPECT_EQ(refused.exit_code, kExitFailure);
+  EXPECT_TRUE(refused.errors.contains("Connection refused")) << refused.errors;
+
+  const FakeServer full{{.answers_upgrade_with = 503}};
+  const Ran answered = run({"pub", "--url", full.url(), "orders", "1"});
+  EXPECT_EQ(answered.exit_code, kExitFailure);
+  EXPECT_TRUE(answered.errors.contains("503")) << answered.errors;
+
+  EXPECT_EQ(run({"pub", "--url", "wss://127.0.0.1:1", "orders", "1"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"pub", "--url", "nonsense", "orders", "1"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"pub", "--url", url, "bad\nname", "1"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"pub"}).exit_code, kExitUsage);
+}
+
+TEST(Pub, TalksOverAUnixSocket) {
+  const std::string path = "/tmp/ringcast-test-" + std::to_string(::getpid()) + ".sock";
+  {
+    FakeServer server{{.unix_path = path}};
+    EXPECT_EQ(run({"pub", "--url", "unix:" + path, "orders", "1"}).output, "1\n");
+  }
+  ::unlink(path.c_str());
+}
+
+// ---- sub ----
+
+TEST(Sub, PrintsWhatArrivesAndEndsAfterItsCount) {
+  FakeServer server;
+  std::thread publisher{[&] {
+    wait_until([&] { return server.subscribers() == 1; });
+    for (int i = 1; i <= 5; ++i) server.publish("orders", std::to_string(i * 10));
+  }};
+  const Ran ran = run({"sub", "--url", server.url(), "orders", "--count", "3"});
+  publisher.join();
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  EXPECT_EQ(ran.output, "orders 1 10\norders 2 20\norders 3 30\n");
+}
+
+TEST(Sub, ReconnectsAndResumesWithoutGapOrDuplicate) {
+  FakeServer server;
+  std::thread publisher{[&] {
+    wait_until([&] { return server.subscribers() == 1; });
+    for (int i = 1; i <= 20; ++i) server.publish("orders", std::to_string(i));
+    std::this_thread::sleep_for(milliseconds{50});
+    server.cut_all();
+    wait_until([&] { return server.subscribers() == 0; });
+    for (int i = 21; i <= 40; ++i) server.publish("orders", std::to_string(i));
+    wait_until([&] { return server.subscribers() == 1; });
+    for (int i = 41; i <= 60; ++i) server.publish("orders", std::to_string(i));
+  }};
+  const Ran ran = run({"sub", "--url", server.url(), "orders", "--count", "60"});
+  publisher.join();
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  const auto lines = ran.lines();
+  ASSERT_EQ(lines.size(), 60U);
+  for (std::size_t i = 1; i <= 60; ++i)
+    EXPECT_EQ(lines[i - 1], "orders " + std::to_string(i) + " " + std::to_string(i));
+  EXPECT_TRUE(ran.errors.contains("connection lost")) << ran.errors;
+  EXPECT_TRUE(ran.errors.contains("connected again")) << ran.errors;
+}
+
+TEST(Sub, SaysSoWhenItCouldNotGoOnWhereItWas) {
+  FakeServer server{{.recovers = false}};
+  std::thread publisher{[&] {
+    wait_until([&] { return server.subscribers() == 1; });
+    for (int i = 1; i <= 3; ++i) server.publish("orders", std::to_string(i));
+    std::this_thread::sleep_for(milliseconds{50});
+    server.cut_all();
+    wait_until([&] { return server.subscribers() == 0; });
+    server.publish("orders", "4");
+    wait_until([&] { return server.subscribers() == 1; });
+    server.publish("orders", "5");
+  }};
+  const Ran ran = run({"sub", "--url", server.url(), "orders", "--count", "4"});
+  publisher.join();
+  EXPECT_EQ(ran.exit_code, kExitSuccess);
+  EXPECT_EQ(ran.lines().back(), "orders 5 5");
+  EXPECT_TRUE(ran.errors.contains("could not go on from 3")) << ran.errors;
+}
+
+TEST(Sub, GoesOnSinceTheGivenPlace) {
+  FakeServer server;
+  for (int i = 1; i <= 5; ++i) server.publish("orders", std::to_string(i));
+  ASSERT_EQ(run({"pub", "--url", server.url(), "orders", "6"}).output, "6\n");
+  const Ran ran = run({"sub", "--url", server.url(), "orders", "--since", "5f3c9a1e07d2b846:3", "--count", "3"});
+  EXPECT_EQ(ran.output, "orders 4 4\norders 5 5\norders 6 6\n") << ran.errors;
+  for (const std::string since : {"3", "5f3c9a1e07d2b846", "5f3c:3", "5f3c9a1e07d2b846:x", "5f3c9a1e07d2b846:-1"}) {
+    EXPECT_EQ(run({"sub", "--url", server.url(), "orders", "--since", since}).exit_code, kExitUsage) << since;
+  }
+}
+
+TEST(Sub, ReportsGapsAndFailsWhenAServerIsSilentAboutOne) {
+  const auto play = [](Delivery what) {
+    FakeServer server{{.delivery = [what](std::uint64_t, std::string_view, std::uint64_t seq) {
+      return seq == 2 ? what : Delivery::normal;
+    }}};
+    std::thread publisher{[&] {
+      wait_until([&] { return server.subscribers() == 1; });
+      for (int i = 1; i <= 3; ++i) server.publish("orders", std::to_string(i));
+    }};
+    const Ran ran = run({"sub", "--url", server.url(), "--json", "orders", "--count", "2"});
+    publisher.join();
+    return ran;
+  };
+  const Ran told = play(Delivery::notice);
+  EXPECT_EQ(told.exit_code, kExitSuccess);
+  EXPECT_TRUE(told.output.contains(R"({"type":"gap","channel":"orders","from":2,"to":2,"reason":"dropped"})"))
+      << told.output;
+  EXPECT_TRUE(told.errors.contains("orders: missed 2 to 2 (dropped)")) << told.errors;
+  const Ran silent = play(Delivery::drop);
+  EXPECT_EQ(silent.exit_code, kExitFailure);
+  EXPECT_TRUE(silent.errors.contains("3 follows 1 without a gap notice")) << silent.errors;
+}
+
+TEST(Sub, PrintsPayloadsInTheExchangeDialect) {
+  FakeServer server;
+  std::thread publisher{[&] {
+    wait_until([&] { return server.subscribers() == 1; });
+    server.publish("btcusdt@trade", R"({"p":"1.0"})");
+  }};
+  const Ran raw = run({"sub", "--url", server.url(), "--exchange", "btcusdt@trade", "--count", "1"});
+  publisher.join();
+  EXPECT_EQ(raw.output, "{\"p\":\"1.0\"}\n") << raw.errors;
+  EXPECT_EQ(run({"sub", "--url", server.url(), "--exchange", "a@trade", "--since", "5f3c9a1e07d2b846:3"}).exit_code,
+            kExitUsage);
+}
+
+// ---- replay ----
+
+constexpr std::string_view kCapture =
+    "1000000000 {\"stream\":\"b@trade\",\"data\":{\"t\":1}}\n"
+    "1000001000 {\"lastUpdateId\":7,\"bids\":[],\"asks\":[]}\n"
+    "1000002000 {\"stream\":\"b@trade\",\"data\":{\"t\": 2}}\n"
+    "1000003000 {\"stream\":\"b@depth\",\"data\":[1]}\n";
+constexpr std::string_view kOtherCapture =
+    "1000000500 {\"stream\":\"e@trade\",\"data\":{\"t\":10}}\n"
+    "1000002500 {\"stream\":\"b@trade\",\"data\":{\"t\":11}}\n";
+
+TEST(Replay, PublishesMergedCapturesInOrderOfReceiveTime) {
+  FakeServer server;
+  const TemporaryFile first{kCapture}, second{kOtherCapture};
+  const Ran ran =
+      run({"replay", first.path(), second.path(), "--url", server.url(), "--speed", "max", "--prefix", "x."});
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  EXPECT_TRUE(ran.output.starts_with("published 5 of 5 messages")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("0 refused, 1 skipped, 0 corrupt")) << ran.output;
+  const Ran read = run({"sub", "--url", server.url(), "x.b@trade", "--since", "5f3c9a1e07d2b846:0", "--count", "3"});
+  EXPECT_EQ(read.output, "x.b@trade 1 {\"t\":1}\nx.b@trade 2 {\"t\": 2}\nx.b@trade 3 {\"t\":11}\n") << "byte for byte";
+}
+
+TEST(Replay, CountsCorruptLinesByNameAndGoesOn) {
+  FakeServer server;
+  const TemporaryFile file{
+      "1 {\"stream\":\"a\",\"data\":1}\nnonsense\n3 {\"stream\":\"a\",\"data\":}\n4 {\"stream\":\"a\",\"data\":4}\n"};
+  const Ran ran = run({"replay", file.path(), "--url", server.url(), "--speed", "max"});
+  EXPECT_EQ(ran.exit_code, kExitSuccess);
+  EXPECT_TRUE(ran.output.contains("published 2 of 2")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("2 corrupt lines")) << ran.output;
+  EXPECT_TRUE(ran.errors.contains(file.path() + ":2: ")) << ran.errors;
+}
+
+TEST(Replay, PublishesWhatATruncatedGzipHoldsAndFails) {
+  FakeServer server;
+  std::string text;
+  for (int i = 0; i < 20'000; ++i)
+    text += std::to_string(i) + " {\"stream\":\"a\",\"data\":" + std::to_string(i * 7'919 % 10'007) + "}\n";
+  std::string packed(text.size(), '\0');
+  z_stream stream{};
+  ASSERT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  ASSERT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  const TemporaryFile whole{packed}, cut{std::string_view{packed}.substr(0, packed.size() / 2)};
+  EXPECT_EQ(run({"replay", whole.path(), "--url", server.url(), "--speed", "max"}).exit_code, kExitSuccess);
+  EXPECT_EQ(server.published(), 20'000U);
+  const Ran ran = run({"replay", cut.path(), "--url", server.url(), "--speed", "max"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_GT(server.published(), 25'000U) << "what could be read was published";
+  EXPECT_TRUE(ran.errors.contains(cut.path() + ":")) << ran.errors;
+}
+
+TEST(Replay, FailsOnRefusalsAndBadUsage) {
+  FakeServer server{{.refuses = [](std::string_view channel, std::uint64_t) { return channel == "b@depth"; }}};
+  const TemporaryFile file{kCapture};
+  const Ran ran = run({"replay", file.path(), "--url", server.url(), "--speed", "max"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_TRUE(ran.output.contains("published 2 of 3 messages")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("1 refused")) << ran.output;
+  EXPECT_EQ(run({"replay", file.path(), "--url", server.url(), "--speed", "fast"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"replay", "/no/such/file", "--url", server.url()}).exit_code, kExitFailure);
+  EXPECT_EQ(run({"replay"}).exit_code, kExitUsage);
+}
+
+// ---- load ----
+
+/// A short run; `more` may say everything but the times.
+std::vector<std::string> load_arguments(const FakeServer& server, const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{"load",     "--url", server.url(), "--duration", "0.3",
+                                     "--warmup", "0.1",   "--drain",    "1"};
+  if (std::ranges::find(more, "--rate") == more.end()) arguments.insert(arguments.end(), {"--rate", "2000"});
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+TEST(Load, FindsNothingWrongWithAServerThatDoesNothingWrong) {
+  struct Row {
+    std::string_view sentence;
+    std::vector<std::string> arguments;
+    std::string_view expected;
+  };
+  const Row rows[] = {
+      {"one channel", {"--connections", "50"}, "expected      40000   delivered 40000   lost 0"},
+      {"several channels and publishers and threads",
+       {"--connections", "40", "--channels", "8", "--publishers", "3", "--threads", "2"},
+       "expected      4000   delivered 4000   lost 0"},
+      {"more channels than connections",
+       {"--connections", "3", "--channels", "20"},
+       "expected      800   delivered 800   lost 0"},
+      {"more publishers than channels", {"--connections", "10", "--channels", "2", "--publishers", "5"}, "lost 0"},
+      {"large messages", {"--connections", "4", "--payload", "70000", "--rate", "100"}, "lost 0"},
+      {"with churn", {"--connections", "30", "--churn", "100"}, "lost 0   duplicated 0   reordered 0"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    FakeServer server;
+    const Ran ran = run(load_arguments(server, row.arguments));
+    EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
+    EXPECT_TRUE(ran.output.contains(row.expected)) << ran.output;
+    EXPECT_TRUE(ran.output.contains("result        ok")) << ran.output;
+  }
+}
+
+TEST(Load, ReconnectsUnderChurn) {
+  FakeServer server;
+  const Ran ran = run(load_arguments(server, {"--connections", "30", "--churn", "100"}));
+  EXPECT_GT(server.accepted(), 45U) << "30, the publisher, and what came back";
+  EXPECT_TRUE(ran.output.contains("reconnects, 0 failed")) << ran.output;
+}
+
+TEST(Load, FindsEachFault) {
+  struct Row {
+    std::string_view sentence;
+    Delivery what;
+    std::string_view found;
+    int exit_code;
+  };
+  const Row rows[] = {
+      {"a lost message", Delivery::drop, "1 messages lost", kExitFailure},
+      {"a doubled message", Delivery::twice, "1 messages duplicated", kExitFailure},
+      {"two exchanged", Delivery::swap_with_next, "1 messages reordered", kExitFailure},
+      {"a gap notice is no loss", Delivery::notice, "result        ok", kExitSuccess},
+      {"a subscriber closed as slow", Delivery::close_slow, "the server closed connections (4008 × 1)", kExitFailure},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    FakeServer server{{.delivery = [&row](std::uint64_t connection, std::string_view, std::uint64_t seq) {
+      return connection == 4 && seq == 100 ? row.what : Delivery::normal;
+    }}};
+    const Ran ran = run(load_arguments(server, {"--connections", "10"}));
+    EXPECT_EQ(ran.exit_code, row.exit_code) << ran.errors;
+    EXPECT_TRUE(ran.output.contains(row.found)) << ran.output;
+  }
+}
+
+TEST(Load, FindsAlteredPayloadsAndRefusedPublishes) {
+  FakeServer altering{{.alters = true}};
+  const Ran altered = run(load_arguments(altering, {"--connections", "2", "--rate", "100"}));
+  EXPECT_EQ(altered.exit_code, kExitFailure);
+  EXPECT_TRUE(altered.output.contains("not as they were published")) << altered.output;
+  FakeServer refusing{{.refuses = [](std::string_view, std::uint64_t nth) { return nth == 7; }}};
+  const Ran refused = run(load_arguments(refusing, {"--connections", "2", "--rate", "100"}));
+  EXPECT_EQ(refused.exit_code, kExitFailure);
+  EXPECT_TRUE(refused.output.contains("1 publishes refused (overloaded: refused by the test)")) << refused.output;
+}
+
+TEST(Load, WritesItsResultsAndItsPage) {
+  FakeServer server;
+  const TemporaryFile json{""}, page{""};
+  const Ran ran = run(load_arguments(server, {"--connections", "5", "--json", json.path(), "--report", page.path(),
+                                              "--pid", std::to_string(::getpid())}));
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output;
+  std::ifstream json_file{json.path()}, page_file{page.path()};
+  const std::string json_text{std::istreambuf_iterator<char>{json_file}, {}},
+      page_text{std::istreambuf_iterator<char>{page_file}, {}};
+  JsonReader reader;
+  ASSERT_TRUE(reader.read(json_text).has_value()) << json_text;
+  EXPECT_EQ(reader.find("delivered")->text, "4000");
+  EXPECT_NE(reader.find("server"), nullptr);
+  EXPECT_TRUE(page_text.contains("<svg"));
+}
+
+TEST(Load, PublishesAFeedAndProvesItByteForByte) {
+  FakeServer server;
+  const std::string data = RINGCAST_TEST_DATA;
+  const Ran ran =
+      run({"load", "--url", server.url(), "--feed", data + "/btcusdt-spot.gz", "--feed", data + "/ethusdt-spot.gz",
+           "--speed", "200", "--connections", "20", "--streams-per-connection", "3", "--drain", "2"});
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
+  EXPECT_TRUE(ran.output.contains("every subscriber received every message of its streams, in order, byte for byte"))
+      << ran.output;
+  EXPECT_TRUE(ran.output.contains("continuous by the exchange's own ids")) << ran.output;
+}
+
+TEST(Load, FindsWhatAFeedsSubscribersMissed) {
+  FakeServer server{{.delivery = [](std::uint64_t connection, std::string_view, std::uint64_t seq) {
+    return connection == 3 && seq == 2 ? Delivery::drop : Delivery::normal;
+  }}};
+  const TemporaryFile file{kCapture};
+  const Ran ran = run({"load", "--url", server.url(), "--feed", file.path(), "--connections", "4",
+                       "--streams-per-connection", "1", "--drain", "1"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_TRUE(ran.output.contains("1 messages lost")) << ran.output << ran.errors;
+}
+
+TEST(Load, SaysBeforeItBeginsWhatItCannotDo) {
+  FakeServer server;
+  EXPECT_EQ(run(load_arguments(server, {"--connections", "0"})).exit_code, kExitUsage);
+  EXPECT_EQ(run(load_arguments(server, {"--payload", "10"})).exit_code, kExitUsage);
+  EXPECT_EQ(run(load_arguments(server, {"--speed", "2"})).exit_code, kExitUsage) << "--speed needs --feed";
+  EXPECT_EQ(run(load_arguments(server, {"--tls"})).exit_code, kExitUsage) << "not part of this version";
+  const Ran many = run(load_arguments(server, {"--connections", "10000000"}));
+  EXPECT_EQ(many.exit_code, kExitFailure);
+  EXPECT_TRUE(many.errors.contains("descriptors are needed")) << many.errors;
+  const Ran node = run(load_arguments(server, {"--ledger", "no-such-node-of-this-test"}));
+  EXPECT_EQ(node.exit_code, kExitFailure);
+  EXPECT_TRUE(node.errors.contains("no-such-node-of-this-test")) << node.errors;
+  const FakeServer full{{.answers_upgrade_with = 503}};
+  const Ran refused = run(load_arguments(full, {}));
+  EXPECT_EQ(refused.exit_code, kExitFailure);
+  EXPECT_TRUE(refused.errors.contains("503")) << refused.errors;
+  EXPECT_EQ(server.accepted(), 0U);
+}
+
+}  // namespace
+}  // namespace ringcast

@@ -1,0 +1,102 @@
+// tests/tools/fake_server.hpp: a small server inside the test, for the tools to talk to; it can be told to do wrong.
+//
+// Owner    the test.  Thread  its own, from the constructor to the destructor; the settings are atomic or set before
+// use. Memory   every message ever published: tests are short. Failure  ensure(): it serves its own tests only. Not
+// here anything that a real server needs: limits, permissions, heartbeats, bounded queues.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "codec/dialect/exchange.hpp"
+#include "codec/dialect/native.hpp"
+#include "codec/websocket/message_assembler.hpp"
+#include "tools/client/socket.hpp"
+
+namespace ringcast {
+
+/// What the server does with one message for one subscriber.
+enum class Delivery : std::uint8_t { normal, drop, twice, swap_with_next, notice, close_slow };
+
+struct FakeServerOptions {
+  /// Asked for each message and subscriber; connections are numbered from 0 in the order in which they were accepted.
+  std::function<Delivery(std::uint64_t connection, std::string_view channel, std::uint64_t seq)> delivery = {};
+  std::function<bool(std::string_view channel, std::uint64_t nth)> refuses = {};  // the nth publish, from 1
+  std::uint16_t answers_upgrade_with = 101;
+  bool recovers = true;        // answers resume with what was missed
+  bool alters = false;         // changes a byte of every payload
+  std::string unix_path = {};  // listens there instead of on a port
+};
+
+class FakeServer {
+ public:
+  explicit FakeServer(FakeServerOptions options = {});
+  ~FakeServer();
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+
+  [[nodiscard]] std::string url() const;
+  /// Cuts every connection, without a close frame.
+  void cut_all() { cut_.store(true); }
+  /// Publishes from inside.
+  void publish(std::string channel, std::string data);
+  [[nodiscard]] std::uint64_t subscribers() const { return subscribers_.load(); }
+  [[nodiscard]] std::uint64_t published() const { return published_.load(); }
+  [[nodiscard]] std::uint64_t accepted() const { return accepted_.load(); }
+  static constexpr Epoch kEpoch{0x5f3c'9a1e'07d2'b846};
+
+ private:
+  struct Peer {
+    UniqueFd fd;
+    std::uint64_t number = 0;
+    std::string head;
+    bool upgraded = false, exchange = false, combined = false, closing = false;
+    MessageAssembler assembler{Role::server};
+    std::vector<std::uint8_t> output;
+    std::size_t output_sent = 0;
+    std::vector<std::string> channels;
+    std::map<std::string, std::string, std::less<>> held_back;  // frames to be sent after the next one
+  };
+  struct Channel {
+    std::vector<std::string> messages;  // data by seq - 1
+    std::vector<Peer*> readers;
+  };
+
+  void run();
+  void accept_all();
+  void read(Peer& peer);
+  void upgrade(Peer& peer);
+  void handle(Peer& peer, std::string_view text);
+  void subscribe(Peer& peer, const Command& command);
+  void take_publish(Peer& peer, const Command& command);
+  void append(const std::string& channel, std::string_view data);
+  void deliver(Peer& peer, const std::string& channel, std::uint64_t seq);
+  void send_text(Peer& peer, std::string_view text);
+  void send_gap(Peer& peer, const std::string& channel, std::uint64_t seq);
+  void flush(Peer& peer);
+  void drop_closed();
+  [[nodiscard]] std::string encode(const Peer& peer, const std::string& channel, std::uint64_t seq) const;
+
+  FakeServerOptions options_;
+  UniqueFd listener_, epoll_, wake_;
+  std::uint16_t port_ = 0;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::map<std::string, Channel, std::less<>> channels_;
+  NativeDecoder native_;
+  ExchangeDecoder exchange_;
+  std::mutex inside_mutex_;
+  std::vector<std::pair<std::string, std::string>> inside_;
+  std::atomic<bool> stop_{false}, cut_{false};
+  std::atomic<std::uint64_t> subscribers_{0}, published_{0}, accepted_{0};
+  std::thread thread_;
+};
+
+}  // namespace ringcast
