@@ -69,9 +69,7 @@ std::uint32_t Doorbell::ring(std::uint64_t shards) {
 
 void Doorbell::handle(const Completion& completion) {
   switch (completion.tag().operation) {
-    case Operation::doorbell:
-      ++heard_;
-      return;
+    case Operation::doorbell: ++heard_; return;
     case Operation::wake_event:
       if (completion.result == -ECANCELED) return;
       ensure(completion.result == sizeof event_count_ || completion.result == -EINTR, "an eventfd can be read");
@@ -81,8 +79,7 @@ void Doorbell::handle(const Completion& completion) {
     case Operation::doorbell_failed:
       board_.ring_event(ShardIndex{static_cast<std::uint16_t>(completion.tag().subject.slot)});
       return;
-    default:
-      ensure(false, "a doorbell is told of its own completions only");
+    default: ensure(false, "a doorbell is told of its own completions only");
   }
 }
 

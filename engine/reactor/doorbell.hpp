@@ -5,9 +5,9 @@
 // Failure  a MSG_RING that fails is repeated by eventfd; make() says when no eventfd is left.
 // Not here what there is to be woken for (mesh lanes, control words), when to sleep (idle_policy.hpp).
 //
-// No wake-up is lost: the sleeper sets its flag and only then looks whether there is work; the caller publishes its work
-// and only then exchanges the flag. Both touch the flag by read-modify-write, so one of them comes first: either the
-// caller sees the flag and rings, or the sleeper sees the work.
+// No wake-up is lost: the sleeper sets its flag and only then looks whether there is work; the caller publishes its
+// work and only then exchanges the flag. Both touch the flag by read-modify-write, so one of them comes first: either
+// the caller sees the flag and rings, or the sleeper sees the work.
 #pragma once
 
 #include <array>

@@ -3,9 +3,9 @@
 // Owner    shard, by value.  Thread  the shard's.  Memory  two words.  Failure  none.
 // Not here polling and sleeping themselves (shard), the flags that wake a sleeper (doorbell.hpp).
 //
-// To be woken from sleep costs 26 us where polling notices in 1 us, but an idle node must sleep. So a shard polls for the
-// longest time that lately paid: a wait that polling would have covered brings the whole time back, one that it would
-// not have halves it, down to none.
+// To be woken from sleep costs 26 us where polling notices in 1 us, but an idle node must sleep. So a shard polls for
+// the longest time that lately paid: a wait that polling would have covered brings the whole time back, one that it
+// would not have halves it, down to none.
 #pragma once
 
 #include <algorithm>

@@ -20,7 +20,8 @@ Result<Placement, std::string> place_shards(std::uint32_t count, std::span<const
   const std::span<const std::uint32_t> cores = wanted.empty() ? usable : wanted;
   const std::size_t shards = count == 0 ? std::min<std::size_t>(cores.size(), kShardsMax) : count;
   if (shards > kShardsMax) {
-    return unexpected("shards.count is " + std::to_string(shards) + "; a node has at most " + std::to_string(kShardsMax));
+    return unexpected("shards.count is " + std::to_string(shards) + "; a node has at most " +
+                      std::to_string(kShardsMax));
   }
   Placement placement{.core_of_shard = {}, .shared_cores = shards > cores.size()};
   for (std::size_t i = 0; i < shards; ++i) placement.core_of_shard.push_back(cores[i % cores.size()]);

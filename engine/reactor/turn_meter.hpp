@@ -41,8 +41,8 @@ struct TurnMeter {
   std::uint64_t turns = 0;
   std::uint64_t turns_idle = 0;  // found nothing to do
   std::uint64_t sleeps = 0;
-  nanoseconds busy{0};           // in turns that found something
-  nanoseconds longest{0};        // one turn
+  nanoseconds busy{0};     // in turns that found something
+  nanoseconds longest{0};  // one turn
 
   void turn(nanoseconds took, bool worked) {
     ++turns;

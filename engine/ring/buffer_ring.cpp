@@ -25,7 +25,8 @@ Result<std::unique_ptr<BufferRing>, std::string> BufferRing::open(Ring& ring, co
   auto buffers = MappedRegion::map(std::size_t{options.count} * options.bytes_each);
   if (!buffers) return unexpected(std::string{"no memory for receive buffers: "} + std::strerror(buffers.error()));
   auto entries = MappedRegion::map(options.count * sizeof(io_uring_buf), Prefault::yes);
-  if (!entries) return unexpected(std::string{"no memory for the receive buffer ring: "} + std::strerror(entries.error()));
+  if (!entries)
+    return unexpected(std::string{"no memory for the receive buffer ring: "} + std::strerror(entries.error()));
   std::unique_ptr<BufferRing> made{new BufferRing{ring, options, std::move(*buffers), std::move(*entries)}};
 
   io_uring_buf_reg registration{};

@@ -29,7 +29,8 @@ struct BufferRingOptions {
 
 class BufferRing {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<BufferRing>, std::string> open(Ring& ring, const BufferRingOptions& options);
+  [[nodiscard]] static Result<std::unique_ptr<BufferRing>, std::string> open(Ring& ring,
+                                                                             const BufferRingOptions& options);
   ~BufferRing();
   BufferRing(const BufferRing&) = delete;
   BufferRing& operator=(const BufferRing&) = delete;

@@ -29,8 +29,8 @@ struct OperationRow {
 };
 // What the shard's loop cannot do without.
 constexpr std::array kNeeded{
-    OperationRow{IORING_OP_ACCEPT, "accept"},   OperationRow{IORING_OP_RECV, "recv"},
-    OperationRow{IORING_OP_SEND, "send"},       OperationRow{IORING_OP_POLL_ADD, "poll"},
+    OperationRow{IORING_OP_ACCEPT, "accept"},       OperationRow{IORING_OP_RECV, "recv"},
+    OperationRow{IORING_OP_SEND, "send"},           OperationRow{IORING_OP_POLL_ADD, "poll"},
     OperationRow{IORING_OP_ASYNC_CANCEL, "cancel"}, OperationRow{IORING_OP_READ, "read"},
 };
 
@@ -124,28 +124,27 @@ std::string explain_ring_failure(int error, int disabled_sysctl) {
   const std::string cause = std::string{"io_uring is not available ("} + std::strerror(error) + "): ";
   switch (error) {
     case ENOSYS:
-      return cause + "this kernel was built without it, or a seccomp profile hides it. ringcast needs Linux 6.1 or later "
-                     "with CONFIG_IO_URING; in a container allow io_uring_setup, io_uring_enter and io_uring_register";
+      return cause +
+             "this kernel was built without it, or a seccomp profile hides it. ringcast needs Linux 6.1 or later "
+             "with CONFIG_IO_URING; in a container allow io_uring_setup, io_uring_enter and io_uring_register";
     case EPERM:
     case EACCES:
       if (disabled_sysctl == 2) {
         return cause + "it is disabled for everybody; enable it with `sysctl -w kernel.io_uring_disabled=0`";
       }
       if (disabled_sysctl == 1) {
-        return cause + "it is disabled for unprivileged processes; enable it with `sysctl -w kernel.io_uring_disabled=0`, "
-                       "or run as a member of the group in kernel.io_uring_group";
+        return cause +
+               "it is disabled for unprivileged processes; enable it with `sysctl -w kernel.io_uring_disabled=0`, "
+               "or run as a member of the group in kernel.io_uring_group";
       }
-      return cause + "a seccomp profile or security module forbids it; allow io_uring_setup, io_uring_enter and "
-                     "io_uring_register (Docker: --security-opt seccomp=<profile that allows them>)";
-    case EINVAL:
-      return cause + "this kernel lacks SINGLE_ISSUER with DEFER_TASKRUN; ringcast needs Linux 6.1 or later";
-    case ENOMEM:
-      return cause + "no memory for the queues, or the limit on locked memory is too low (`ulimit -l`)";
+      return cause +
+             "a seccomp profile or security module forbids it; allow io_uring_setup, io_uring_enter and "
+             "io_uring_register (Docker: --security-opt seccomp=<profile that allows them>)";
+    case EINVAL: return cause + "this kernel lacks SINGLE_ISSUER with DEFER_TASKRUN; ringcast needs Linux 6.1 or later";
+    case ENOMEM: return cause + "no memory for the queues, or the limit on locked memory is too low (`ulimit -l`)";
     case EMFILE:
-    case ENFILE:
-      return cause + "no file descriptor is left; raise the limit (`ulimit -n`)";
-    default:
-      return cause + "io_uring_setup failed";
+    case ENFILE: return cause + "no file descriptor is left; raise the limit (`ulimit -n`)";
+    default: return cause + "io_uring_setup failed";
   }
 }
 

@@ -1,4 +1,5 @@
-// engine/ring/features.hpp: what the running kernel's io_uring can do, found by asking and trying, never by its version.
+// engine/ring/features.hpp: what the running kernel's io_uring can do, found by asking and trying, never by its
+// version.
 //
 // Owner    node probes once, before any shard starts.  Thread  the one that probes; the result is a value.
 // Memory   a few strings.

@@ -16,7 +16,7 @@ namespace ringcast {
 
 namespace {
 
-constexpr int kSubmitTriesMax = 5'000;             // a kernel out of memory is given about 5 s to recover
+constexpr int kSubmitTriesMax = 5'000;  // a kernel out of memory is given about 5 s to recover
 constexpr std::chrono::milliseconds kSubmitPause{1};
 
 void set_tag(io_uring_sqe& sqe, Tag tag) { io_uring_sqe_set_data64(&sqe, pack(tag)); }
@@ -36,7 +36,8 @@ Result<std::unique_ptr<Ring>, std::string> Ring::open(const RingOptions& options
                       "): lower limits.connections or raise shards.count");
   }
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
+  params.flags =
+      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
   if (options.features.taskrun_flag) params.flags |= IORING_SETUP_TASKRUN_FLAG;
   params.cq_entries = static_cast<std::uint32_t>(std::bit_ceil(wanted));
 
@@ -46,7 +47,8 @@ Result<std::unique_ptr<Ring>, std::string> Ring::open(const RingOptions& options
   ring->open_ = true;
   if ((params.features & IORING_FEAT_NODROP) == 0 || (params.features & IORING_FEAT_EXT_ARG) == 0 ||
       (params.features & IORING_FEAT_CQE_SKIP) == 0) {
-    return unexpected(std::string{"this kernel's io_uring lacks NODROP, EXT_ARG or CQE_SKIP; ringcast needs Linux 6.1"});
+    return unexpected(
+        std::string{"this kernel's io_uring lacks NODROP, EXT_ARG or CQE_SKIP; ringcast needs Linux 6.1"});
   }
   ring->sends_.reserve(kSubmissionEntries);
   ring->sends_taken_.reserve(kSubmissionEntries);

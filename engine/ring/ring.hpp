@@ -2,8 +2,8 @@
 //
 // Owner    shard.  Thread  the one that opened it (SINGLE_ISSUER); only ring_fd() may be used elsewhere, by MSG_RING.
 // Memory   submission and completion queues, and a list that holds every completion not yet handled; sized at open().
-// Failure  open() says why not. An overflowing completion queue stops the process: it is sized never to (completions_max).
-// Not here what the completions mean (transport), provided buffers (buffer_ring.hpp).
+// Failure  open() says why not. An overflowing completion queue stops the process: it is sized never to
+// (completions_max). Not here what the completions mean (transport), provided buffers (buffer_ring.hpp).
 //
 // No function calls back. Completions of sends go to one list, all others to another, so that send reports are found
 // without reacting to anything else.
@@ -26,7 +26,7 @@ struct io_uring_sqe;
 
 namespace ringcast {
 
-inline constexpr std::uint32_t kSubmissionEntries = 1'024;  // 128 KiB; a turn's re-arms and a batch of sends
+inline constexpr std::uint32_t kSubmissionEntries = 1'024;        // 128 KiB; a turn's re-arms and a batch of sends
 inline constexpr std::uint32_t kCompletionEntriesMax = 1U << 16;  // the kernel's own bound (IORING_MAX_CQ_ENTRIES)
 
 /// What can be outstanding at once; the completion queue has room for all of it.

@@ -15,8 +15,8 @@ namespace ringcast {
 
 enum class Operation : std::uint8_t {
   none,
-  accept,           // slot: which listener
-  receive,          // slot and generation: the connection, as in the next three
+  accept,   // slot: which listener
+  receive,  // slot and generation: the connection, as in the next three
   remainder,
   writable,
   cancel,
@@ -48,10 +48,10 @@ inline constexpr std::uint32_t kTagSlotMax = (1U << 24) - 1;
 /// One completion, as plain data.
 struct Completion {
   std::uint64_t user_data = 0;
-  std::int32_t result = 0;    // bytes, a descriptor, or -errno
-  std::uint16_t buffer = 0;   // which provided buffer holds the bytes, if has_buffer
+  std::int32_t result = 0;   // bytes, a descriptor, or -errno
+  std::uint16_t buffer = 0;  // which provided buffer holds the bytes, if has_buffer
   bool has_buffer = false;
-  bool more = false;          // a multishot request goes on
+  bool more = false;  // a multishot request goes on
 
   [[nodiscard]] Tag tag() const { return unpack(user_data); }
 };

@@ -16,17 +16,15 @@ bool concerns_one_connection(int error) {
     case ECONNABORTED:
     case EINTR:
     case EAGAIN:
-    case EPERM:   // a firewall rule
+    case EPERM:  // a firewall rule
     case EPROTO:
     case ENETDOWN:
     case ENOPROTOOPT:
     case EHOSTDOWN:
     case ENONET:
     case EHOSTUNREACH:
-    case ENETUNREACH:
-      return true;
-    default:
-      return false;
+    case ENETUNREACH: return true;
+    default: return false;
   }
 }
 

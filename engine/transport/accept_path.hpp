@@ -23,7 +23,7 @@ class AcceptPath {
  public:
   struct Counters {
     std::uint64_t pauses = 0;
-    std::uint64_t errors = 0;   // accepts that failed, shortages included
+    std::uint64_t errors = 0;  // accepts that failed, shortages included
     int last_error = 0;
   };
 

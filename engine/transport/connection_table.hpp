@@ -15,14 +15,14 @@
 namespace ringcast {
 
 struct ConnectionState {
-  std::int32_t fd = -1;          // -1: the slot is free
+  std::int32_t fd = -1;  // -1: the slot is free
   std::uint32_t generation = 0;
   std::uint32_t last_batch = 0;  // number of the last batch that held a send of this connection
 
   // Requests at the kernel, each of which will complete once more:
   bool receiving = false;
-  bool polling = false;            // for writability
-  bool remainder = false;          // a completion-wanted send
+  bool polling = false;    // for writability
+  bool remainder = false;  // a completion-wanted send
 
   bool receive_wanted = false;     // not paused
   bool receive_cancelled = false;  // a cancel is on its way to the armed receive

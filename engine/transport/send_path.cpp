@@ -28,7 +28,8 @@ void SendPath::prepare(const SendEntry& entry, std::uint32_t index) {
     state->remainder = true;
     ring_.send({Operation::remainder, entry.connection}, state->fd, entry.data, entry.size, SendShape::remainder);
   } else {
-    ring_.send({Operation::send, {.slot = index, .generation = batch_number_}}, state->fd, entry.data, entry.size, shape_);
+    ring_.send({Operation::send, {.slot = index, .generation = batch_number_}}, state->fd, entry.data, entry.size,
+               shape_);
   }
 }
 
@@ -36,8 +37,10 @@ std::uint32_t SendPath::collect(std::span<const SendEntry> batch) {
   const auto completions = ring_.take_send_reports();
   for (const Completion& completion : completions) {
     const Handle subject = completion.tag().subject;
-    ensure(subject.generation == batch_number_ && subject.slot < batch.size(), "a report is of the batch just submitted");
-    const bool whole = completion.result >= 0 && static_cast<std::uint32_t>(completion.result) == batch[subject.slot].size;
+    ensure(subject.generation == batch_number_ && subject.slot < batch.size(),
+           "a report is of the batch just submitted");
+    const bool whole =
+        completion.result >= 0 && static_cast<std::uint32_t>(completion.result) == batch[subject.slot].size;
     if (!whole) reports_.push_back({.entry = subject.slot, .result = completion.result});
   }
   return static_cast<std::uint32_t>(completions.size());
@@ -46,7 +49,7 @@ std::uint32_t SendPath::collect(std::span<const SendEntry> batch) {
 std::span<const SendReport> SendPath::send(std::span<const SendEntry> batch) {
   ensure(batch.size() <= kSendBatchMax, "a batch is at most kSendBatchMax sends");
   reports_.clear();
-  if (++batch_number_ == 0) ++batch_number_;  // 0 is what a new connection's last_batch says
+  if (++batch_number_ == 0) ++batch_number_;                  // 0 is what a new connection's last_batch says
   ring_.make_room(static_cast<std::uint32_t>(batch.size()));  // so that no submit comes between two of them
   std::uint32_t reports_due = 0;
   for (std::uint32_t i = 0; i < batch.size(); ++i) {

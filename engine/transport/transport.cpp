@@ -35,9 +35,7 @@ std::optional<PeerInfo> peer_of(int fd) {
       peer.port = ntohs(in.sin6_port);
       return peer;
     }
-    default:
-      peer.unix_socket = true;
-      return peer;
+    default: peer.unix_socket = true; return peer;
   }
 }
 
@@ -71,9 +69,7 @@ bool Transport::handle(const Completion& completion, Instant now) {
     case Operation::accept:
       if (const int fd = accepts_.handle(completion, now); fd >= 0) accepted(fd);
       break;
-    case Operation::receive:
-      received(completion);
-      break;
+    case Operation::receive: received(completion); break;
     case Operation::writable: {
       ConnectionState& state = known(tag.subject);
       state.polling = false;
@@ -90,8 +86,7 @@ bool Transport::handle(const Completion& completion, Instant now) {
     }
     case Operation::cancel:  // what was to be cancelled had completed already
       break;
-    default:
-      return false;
+    default: return false;
   }
   ++counters_.completions;
   report_closed();
@@ -179,16 +174,12 @@ void Transport::apply(std::span<const Action> actions) {
         if (state.closing || std::exchange(state.polling, true)) break;
         ring_.poll_writable({Operation::writable, action.connection}, state.fd);
         break;
-      case ActionKind::shutdown_write:
-        ::shutdown(state.fd, SHUT_WR);
-        break;
+      case ActionKind::shutdown_write: ::shutdown(state.fd, SHUT_WR); break;
       case ActionKind::reset:
         reset_when_closed(state.fd);
         begin_close(action.connection, state);
         break;
-      case ActionKind::close:
-        begin_close(action.connection, state);
-        break;
+      case ActionKind::close: begin_close(action.connection, state); break;
     }
   }
   report_closed();

@@ -1,4 +1,5 @@
-// engine/transport/transport.hpp: a shard's sockets: turns completions into what happened, and actions into submissions.
+// engine/transport/transport.hpp: a shard's sockets: turns completions into what happened, and actions into
+// submissions.
 //
 // Owner    shard.  Thread  the shard's.
 // Memory   the connection table, the accept and send paths; receive buffers belong to BufferRing.

@@ -77,8 +77,7 @@ TEST(DoorbellFallback, ARingThatCannotBeReachedIsWokenByEvent) {
 /// One of two threads that hand a number to and fro and sleep whenever it is not their turn. A lost wake-up is a wait
 /// that ends by its time.
 void play(DoorbellBoard& board, ShardIndex own, std::atomic<std::uint64_t>& mine, std::atomic<std::uint64_t>& theirs,
-          std::atomic<int>& ready, std::uint64_t rounds, const RingFeatures& found,
-          std::atomic<std::uint64_t>& lost) {
+          std::atomic<int>& ready, std::uint64_t rounds, const RingFeatures& found, std::atomic<std::uint64_t>& lost) {
   auto ring = Ring::open({.demand = {.neighbours = 1}, .features = found});
   ASSERT_TRUE(ring) << ring.error();
   Doorbell bell{board, own, **ring};

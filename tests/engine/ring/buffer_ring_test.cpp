@@ -30,7 +30,9 @@ class BufferRingTest : public ::testing::Test {
     close(fds_[0]);
     close(fds_[1]);
   }
-  void write(const std::string& text) { ASSERT_EQ(::send(fds_[1], text.data(), text.size(), 0), static_cast<ssize_t>(text.size())); }
+  void write(const std::string& text) {
+    ASSERT_EQ(::send(fds_[1], text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  }
 
   std::unique_ptr<Ring> ring_;
   std::unique_ptr<BufferRing> buffers_;

@@ -43,7 +43,10 @@ struct DemandRow {
 };
 constexpr DemandRow kDemandRows[] = {
     {"nothing but the submissions", {}, true, 2'048},
-    {"10,000 connections on one shard", {.connections = 10'000, .receive_buffers = 1'024, .accepts = 4'096}, true, 32'768},
+    {"10,000 connections on one shard",
+     {.connections = 10'000, .receive_buffers = 1'024, .accepts = 4'096},
+     true,
+     32'768},
     {"as many as the kernel's bound allows", {.connections = 30'000, .receive_buffers = 1'024}, true, 65'536},
     {"more than one queue holds", {.connections = 40'000}, false, 0},
 };
@@ -100,7 +103,8 @@ TEST(Ring, SubmitsBeforeItsQueueIsFull) {
   const auto ring = open_ring();
   Pair pair;
   std::size_t seen = 0;
-  for (std::uint32_t i = 0; i < 3 * kSubmissionEntries; ++i) ring->poll_writable(tag(Operation::writable, i), pair.fds[0]);
+  for (std::uint32_t i = 0; i < 3 * kSubmissionEntries; ++i)
+    ring->poll_writable(tag(Operation::writable, i), pair.fds[0]);
   ring->submit_and_reap();
   for (const Completion& completion : ring->take_completions()) EXPECT_EQ(completion.tag().subject.slot, seen++);
   EXPECT_EQ(seen, 3 * kSubmissionEntries);
@@ -129,8 +133,11 @@ TEST(Ring, CancelsByTagInSilenceAndSaysWhenThereWasNothing) {
 
 TEST(Ring, WaitsUntilAnEventOrTheEndOfTheTime) {
   for (const bool taskrun_flag : {false, true}) {
-    const auto ring = open_ring({.silent_sends = false, .message_ring = false, .taskrun_flag = taskrun_flag,
-                                 .incremental_buffers = false, .findings = {}});
+    const auto ring = open_ring({.silent_sends = false,
+                                 .message_ring = false,
+                                 .taskrun_flag = taskrun_flag,
+                                 .incremental_buffers = false,
+                                 .findings = {}});
     ring->wait(milliseconds{1});
     EXPECT_TRUE(ring->take_completions().empty());
     const int event = eventfd(0, EFD_CLOEXEC);

@@ -32,8 +32,7 @@ TEST(Close, WaitsForWhatIsInFlightAndSaysClosedOnce) {
     auto [peer, handle] = harness.accept_one(8'192);
     const std::string large = numbered(1U << 20);
     if (row.polling || row.remainder) {  // a full socket: neither comes true by itself
-      while (harness.send({entry(handle, large)}).at(0).result != -EAGAIN) {
-      }
+      while (harness.send({entry(handle, large)}).at(0).result != -EAGAIN) {}
     }
     if (row.polling) harness.act(ActionKind::wait_writable, handle);
     if (row.remainder) {

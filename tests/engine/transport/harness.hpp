@@ -1,4 +1,5 @@
-// tests/engine/transport/harness.hpp: a transport on real loopback sockets, with a core that records and peers that obey.
+// tests/engine/transport/harness.hpp: a transport on real loopback sockets, with a core that records and peers that
+// obey.
 //
 // Owner    one test.  Thread  the test's: server side, ring and peers share it, so nothing here may block.
 // Memory   what the test receives.  Failure  fails the test.
@@ -132,9 +133,10 @@ class Harness {
     auto lent = BufferRing::open(*ring, {.group = 0, .count = options.buffers, .bytes_each = options.buffer_bytes});
     EXPECT_TRUE(lent) << lent.error();
     buffers = std::move(*lent);
-    auto listeners = open_listeners({.family = Endpoint::Family::ipv4, .host = "127.0.0.1", .port = 0, .path = {}}, 1, {});
+    auto listeners =
+        open_listeners({.family = BindAddress::Family::ipv4, .host = "127.0.0.1", .port = 0, .path = {}}, 1, {});
     EXPECT_TRUE(listeners) << listeners.error();
-    port = (*listeners)[0].endpoint().port;
+    port = (*listeners)[0].address().port;
     if (options.send_buffer_bytes != 0) {
       ::setsockopt((*listeners)[0].fd(), SOL_SOCKET, SO_SNDBUF, &options.send_buffer_bytes, sizeof(int));
     }
@@ -153,7 +155,8 @@ class Harness {
   /// One client, connected; it may not be accepted yet. `receive_buffer_bytes` 0: the kernel's.
   [[nodiscard]] Peer connect(int receive_buffer_bytes = 0) const {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (receive_buffer_bytes != 0) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    if (receive_buffer_bytes != 0)
+      ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -205,7 +208,10 @@ class Harness {
 };
 
 inline SendEntry entry(Handle connection, const std::string& bytes, bool remainder = false) {
-  return {.connection = connection, .data = as_bytes(bytes).data(), .size = static_cast<std::uint32_t>(bytes.size()), .remainder = remainder};
+  return {.connection = connection,
+          .data = as_bytes(bytes).data(),
+          .size = static_cast<std::uint32_t>(bytes.size()),
+          .remainder = remainder};
 }
 
 /// Bytes that say where they stand, so that a hole or a repeat shows.

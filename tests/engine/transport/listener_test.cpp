@@ -18,11 +18,11 @@
 namespace ringcast {
 namespace {
 
-Endpoint ipv4(std::string host, std::uint16_t port) {
-  return {.family = Endpoint::Family::ipv4, .host = std::move(host), .port = port, .path = {}};
+BindAddress ipv4(std::string host, std::uint16_t port) {
+  return {.family = BindAddress::Family::ipv4, .host = std::move(host), .port = port, .path = {}};
 }
-Endpoint unix_path(std::string path) {
-  return {.family = Endpoint::Family::unix_path, .host = {}, .port = 0, .path = std::move(path)};
+BindAddress unix_path(std::string path) {
+  return {.family = BindAddress::Family::unix_path, .host = {}, .port = 0, .path = std::move(path)};
 }
 std::string scratch_path(const char* name) {
   return testing::TempDir() + "ringcast-" + std::to_string(getpid()) + "-" + name;
@@ -32,18 +32,18 @@ TEST(Listener, SharesOnePortAmongTheShards) {
   const auto listeners = open_listeners(ipv4("127.0.0.1", 0), 3, {});
   ASSERT_TRUE(listeners) << listeners.error();
   ASSERT_EQ(listeners->size(), 3U);
-  EXPECT_NE((*listeners)[0].endpoint().port, 0);
-  for (const Listener& listener : *listeners) EXPECT_EQ(listener.endpoint().port, (*listeners)[0].endpoint().port);
+  EXPECT_NE((*listeners)[0].address().port, 0);
+  for (const Listener& listener : *listeners) EXPECT_EQ(listener.address().port, (*listeners)[0].address().port);
 }
 
 TEST(Listener, DoesNotShareAPortWithAnotherNode) {
   const auto first = open_listeners(ipv4("127.0.0.1", 0), 2, {});
   ASSERT_TRUE(first);
-  const std::uint16_t port = (*first)[0].endpoint().port;
+  const std::uint16_t port = (*first)[0].address().port;
   const auto second = open_listeners(ipv4("127.0.0.1", port), 2, {});
   ASSERT_FALSE(second) << "SO_REUSEPORT alone would let two nodes of one user take connections from each other";
-  EXPECT_EQ(second.error(), "cannot listen on 127.0.0.1:" + std::to_string(port) +
-                                ": Address already in use (another program has it)");
+  EXPECT_EQ(second.error(),
+            "cannot listen on 127.0.0.1:" + std::to_string(port) + ": Address already in use (another program has it)");
 }
 
 TEST(Listener, APortIsFreeAgainAtOnceAfterItsNode) {
@@ -51,14 +51,14 @@ TEST(Listener, APortIsFreeAgainAtOnceAfterItsNode) {
   {
     const auto first = open_listeners(ipv4("127.0.0.1", 0), 1, {});
     ASSERT_TRUE(first);
-    port = (*first)[0].endpoint().port;
+    port = (*first)[0].address().port;
   }
   EXPECT_TRUE(open_listeners(ipv4("127.0.0.1", port), 1, {}));
 }
 
 struct RefusedRow {
   const char* sentence;
-  Endpoint endpoint;
+  BindAddress address;
   std::string_view says;
 };
 TEST(Listener, SaysWhatIsWrongWithAnAddress) {
@@ -70,7 +70,7 @@ TEST(Listener, SaysWhatIsWrongWithAnAddress) {
       {"an empty path", unix_path(""), "1 to 107 bytes"},
   };
   for (const RefusedRow& row : rows) {
-    const auto listeners = open_listeners(row.endpoint, 1, {});
+    const auto listeners = open_listeners(row.address, 1, {});
     ASSERT_FALSE(listeners) << row.sentence;
     EXPECT_NE(listeners.error().find(row.says), std::string::npos) << row.sentence << ": " << listeners.error();
     EXPECT_EQ(listeners.error().find("cannot listen on "), 0U) << listeners.error();
@@ -137,16 +137,16 @@ TEST(UnixListener, ReplacesWhatAKilledNodeLeftButNoOtherFile) {
 }
 
 struct TextRow {
-  Endpoint endpoint;
+  BindAddress address;
   std::string_view text;
 };
-TEST(Endpoint, IsWrittenAsUsersWriteIt) {
+TEST(BindAddress, IsWrittenAsUsersWriteIt) {
   const TextRow rows[] = {
       {ipv4("127.0.0.1", 9'001), "127.0.0.1:9001"},
-      {{.family = Endpoint::Family::ipv6, .host = "::1", .port = 80, .path = {}}, "[::1]:80"},
+      {{.family = BindAddress::Family::ipv6, .host = "::1", .port = 80, .path = {}}, "[::1]:80"},
       {unix_path("/run/a.sock"), "unix:/run/a.sock"},
   };
-  for (const TextRow& row : rows) EXPECT_EQ(to_text(row.endpoint), row.text);
+  for (const TextRow& row : rows) EXPECT_EQ(to_text(row.address), row.text);
 }
 
 }  // namespace

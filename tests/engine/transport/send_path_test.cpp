@@ -86,7 +86,8 @@ TEST_P(SendPathTest, AReaderThatNeverReadsIsReportedShortThenFullAndOthersAreNot
 
 /// Sends `text` to a reader as the core would: short counts go on as remainders, -EAGAIN waits for writability. The
 /// scratch memory is overwritten as soon as the reports are in.
-std::string stream_through(Harness& harness, Peer& peer, Handle handle, const std::string& text, std::size_t chunk_bytes) {
+std::string stream_through(Harness& harness, Peer& peer, Handle handle, const std::string& text,
+                           std::size_t chunk_bytes) {
   std::string got;
   std::size_t at = 0;
   std::string remainder;
@@ -121,7 +122,8 @@ std::string stream_through(Harness& harness, Peer& peer, Handle handle, const st
     }
     if (i % 7 == 0) got += peer.read();
     harness.ring->poll();
-    for (const Completion& completion : harness.ring->take_completions()) (void)harness.transport->handle(completion, harness.now);
+    for (const Completion& completion : harness.ring->take_completions())
+      (void)harness.transport->handle(completion, harness.now);
   }
   return got;
 }
@@ -153,8 +155,7 @@ TEST_P(SendPathTest, WritableIsSaidOnceEvenIfAskedTwice) {
   Harness harness{small_sockets()};
   auto [peer, handle] = harness.accept_one(kSmallReceive);
   const std::string large = numbered(1U << 20);
-  while (harness.send({entry(handle, large)}).at(0).result != -EAGAIN) {
-  }
+  while (harness.send({entry(handle, large)}).at(0).result != -EAGAIN) {}
   harness.act(ActionKind::wait_writable, handle);
   harness.act(ActionKind::wait_writable, handle);
   for (int i = 0; i < 5; ++i) harness.turn();

@@ -1,0 +1,267 @@
+#include "engine/node/node.hpp"
+
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "alloc/base/ensure.hpp"
+#include "alloc/segment/event_ring.hpp"
+#include "engine/shard/shard.hpp"
+
+namespace ringcast {
+
+namespace {
+
+constexpr std::uint64_t kDescriptorsBesideConnections = 64;  // standard streams, segment, eventfds, rings, listeners
+
+BindAddress to_bind(const ListenAddress& address) {
+  switch (address.family) {
+    case ListenAddress::Family::ipv4:
+      return {.family = BindAddress::Family::ipv4, .host = address.host, .port = address.port, .path = {}};
+    case ListenAddress::Family::ipv6:
+      return {.family = BindAddress::Family::ipv6, .host = address.host, .port = address.port, .path = {}};
+    case ListenAddress::Family::unix_path: break;
+  }
+  return {.family = BindAddress::Family::unix_path, .host = {}, .port = 0, .path = address.path};
+}
+
+/// From the kernel's generator: epochs and connection ids must not be guessed.
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  ensure(::getrandom(&seed, sizeof seed, 0) == sizeof seed, "the kernel gives random bytes");
+  return seed;
+}
+
+std::string joined(const std::vector<std::uint32_t>& numbers) {
+  std::string text;
+  for (const std::uint32_t number : numbers) text.append(text.empty() ? "" : ",").append(std::to_string(number));
+  return text;
+}
+
+}  // namespace
+
+Node::Node(const NodeOptions& options, Clock& clock, Log& log) : clock_{clock}, log_{log}, options_{options} {}
+
+Result<std::unique_ptr<Node>, std::string> Node::start(const NodeOptions& options, Clock& clock, Log& log) {
+  std::unique_ptr<Node> node{new Node{options, clock, log}};
+  if (auto opened = node->open_parts(); !opened) return unexpected(std::move(opened.error()));
+  if (auto opened = node->open_addresses(); !opened) return unexpected(std::move(opened.error()));
+  node->publish_findings();
+  if (auto started = node->start_shards(); !started) return unexpected(std::move(started.error()));
+  const Now now = clock.now();
+  node->segment_->set_run_state(RCS_RUN_RUNNING);
+  node->own_stats_->event(EventCode::node_started, now, node->shards(), static_cast<std::uint64_t>(::getpid()));
+  node->tick();
+  return node;
+}
+
+Result<void, std::string> Node::open_parts() {
+  descriptors_ = raise_descriptor_limit();
+  auto features = probe_ring_features();
+  if (!features) return unexpected(std::move(features.error()));
+  features_ = std::move(*features);
+  const auto cores = usable_cores();
+  auto placement = place_shards(options_.shards.count, options_.shards.cores, cores);
+  if (!placement) return unexpected(std::move(placement.error()));
+  placement_ = std::move(*placement);
+  options_.core.shards = shards();
+
+  const auto listeners = static_cast<std::uint32_t>(options_.listen.size());
+  const std::uint64_t fitting =
+      std::uint64_t{shard_connections_max(options_.core.limits, shards(), listeners)} * shards();
+  if (fitting < options_.core.limits.connections) {
+    return unexpected("limits.connections is " + std::to_string(options_.core.limits.connections) + ", but " +
+                      std::to_string(shards()) + " shards can hold " + std::to_string(fitting) +
+                      ": raise shards.count or lower it");
+  }
+
+  const Now now = clock_.now();
+  auto segment = StatsSegment::create(options_.name, kServerVersion, shards(), now);
+  if (!segment) return unexpected(std::move(segment.error().sentence));
+  segment_ = std::make_unique<StatsSegment>(std::move(*segment));
+  own_stats_ = std::make_unique<ShardStats>(segment_->node_block().own);
+
+  event_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_fd_ < 0) return unexpected(std::string{"no eventfd: "} + std::strerror(errno));
+  auto doorbells = DoorbellBoard::make(shards());
+  if (!doorbells) return unexpected(std::move(doorbells.error()));
+  doorbells_ = std::move(*doorbells);
+  mesh_ = std::make_unique<Mesh>(shards(), Mesh::bulk_bytes_for(options_.core.limits.message_bytes));
+  controls_ = std::make_unique<ShardControl[]>(shards());
+  all_ended_ = std::make_unique<std::latch>(shards());
+
+  std::vector<EventTail::Source> recorders{{.events = &segment_->node_block().own.events, .shard = -1}};
+  WatchSetup watch{.options = options_.core,
+                   .segment = *segment_,
+                   .own_stats = *own_stats_,
+                   .controls = controls_.get(),
+                   .blocks = {},
+                   .budgets = {}};
+  for (std::uint32_t i = 0; i < shards(); ++i) {
+    budgets_.push_back(std::make_unique<Budget>(options_.core.memory_budget / shards()));
+    recorders.push_back({.events = &segment_->shard_block(i).events, .shard = static_cast<std::int32_t>(i)});
+    watch.blocks.push_back(&segment_->shard_block(i));
+    watch.budgets.push_back(budgets_.back().get());
+  }
+  tail_ = std::make_unique<EventTail>(std::move(recorders));
+  watch_ = std::make_unique<NodeWatch>(std::move(watch));
+  return {};
+}
+
+Result<void, std::string> Node::open_addresses() {
+  listeners_.resize(shards());
+  for (const ListenAddress& address : options_.listen) {
+    auto listeners = open_listeners(to_bind(address), shards(), {});
+    if (!listeners) return unexpected(std::move(listeners.error()));
+    addresses_.push_back(listeners->front().address());
+    for (std::size_t i = 0; i < listeners->size(); ++i) listeners_[i].push_back(std::move((*listeners)[i]));
+  }
+  return {};
+}
+
+Result<void, std::string> Node::start_shards() {
+  for (std::uint16_t i = 0; i < shards(); ++i) {
+    threads_.emplace_back(
+        [this, i, listeners = std::move(listeners_[i])]() mutable { run_shard(i, std::move(listeners)); });
+  }
+  // A shard says running or failed; both in a moment.
+  for (std::uint32_t i = 0; i < shards(); ++i) {
+    controls_[i].state.wait(ShardState::starting, std::memory_order_acquire);
+    if (controls_[i].state.load(std::memory_order_acquire) == ShardState::failed) {
+      return unexpected("shard " + std::to_string(i) + " cannot start: " + controls_[i].failure);
+    }
+    if (!controls_[i].pinned) {
+      log_.write(LogSeverity::warn, clock_.now().wall, "shard_not_pinned",
+                 {LogField::number("shard", i), LogField::number("core", placement_.core_of_shard[i])});
+    }
+  }
+  return {};
+}
+
+/// The body of a shard's thread.
+void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
+  ShardControl& control = controls_[index];
+  name_this_thread("shard-" + std::to_string(index));
+  control.pinned = pin_this_thread(placement_.core_of_shard[index]);
+  ShardSetup setup{.index = ShardIndex{index},
+                   .options = options_.core,
+                   .clock = clock_,
+                   .mesh = *mesh_,
+                   .doorbells = *doorbells_,
+                   .control = control,
+                   .block = segment_->shard_block(index),
+                   .all_blocks = {},
+                   .budget = *budgets_[index],
+                   .features = features_,
+                   .listeners = std::move(listeners),
+                   .spin = placement_.shared_cores ? nanoseconds{0} : nanoseconds{options_.shards.spin},
+                   .seed = random_seed(),
+                   .control_event_fd = event_fd_};
+  for (std::uint32_t i = 0; i < shards(); ++i) setup.all_blocks.push_back(&segment_->shard_block(i));
+  auto shard = Shard::make(std::move(setup));
+  if (!shard) {
+    control.failure = shard.error();
+    control.state.store(ShardState::failed, std::memory_order_release);
+    control.state.notify_all();
+    all_ended_->arrive_and_wait();
+    return;
+  }
+  (*shard)->run();
+  all_ended_->arrive_and_wait();
+}
+
+void Node::publish_findings() {
+  std::vector<RingFinding> findings = features_.findings;
+  findings.push_back({"shards", std::to_string(shards())});
+  findings.push_back({"cores", joined(placement_.core_of_shard)});
+  findings.push_back({"spin", placement_.shared_cores ? "off: more shards than cores"
+                                                      : std::to_string(options_.shards.spin.count()) + " us at most"});
+  findings.push_back({"descriptors_max", std::to_string(descriptors_.now)});
+  for (const BindAddress& address : addresses_) findings.push_back({"listen", to_text(address)});
+
+  rcs_findings published{};
+  published.count = std::min<std::size_t>(findings.size(), RCS_FINDINGS);
+  const WallTime now = clock_.now().wall;
+  for (std::size_t i = 0; i < published.count; ++i) {
+    copy_text(published.rows[i].key, findings[i].key);
+    copy_text(published.rows[i].value, findings[i].value);
+  }
+  segment_->node_block().findings.write(published);
+  for (const RingFinding& finding : findings) {
+    log_.write(LogSeverity::debug, now, "found",
+               {LogField::words("key", finding.key), LogField::words("value", finding.value)});
+  }
+  const std::uint64_t wanted = options_.core.limits.connections + kDescriptorsBesideConnections;
+  if (descriptors_.now < wanted) {
+    log_.write(LogSeverity::warn, now, "descriptors_short",
+               {LogField::number("limit", descriptors_.now), LogField::number("wanted", wanted),
+                LogField::words("text", "limits.connections cannot be reached; raise the hard limit (ulimit -Hn)")});
+  }
+}
+
+std::uint32_t Node::connections() const {
+  std::uint64_t open = 0;
+  for (std::uint32_t i = 0; i < shards(); ++i) {
+    open += segment_->shard_block(i).counters[std::to_underlying(CounterId::connections_open)].load(
+        std::memory_order_relaxed);
+  }
+  return static_cast<std::uint32_t>(open);
+}
+
+void Node::tick() {
+  const Now now = clock_.now();
+  segment_->heartbeat(now);
+  watch_->look(now, controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run);
+  tail_->follow(log_);
+}
+
+void Node::quiet_event() {
+  std::uint64_t count = 0;
+  while (::read(event_fd_, &count, sizeof count) == sizeof count) {}
+}
+
+void Node::command_all(ShardCommand command) {
+  for (std::uint16_t i = 0; i < shards(); ++i) {
+    controls_[i].command.store(command, std::memory_order_release);
+    doorbells_->ring_event(ShardIndex{i});
+  }
+}
+
+bool Node::every_shard(ShardState least) const {
+  for (std::uint32_t i = 0; i < shards(); ++i) {
+    if (controls_[i].state.load(std::memory_order_acquire) < least) return false;
+  }
+  return true;
+}
+
+void Node::begin_shutdown() {
+  segment_->set_run_state(RCS_RUN_STOPPING);
+  own_stats_->event(EventCode::node_stopping, clock_.now(), connections(),
+                    static_cast<std::uint64_t>(options_.core.shutdown.deadline.count()));
+  command_all(ShardCommand::drain);
+  tick();
+}
+
+bool Node::drained() const { return every_shard(ShardState::drained); }
+
+void Node::stop() {
+  if (threads_.empty()) return;
+  const std::uint32_t left = connections();
+  command_all(ShardCommand::stop);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  own_stats_->event(EventCode::node_stopped, clock_.now(), left);
+  tick();
+}
+
+Node::~Node() {
+  stop();
+  if (event_fd_ >= 0) ::close(event_fd_);
+}
+
+}  // namespace ringcast

@@ -1,0 +1,98 @@
+// engine/node/node.hpp: the composition root: who creates whom, and in which order they go.
+//
+// Owner    run_node(), or a test.  Thread  the control thread's: every function here; shards run on their own.
+// Memory   the mesh, the statistics segment (0.6 MiB a shard), and what each shard takes.
+// Failure  start() says in one sentence why a node cannot start (address taken, name taken, no io_uring, ...), and
+//          leaves nothing behind.
+// Not here signals and exit codes (run_node.hpp), what a shard does (engine/shard).
+#pragma once
+
+#include <cstdint>
+#include <latch>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "alloc/base/result.hpp"
+#include "alloc/memory/budget.hpp"
+#include "engine/config/node_options.hpp"
+#include "engine/log/log.hpp"
+#include "engine/node/event_tail.hpp"
+#include "engine/node/node_watch.hpp"
+#include "engine/reactor/doorbell.hpp"
+#include "engine/reactor/placement.hpp"
+#include "engine/ring/features.hpp"
+#include "engine/shard/mesh.hpp"
+#include "engine/shard/shard_control.hpp"
+#include "engine/stats/stats_segment.hpp"
+#include "engine/time/clock.hpp"
+#include "engine/transport/listener.hpp"
+
+namespace ringcast {
+
+inline constexpr std::string_view kServerVersion = "ringcast/1.0.0";
+inline constexpr milliseconds kNodeTick{250};  // log lines and heartbeat; twice a heartbeat's bound is not reached
+
+class Node {
+ public:
+  /// Returns when every shard runs and every address listens.
+  [[nodiscard]] static Result<std::unique_ptr<Node>, std::string> start(const NodeOptions& options, Clock& clock,
+                                                                        Log& log);
+  /// Stops, if stop() was not called.
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// The addresses that clients reach the node at, with the ports that the kernel chose.
+  [[nodiscard]] const std::vector<BindAddress>& addresses() const { return addresses_; }
+  [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(placement_.core_of_shard.size()); }
+  [[nodiscard]] std::uint32_t connections() const;
+
+  /// To be called every kNodeTick: heartbeat, log lines, and once a second memory and health.
+  void tick();
+  /// Readable when a shard has changed its state; read() makes it quiet.
+  [[nodiscard]] int event_fd() const { return event_fd_; }
+  void quiet_event();
+
+  /// Every shard refuses new connections, sends what it owes, and closes with 1001.
+  void begin_shutdown();
+  /// After begin_shutdown(): no shard has a connection.
+  [[nodiscard]] bool drained() const;
+  /// Ends every shard now and waits for their threads. Connections that are left are reset.
+  void stop();
+
+ private:
+  Node(const NodeOptions& options, Clock& clock, Log& log);
+
+  [[nodiscard]] Result<void, std::string> open_parts();
+  [[nodiscard]] Result<void, std::string> open_addresses();
+  [[nodiscard]] Result<void, std::string> start_shards();
+  void run_shard(std::uint16_t index, std::vector<Listener> listeners);
+  void publish_findings();
+  void command_all(ShardCommand command);
+  [[nodiscard]] bool every_shard(ShardState least) const;
+
+  Clock& clock_;
+  Log& log_;
+  NodeOptions options_;  // core.shards is set
+  RingFeatures features_;
+  Placement placement_;
+  DescriptorLimit descriptors_;
+  int event_fd_ = -1;
+  std::unique_ptr<StatsSegment> segment_;
+  std::unique_ptr<ShardStats> own_stats_;
+  std::unique_ptr<Mesh> mesh_;
+  std::unique_ptr<DoorbellBoard> doorbells_;
+  std::vector<std::unique_ptr<Budget>> budgets_;
+  std::unique_ptr<ShardControl[]> controls_;
+  std::vector<std::vector<Listener>> listeners_;  // by shard; moved to them
+  std::vector<BindAddress> addresses_;
+  std::unique_ptr<EventTail> tail_;
+  std::unique_ptr<NodeWatch> watch_;
+  std::unique_ptr<std::latch> all_ended_;  // no ring goes while another shard may still ring it
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace ringcast

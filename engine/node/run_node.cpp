@@ -1,0 +1,143 @@
+#include "engine/node/run_node.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "engine/node/node.hpp"
+#include "engine/time/system_clock.hpp"
+
+namespace ringcast {
+
+namespace {
+
+constexpr int kSuccess = 0;  // protocol.md section 1
+constexpr int kFailure = 1;
+constexpr milliseconds kDeadlineGrace{1'000};  // shards end by the deadline themselves; later they are told to
+
+LogSetup to_setup(const LogOptions& options) {
+  constexpr std::array kSeverities{LogSeverity::trace, LogSeverity::debug, LogSeverity::info,
+                                   LogSeverity::warn,  LogSeverity::error, LogSeverity::off};
+  static_assert(kSeverities.size() == std::to_underlying(LogLevel::off) + 1U, "every level has its severity");
+  return {.least = kSeverities[std::to_underlying(options.level)],
+          .json = options.format == LogFormat::json,
+          .file = stderr};
+}
+
+/// The signals that a node obeys, as a descriptor. Blocked in this thread and all that it starts.
+class Signals {
+ public:
+  Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  ~Signals() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_; }
+  /// The next signal that came; nothing when there is none.
+  [[nodiscard]] std::optional<int> take() const {
+    signalfd_siginfo info{};
+    if (::read(fd_, &info, sizeof info) != sizeof info) return std::nullopt;
+    return static_cast<int>(info.ssi_signo);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+void say_ready(const Node& node) {
+  for (const BindAddress& address : node.addresses()) {
+    const bool unix_path = address.family == BindAddress::Family::unix_path;
+    std::fprintf(stderr, "listening on %s%s\n", unix_path ? "" : "ws://", to_text(address).c_str());
+  }
+  std::fflush(stderr);
+}
+
+/// What the control thread does until the node has ended.
+class ControlLoop {
+ public:
+  ControlLoop(const NodeOptions& options, Node& node, Signals& signals, Clock& clock, Log& log)
+      : options_{options}, node_{node}, signals_{signals}, clock_{clock}, log_{log} {}
+
+  int run() {
+    while (!ended_) {
+      wait();
+      for (auto signal = signals_.take(); signal && !ended_; signal = signals_.take()) obey(*signal);
+      node_.quiet_event();
+      node_.tick();
+      if (deadline_ && (node_.drained() || clock_.now().mono >= *deadline_)) ended_ = true;
+    }
+    node_.stop();
+    return exit_code_;
+  }
+
+ private:
+  void wait() const {
+    std::array<pollfd, 2> fds{{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+                               {.fd = node_.event_fd(), .events = POLLIN, .revents = 0}}};
+    ::poll(fds.data(), fds.size(), static_cast<int>(kNodeTick.count()));
+  }
+
+  void obey(int signal) {
+    const Now now = clock_.now();
+    if (signal == SIGHUP) {
+      log_.write(LogSeverity::warn, now.wall, "reload",
+                 {LogField::words("text", "reload is not supported in this version")});
+    } else if (!deadline_) {
+      deadline_ = now.mono + options_.core.shutdown.deadline + kDeadlineGrace;
+      node_.begin_shutdown();
+    } else {
+      log_.write(LogSeverity::warn, now.wall, "shutdown_forced",
+                 {LogField::number("connections", node_.connections())});
+      exit_code_ = kFailure;
+      ended_ = true;
+    }
+  }
+
+  const NodeOptions& options_;
+  Node& node_;
+  Signals& signals_;
+  Clock& clock_;
+  Log& log_;
+  std::optional<Instant> deadline_;  // since the first signal
+  bool ended_ = false;
+  int exit_code_ = kSuccess;
+};
+
+}  // namespace
+
+int run_node(const NodeOptions& options) {
+  Signals signals;
+  if (signals.fd() < 0) {
+    std::fprintf(stderr, "ringcast: no signalfd: %s\n", std::strerror(errno));
+    return kFailure;
+  }
+  SystemClock clock;
+  Log log{to_setup(options.log)};
+  auto node = Node::start(options, clock, log);
+  if (!node) {
+    std::fprintf(stderr, "ringcast: %s\n", node.error().c_str());
+    return kFailure;
+  }
+  say_ready(**node);
+  return ControlLoop{options, **node, signals, clock, log}.run();
+}
+
+}  // namespace ringcast

@@ -1,0 +1,44 @@
+// engine/shard/shard_control.hpp: the few words that a shard and the control thread say to each other.
+//
+// Owner    node, one a shard; outlives the shard's thread.
+// Thread   command: written by the control thread; everything else by the shard. Read by both.
+// Memory   three cache lines.
+// Failure  a shard that cannot start says why in `failure`, written before its state.
+// Not here waking the other side (DoorbellBoard, the control thread's eventfd).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "alloc/base/units.hpp"
+#include "engine/reactor/turn_meter.hpp"
+
+namespace ringcast {
+
+enum class ShardCommand : std::uint8_t {
+  run,
+  drain,  // refuse new connections, send what is owed, close with 1001
+  stop,   // leave now
+};
+
+enum class ShardState : std::uint8_t {
+  starting,
+  ready,  // can run; waits for `run` to be allowed
+  running,
+  draining,
+  drained,  // no connection is left
+  stopped,  // its thread has ended or is about to
+  failed,   // could not start
+};
+
+struct ShardControl {
+  alignas(kCacheLineBytes) std::atomic<ShardCommand> command{ShardCommand::run};
+  alignas(kCacheLineBytes) std::atomic<ShardState> state{ShardState::starting};
+  std::atomic<bool> accept_paused{false};
+  bool pinned = false;  // to its core; a container may forbid it; written before the first state, as `failure`
+  std::string failure;
+  TurnBeacon beacon;
+};
+
+}  // namespace ringcast
