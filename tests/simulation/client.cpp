@@ -11,11 +11,14 @@
 namespace ringcast::simulation {
 namespace {
 
-constexpr std::size_t kOutBytesMax = 8'192;  // a client with so much unwritten says nothing new
+constexpr std::size_t kOutBytesMax = 8'192;          // a client with so much unwritten says nothing new
+constexpr std::size_t kFloodBytesMax = 256 * 1'024;  // nor does one that floods
 
 }  // namespace
 
 Conversation* Client::conversation() const { return connection_ ? world_.conversations[*connection_].get() : nullptr; }
+
+std::size_t Client::out_bytes_max() const { return plan_.floods ? kFloodBytesMax : kOutBytesMax; }
 
 MaskKey Client::mask() {
   const std::uint64_t drawn = world_.dice.next();
@@ -65,11 +68,16 @@ void Client::connect(Instant now) {
                                                                 now));
   ensure(world_.conversations.size() == *connection_ + 1U, "every connection has its conversation");
   out_.clear();
+  written_ = 0;
   opened_ = close_sent_ = stalled_ = vanished_ = false;
   decided_ = handshake.entry != Entry::exchange_plain && handshake.entry != Entry::native_plain;
   const HeartbeatOptions& heartbeat = scenario.options.heartbeat;
-  if (heartbeat.interval.count() != 0)
-    talk().heartbeat = plan_.native ? heartbeat.interval : heartbeat.interval_exchange;
+  if (heartbeat.interval.count() != 0) {  // plain /ws beats as native does until it is decided
+    const bool undecided = handshake.entry == Entry::exchange_plain;
+    talk().heartbeat = plan_.native ? heartbeat.interval
+                       : undecided  ? std::min(heartbeat.interval, heartbeat.interval_exchange)
+                                    : heartbeat.interval_exchange;
+  }
   for (const std::uint32_t channel : handshake.channels) talk().subscribes_by_path(channel);
   if (handshake.channels.size() > scenario.options.limits.subscriptions) talk().may_be_refused_with(400);
   world_.trace.note("c{} client {} opens {}", *connection_, index_, handshake.target);
@@ -138,6 +146,7 @@ bool Client::write_some(bool all) {
   }
   const std::size_t taken = world_.network.client_writes(*connection_, Bytes{out_}.first(count));
   out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(taken));
+  written_ += taken;
   return taken != 0;
 }
 
@@ -165,7 +174,7 @@ bool Client::read_some(bool all) {
   return world_.network.client_reads(*connection_, most) != 0;
 }
 
-bool Client::react(Instant now) {
+bool Client::react() {
   if (!connection_) return false;
   bool did = false;
   auto& reactions = talk().reactions();
@@ -179,7 +188,7 @@ bool Client::react(Instant now) {
       case Reaction::Kind::ping:
         if (plan_.mute || close_sent_ || out_.size() >= 4 * kOutBytesMax) break;
         send_frame(Opcode::pong, Bytes{reaction.payload});
-        talk().answers_ping(now);
+        talk().answers_ping(written_ + out_.size());
         break;
       case Reaction::Kind::close:
         if (!close_sent_ && !plan_.mute) {
@@ -222,7 +231,7 @@ void Client::act(Instant now) {
     return;
   }
   if (vanished_) return;
-  react(now);
+  react();
   if (!connection_) return;
   const std::size_t what = dice.below(10);
   if (what < 3) {
@@ -235,15 +244,15 @@ void Client::act(Instant now) {
       return;
     }
     const bool may_speak = opened_ || dice.one_in(50);  // now and then behind its handshake, unasked
-    if (may_speak && !close_sent_ && out_.size() < kOutBytesMax && talk().status() != 503) say_something(now);
+    if (may_speak && !close_sent_ && out_.size() < out_bytes_max() && talk().status() != 503) say_something(now);
   }
 }
 
-bool Client::settle(Instant now) {
+bool Client::settle() {
   if (!connection_ || vanished_) return false;
   const bool wrote = write_some(true);
   const bool read = read_some(true);
-  const bool reacted = react(now);
+  const bool reacted = react();
   return wrote || read || reacted;
 }
 

@@ -40,7 +40,7 @@ class Client {
   /// One random thing that this client might do.
   void act(Instant now);
   /// With the network well again: writes what it has and reads what there is. False when there was nothing to do.
-  bool settle(Instant now);
+  bool settle();
   /// Ends what cannot heal: readers that never read, peers that vanished, what was broken on purpose.
   void give_up_if_hopeless();
   void connect(Instant now);
@@ -69,7 +69,7 @@ class Client {
   void send_frame(Opcode opcode, Bytes payload);
   bool write_some(bool all);
   bool read_some(bool all);
-  bool react(Instant now);
+  bool react();
   void end_connection();
 
   void say_something(Instant now);
@@ -84,9 +84,11 @@ class Client {
   void say_goodbye();
 
   [[nodiscard]] MaskKey mask();
+  [[nodiscard]] std::size_t out_bytes_max() const;
   [[nodiscard]] std::string data_for(PublishId id, std::uint32_t channel, std::string& as_sent);
   [[nodiscard]] std::string dedupe_key(std::uint32_t channel, std::string_view message_id, std::string_view data) const;
   [[nodiscard]] std::vector<std::uint32_t> some_channels();
+  [[nodiscard]] bool subscribed_enough() const;
   [[nodiscard]] Conversation& talk() const { return *conversation(); }
 
   std::uint32_t index_;
@@ -94,7 +96,8 @@ class Client {
   Surroundings& world_;
   std::optional<ConnectionId> connection_;
   std::vector<std::uint8_t> out_;
-  bool opened_ = false;  // has read the server's 101
+  std::uint64_t written_ = 0;  // bytes that left out_, on this connection
+  bool opened_ = false;        // has read the server's 101
   bool close_sent_ = false;
   bool stalled_ = false;
   bool decided_ = false;  // plain /ws: the first message is under way

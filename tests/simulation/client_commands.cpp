@@ -24,6 +24,13 @@ std::string json_list(const Scenario& scenario, const std::vector<std::uint32_t>
 
 }  // namespace
 
+/// Has asked for at least half of the channels.
+bool Client::subscribed_enough() const {
+  const auto& subscriptions = talk().subscriptions();
+  return 2 * std::ranges::count_if(subscriptions, [](const Subscription& one) { return one.asked; }) >=
+         static_cast<std::ptrdiff_t>(subscriptions.size());
+}
+
 std::vector<std::uint32_t> Client::some_channels() {
   Dice& dice = world_.dice;
   std::vector<std::uint32_t> channels;
@@ -43,10 +50,10 @@ void Client::say_something(Instant now) {
   }
   const std::size_t what = dice.below(100);
   if (plan_.publishes && what < 60) {
-    const std::size_t burst = dice.one_in(6) ? dice.between(2, 8) : 1;
+    const std::size_t burst = plan_.floods ? dice.between(1, 12) : dice.one_in(6) ? dice.between(2, 8) : 1;
     for (std::size_t i = 0; i < burst; ++i) publish(now);
   } else if (what < 75) {
-    subscribe();
+    if (!subscribed_enough() || dice.one_in(8)) subscribe();
   } else if (what < 80 && decided_) {
     unsubscribe();
   } else if (what < 84 && decided_) {
@@ -75,7 +82,8 @@ std::string Client::data_for(PublishId id, std::uint32_t channel, std::string& a
   } else if (kind == 1) {
     data = fmt::format("\"{}\"", id);
   } else if (kind < 4) {
-    const std::size_t pad = dice.size(0, world_.scenario.payload_bytes_max);
+    const std::size_t most = world_.scenario.payload_bytes_max;
+    const std::size_t pad = plan_.floods && dice.one_in(2) ? most - dice.below(most / 4 + 1) : dice.size(0, most);
     data = fmt::format(R"({{"u":{},"pad":"{}"}})", id, std::string(pad, static_cast<char>('a' + id % 26)));
   } else if (kind == 4) {
     data =

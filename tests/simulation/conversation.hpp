@@ -97,7 +97,10 @@ class Conversation {
   void expects_error_without_id() { ++errors_without_id_; }
   /// A request without an id is answered only if it is refused.
   void asks_silently() { ++silent_requests_; }
-  void answers_ping(Instant now) { answered_at_ = now; }
+  /// A pong ends with byte `offset` of what the client wrote.
+  void answers_ping(std::uint64_t offset) { pongs_.push_back(offset); }
+  /// The core got `count` more bytes.
+  void heard(std::size_t count, Instant now);
 
   // ---- what the server sends ----
 
@@ -180,7 +183,10 @@ class Conversation {
   std::set<std::uint16_t> excuses_;
   std::set<std::uint16_t> refusals_;
   Instant began_at_;
-  Instant answered_at_;  // a ping; or when it connected
+  std::deque<std::uint64_t> pongs_;  // on their way to the core
+  std::uint64_t heard_ = 0;
+  Instant answered_at_;        // when the core got the last pong, or the connection
+  nanoseconds silence_max_{};  // the longest time between two such instants
 };
 
 }  // namespace ringcast::simulation

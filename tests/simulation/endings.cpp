@@ -33,7 +33,7 @@ std::uint64_t kept_for_reuse(Purpose purpose) {
 
 bool World::round() {
   bool did = false;
-  for (const auto& client : clients_) did = client->settle(now().mono) || did;
+  for (const auto& client : clients_) did = client->settle() || did;
   for (ConnectionId id = 0; id < network_.connections(); ++id) did = network_.step(id) || did;
   for (std::uint32_t i = 0; i < shards_.size(); ++i) {
     if (wants_turn(i)) {
@@ -233,6 +233,7 @@ void World::check_nothing_is_left() {
           "shard {} has {} messages queued, and nobody is there", i, ledger.queued);
     check(shard.core->connections() == 0 && network_.held_by(i) == 0, Checker::leak, "shard {} still has connections",
           i);
+    coverage_.add(Seen::lane_overruns, shard.stats->get(CounterId::mesh_gaps));
     coverage_.add(Seen::channels_expired, shard.stats->get(CounterId::channels_expired));
     check(shard.stats->get(CounterId::channels_home) == 0, Checker::leak, "shard {} still has {} channels", i,
           shard.stats->get(CounterId::channels_home));

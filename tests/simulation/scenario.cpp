@@ -52,6 +52,7 @@ ClientPlan client_from(Dice& dice) {
   plan.dribbles = dice.percent(10);
   plan.mute = dice.percent(6);
   plan.churns = dice.percent(40);
+  plan.floods = plan.publishes && dice.percent(25);
   plan.user = dice.percent(25) ? static_cast<std::uint32_t>(dice.between(1, 3)) : 0;
   const std::size_t habit = dice.below(100);
   plan.reading = habit < 55   ? Reading::eager
@@ -81,8 +82,9 @@ Scenario Scenario::from(Dice& dice) {
   options.shutdown.deadline = milliseconds{dice.between(100, 10'000)};
   for (const NamespacePlan& space : kNamespaces) options.namespaces.push_back(rule_for(space, dice));
 
-  // A lane that holds two records of the largest size and no more: it is full all the time.
-  plan.bulk_bytes = 16'384;
+  // A lane that holds two records of the largest size and no more: it is full all the time. A record is one message, or
+  // as many as fit a block of a log.
+  plan.bulk_bytes = 128 * 1'024;
   while (plan.bulk_bytes < std::size_t{2} * (options.limits.message_bytes + 4'096)) plan.bulk_bytes *= 2;
   if (dice.one_in(4)) plan.bulk_bytes *= 4;
 
@@ -94,7 +96,7 @@ Scenario Scenario::from(Dice& dice) {
                                         .dedupe = options.namespaces[space].dedupe});
   }
 
-  const std::size_t clients = dice.between(3, 14);
+  const std::size_t clients = dice.one_in(5) ? dice.between(15, 30) : dice.between(3, 14);
   for (std::size_t i = 0; i < clients; ++i) plan.clients.push_back(client_from(dice));
   plan.clients[0].native = plan.clients[0].publishes = true;  // somebody talks
   plan.clients[0].vandal = false;
@@ -105,10 +107,13 @@ Scenario Scenario::from(Dice& dice) {
                              : Ending::shutdown_in_chaos;
   plan.short_sends = dice.one_in(3) ? 0 : dice.between(1, 30);
   plan.starving = dice.one_in(2) ? 0 : dice.between(1, 4);
+  plan.starving_steps = dice.between(20, 600);
+  plan.step_time_max = nanoseconds{dice.size(1'000, 8'000'000)};
   plan.resets = dice.one_in(3) ? 0 : dice.between(1, 15);
   plan.jumps = dice.one_in(3) ? 0 : dice.between(1, 8);
   plan.socket_bytes_max = dice.size(512, 256 * 1'024);
-  plan.payload_bytes_max = std::min<std::size_t>(dice.size(16, 96 * 1'024), options.limits.message_bytes - 1'024);
+  plan.payload_bytes_max = std::min<std::size_t>(dice.one_in(3) ? 96 * 1'024 : dice.size(16, 96 * 1'024),
+                                                 options.limits.message_bytes - 1'024);
   plan.actions_per_turn = dice.between(1, 6);
   return plan;
 }

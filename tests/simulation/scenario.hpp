@@ -32,6 +32,7 @@ struct ClientPlan {
   bool dribbles = false;  // sends its handshake, and now and then more, byte by byte
   bool mute = false;      // does not answer pings or close frames
   bool churns = false;    // leaves and comes back
+  bool floods = false;    // publishes as fast as it is taken, large messages mostly
   Reading reading = Reading::eager;
   std::uint32_t user = 0;  // 0: anonymous; otherwise the `user` it connects as
 };
@@ -50,10 +51,12 @@ struct Scenario {
   Ending ending = Ending::everybody_leaves;
 
   // The network's habits, in percent.
-  std::size_t short_sends = 0;  // a send takes less than there is room for
-  std::size_t starving = 0;     // a shard gets no turn for a while
-  std::size_t resets = 0;       // of client actions, in a thousand
-  std::size_t jumps = 0;        // of steps, in a thousand: time leaps
+  std::size_t short_sends = 0;     // a send takes less than there is room for
+  std::size_t starving = 0;        // a shard gets no turn for a while
+  std::size_t resets = 0;          // of client actions, in a thousand
+  std::size_t jumps = 0;           // of steps, in a thousand: time leaps
+  nanoseconds step_time_max{};     // time between two steps
+  std::size_t starving_steps = 0;  // for how long a starved shard gets no turn
   std::size_t socket_bytes_max = 0;
   std::size_t payload_bytes_max = 0;
   std::size_t actions_per_turn = 0;  // how eager clients are compared with shards

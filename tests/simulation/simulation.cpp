@@ -83,7 +83,7 @@ extern "C" void on_fatal_signal(int number) {
 /// A few hundred to a few thousand events.
 std::size_t steps_of(std::uint64_t seed, const Options& options) {
   if (options.steps != 0) return options.steps;
-  return 200 + Dice{seed ^ 0x5eed}.size(0, 2'500);
+  return Dice{seed ^ 0x5eed}.between(200, 4'000);
 }
 
 /// The fingerprint of the run; nothing when a checker failed, which has then been reported.

@@ -85,7 +85,7 @@ void World::pass_time(nanoseconds by) {
 }
 
 void World::chaos_step() {
-  pass_time(nanoseconds{dice_.size(100, 200'000)});
+  pass_time(nanoseconds{dice_.size(100, static_cast<std::size_t>(scenario_.step_time_max.count()))});
   if (dice_.below(1'000) < scenario_.jumps) {
     pass_time(milliseconds{dice_.size(1, 20'000)});
     trace_.note("time leaps");
@@ -102,7 +102,7 @@ void World::chaos_step() {
   const auto index = static_cast<std::uint32_t>(dice_.below(shards_.size()));
   Shard& shard = shards_[index];
   if (step_ >= shard.starved_until && dice_.below(100) < scenario_.starving) {
-    shard.starved_until = step_ + dice_.between(20, 400);
+    shard.starved_until = step_ + dice_.between(10, scenario_.starving_steps);
     coverage_.add(Seen::shards_starved);
     trace_.note("shard {} gets no turn for a while", index);
   }
@@ -139,6 +139,7 @@ bool World::deliver(std::uint32_t index, std::size_t most) {
       case Arrival::Kind::accepted: break;
       case Arrival::Kind::bytes:
         trace_.note("shard {} receives {} bytes of c{}", index, arrival.bytes.size(), id);
+        conversations_[id]->heard(arrival.bytes.size(), now().mono);
         core.receive(*handle, MutableBytes{arrival.bytes}, now());
         std::ranges::fill(arrival.bytes, std::uint8_t{0xdd});  // the buffer is free: who kept a view of it reads this
         break;
