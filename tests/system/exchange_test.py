@@ -164,9 +164,17 @@ async def _():
             equal(answer, {"result": ["a@trade"], "id": "abc"}, "the answer")
 
 
+@case("/stream without streams is combined from the start and has none yet")
+async def _():
+    for path in ("/stream", "/stream?streams="):
+        async with Node() as node, Exchange(node, path) as client:
+            equal(await client.request("LIST_SUBSCRIPTIONS"), {"result": [], "id": 1}, f"the list of {path}")
+            await client.request("SUBSCRIBE", ["a@trade"])
+            await publish(node, "a@trade", "1")
+            equal(await client.text(), '{"stream":"a@trade","data":1}', "the message")
+
+
 REFUSED_PATHS = [
-    ("no stream is named", "/stream?streams="),
-    ("no parameter is given", "/stream"),
     ("a stream has no name", "/stream?streams=a//b"),
     ("percent encoding is broken", "/stream?streams=%zz"),
     ("a name has a control character", "/ws/a%0ab"),

@@ -194,6 +194,7 @@ WRONG = [
     ("a subscribe to no channel", '{"type":"subscribe","id":1,"channels":[]}', "invalid_message", 1),
     ("channels that are a text", '{"type":"subscribe","id":1,"channels":"c"}', "invalid_message", 1),
     ("a channel that is null", '{"type":"subscribe","id":1,"channels":[null]}', "invalid_message", 1),
+    ("a pattern", '{"type":"subscribe","id":1,"channels":["*@trade"]}', "not_supported", 1),
     ("history", '{"type":"history","id":1,"channel":"c","limit":5}', "not_supported", 1),
     ("presence", '{"type":"presence","id":1,"channel":"c"}', "not_supported", 1),
     ("ack", '{"type":"ack","id":1,"channel":"user:42","seq":17}', "not_supported", 1),
@@ -216,7 +217,7 @@ table("is answered with an error:", WRONG, is_an_error)
 @case("names at both ends of their limit are channels")
 async def _():
     async with Node() as node, Native(node) as client, Native(node) as writer:
-        for name in ("c", "c" * 255, "é" * 127 + "c", "a b", "測試", "*", 'with "quotes" and \\'):
+        for name in ("c", "c" * 255, "é" * 127 + "c", "a b", "測試", 'with "quotes" and \\'):
             await client.subscribe(name)
             await writer.publish(name, 1)
             await client.expect(type="message", channel=name)
@@ -272,7 +273,6 @@ async def _():
         await client.subscribe("a", "b", "c")
         answer = await client.request(type="subscribe", id=1, channels=["d"])
         equal((answer["type"], answer["code"], answer["id"]), ("error", "too_many_subscriptions", 1), "the answer")
-        await client.subscribe("a")  # what one has is no new subscription
         await client.request(type="unsubscribe", id=2, channels=["b"])
         await client.subscribe("d")
 
@@ -297,7 +297,9 @@ async def _():
 
 @case("ten thousand messages arrive in order, none missing, none twice", seconds=60)
 async def _():
-    async with Node(shards=2) as node, Native(node) as writer:
+    # Eight readers in one process are slower than the node: their lag is not what this case is about.
+    config = '[[namespace]]\nmatch = ">"\nlag = { messages = 20000, bytes = "64MiB", time = "1m" }\n'
+    async with Node(shards=2, config=config) as node, Native(node) as writer:
         readers = [Native(node) for _ in range(8)]
         for reader in readers:
             await reader.__aenter__()

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 import xml.sax.saxutils as saxutils
@@ -88,7 +89,8 @@ class Server:
             self.port = probe.getsockname()[1]
         command = [binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--shards", "1", "--echo",
                    "--name", f"conf{os.getpid()}", *more]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self.log = tempfile.TemporaryFile(mode="w+", errors="replace")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
@@ -97,16 +99,23 @@ class Server:
             except OSError as error:
                 if self.process.poll() is not None:
                     how = self.process.returncode
-                    raise SystemExit(f"the server exited with {how}: {' '.join(command)}") from error
+                    raise SystemExit(f"{self.log_tail()}\nthe server exited with {how}: {' '.join(command)}") from error
                 if time.monotonic() > deadline:
                     self.stop()
                     raise SystemExit(f"the server did not accept within {START_SECONDS_MAX} s") from error
                 time.sleep(0.05)
 
+    def log_tail(self):
+        self.log.seek(0)
+        return "".join(self.log.readlines()[-40:]).rstrip()
+
     def stop(self):
         """SIGTERM by pid; the exit status, or None if it had to be killed."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self):
         try:
             return self.process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -123,7 +132,7 @@ def stops_gracefully(server, target):
         peer.expect_close(1001)
         peer.send_frame(8, b"\x03\xe9")
         peer.expect_end()
-    status = server.stop()
+    status = server.wait()  # without another SIGTERM, which would mean "at once"
     if status != 0:
         raise Failure("the server had to be killed" if status is None else f"the server exited with {status}")
 
@@ -217,7 +226,10 @@ def main():
             passed, results = passed + more_passed, results + more
     finally:
         if server:
-            server.stop()
+            status = server.stop()
+    if server and status != 0 and passed == len(results):
+        print(server.log_tail())
+        raise SystemExit(f"the server ended with {status}")  # a crash, or a sanitizer that found something
     return finish(passed, results)
 
 
