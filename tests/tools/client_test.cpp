@@ -125,7 +125,8 @@ TEST(ServerMessage, ReadsWhatTheServerSays) {
   ServerMessageReader reader;
   using Kind = ServerMessage::Kind;
   const auto message = reader.read(
-      R"({"type":"message","channel":"a\"b","seq":45,"event":"x","timestamp":"t","message_id":"m","data":{"k":[1, 2]}})");
+      R"({"type":"message","channel":"a\"b","seq":45,"event":"x","timestamp":"t",)"
+      R"("message_id":"m","data":{"k":[1, 2]}})");
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->kind, Kind::message);
   EXPECT_EQ(message->channel, "a\"b");
@@ -162,7 +163,8 @@ TEST(ServerMessage, ReadsTheEntriesOfSubscribed) {
   ServerMessageReader reader;
   const auto message = reader.read(
       R"({"type":"subscribed","id":1,"channels":[{"channel":"a","epoch":"5f3c9a1e07d2b846","seq":44,"recovered":true},)"
-      R"({"channel":"b","epoch":"0000000000000001","seq":0},{"channel":"c","epoch":"0000000000000002","seq":1,"recovered":false}]})");
+      R"({"channel":"b","epoch":"0000000000000001","seq":0},)"
+      R"({"channel":"c","epoch":"0000000000000002","seq":1,"recovered":false}]})");
   ASSERT_TRUE(message.has_value());
   std::vector<std::pair<std::string, std::optional<bool>>> seen;
   EXPECT_TRUE(reader.for_each_subscribed(*message, [&](const SubscribedEntry& entry) {
