@@ -6,8 +6,10 @@ namespace ringcast {
 namespace {
 
 bool within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Instant late_from, Instant now) {
-  if (distance(from, log.next()) > lag.messages) return false;
-  if (log.bytes_from(from) > lag.bytes) return false;
+  const std::uint64_t messages = distance(from, log.next());
+  if (messages > lag.messages) return false;
+  // The newest alone may be larger than the bound, by its envelope: that is no reader's lag.
+  if (messages > 1 && log.bytes_from(from) > lag.bytes) return false;
   const auto received = log.received_at(from);
   return !received || now - std::max(*received, late_from) <= lag.time;
 }
