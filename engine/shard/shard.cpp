@@ -88,14 +88,18 @@ Shard::~Shard() {
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
 }
 
-void Shard::run() {
+void Shard::start() {
   transport_.start_accepting();
   set_state(ShardState::running);
+}
+
+void Shard::run() {
+  start();
   while (!stopping_) {
     run_turn();
     rest();
   }
-  end_everything();
+  finish();
 }
 
 bool Shard::run_turn() {
@@ -256,7 +260,8 @@ void Shard::set_state(ShardState state) {
     ensure(::write(setup_.control_event_fd, &one, sizeof one) == sizeof one, "an eventfd takes a write");
 }
 
-void Shard::end_everything() {
+void Shard::finish() {
+  if (setup_.control.state.load(std::memory_order_relaxed) == ShardState::stopped) return;
   // For the core the deadline has come: it resets whoever is left.
   now_.mono += setup_.options.shutdown.deadline;
   transport_.stop_accepting();

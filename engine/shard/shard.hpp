@@ -68,9 +68,13 @@ class Shard final : private TransportEvents {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  /// Turns until told to stop; every connection is closed on return.
+  /// start(), rounds until told to stop, finish().
   void run();
 
+  /// Accepts from now on.
+  void start();
+  /// Resets every connection that is left and waits until all are closed.
+  void finish();
   /// One round. Returns whether it found anything to do.
   bool run_turn();
   /// Between two rounds: polls for a while, then sleeps, unless there is work.
@@ -95,7 +99,6 @@ class Shard final : private TransportEvents {
   [[nodiscard]] bool has_work() const;
   [[nodiscard]] Instant next_deadline() const;
   void set_state(ShardState state);
-  void end_everything();
 
   // TransportEvents: straight on to the core, with the turn's time
   std::optional<Handle> accept(const PeerInfo& peer) override;
