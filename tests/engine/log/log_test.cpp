@@ -43,10 +43,12 @@ constexpr LineRow kLineRows[] = {
     {"a line end cannot make a line", false, "a\nb",
      "2026-11-20T10:00:00.123456Z warning slow_dropped messages=4097 text=\"a\\u000ab\"\n"},
     {"json", true, "too \"far\"",
-     R"({"time":"2026-11-20T10:00:00.123456Z","level":"warning","event":"slow_dropped","messages":4097,"text":"too \"far\""})"
+     R"({"time":"2026-11-20T10:00:00.123456Z","level":"warning",)"
+     R"("event":"slow_dropped","messages":4097,"text":"too \"far\""})"
      "\n"},
     {"json escapes a terminal's escape", true, "\x1b[2J",
-     R"({"time":"2026-11-20T10:00:00.123456Z","level":"warning","event":"slow_dropped","messages":4097,"text":"\u001b[2J"})"
+     R"({"time":"2026-11-20T10:00:00.123456Z","level":"warning",)"
+     R"("event":"slow_dropped","messages":4097,"text":"\u001b[2J"})"
      "\n"},
 };
 
