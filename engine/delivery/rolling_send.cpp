@@ -124,8 +124,8 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
       std::memcpy(scratch + filled, run->data, run->bytes);
       filled += run->bytes;
       parts_.push_back({.kind = Part::Kind::frames, .bytes = run->bytes, .subscription = slot, .run = *run});
-    } else if (verdict.kind == LagVerdict::Kind::keep && !run) {
-      delivery_->unlink_pending(subscription);  // nothing to send after all: it had been moved to the head meanwhile
+    } else if (subscription.cursor.next >= log.log.next()) {
+      delivery_->unlink_pending(subscription);  // nothing to send after all: it was moved to the head, without a notice
     }
     slot = next_slot;
   }

@@ -161,6 +161,7 @@ class DeliveryHarness {
         continue;
       }
       const std::int64_t result = kernel(to, entry);
+      ensure(result <= entry.size, "a kernel takes at most what it is given");
       if (result > 0) to.stream.append(reinterpret_cast<const char*>(entry.data), static_cast<std::size_t>(result));
       if (result != entry.size) reports.push_back({.entry = i, .result = static_cast<std::int32_t>(result)});
     }
