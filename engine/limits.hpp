@@ -30,6 +30,7 @@ inline constexpr std::size_t kInboxPauseBytes = 64_KiB;           // unprocessed
 inline constexpr std::uint32_t kMeshRecordsPerDrain = 1'024;      // a bound on one lane's share of a turn
 inline constexpr milliseconds kTimerTick{1};
 inline constexpr milliseconds kLingerTime{2'000};                 // from our FIN to the peer's
+inline constexpr milliseconds kReleaseInterval{10'000};           // how often empty chunks of slabs are looked for
 inline constexpr milliseconds kLogLinger{10'000};                 // a log that lost its last reader is kept this long
 inline constexpr milliseconds kShutdownSettle{100};               // from begin_shutdown to the first 1001
 inline constexpr milliseconds kLagCheckInterval{50};              // how late a lag bound in time may be noticed

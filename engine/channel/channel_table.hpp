@@ -64,6 +64,11 @@ class ChannelTable {
     by_name_.erase(std::string_view{channel.name});
     channels_.destroy(channels_.handle_of(channel.slot));
   }
+  /// Gives back what is held for channels that are gone.
+  void release_unused() {
+    channels_.release_unused();
+    by_name_.rehash(0);
+  }
   [[nodiscard]] std::uint32_t size() const { return channels_.size(); }
   [[nodiscard]] Channel& operator[](std::uint32_t slot) { return channels_[slot]; }
   [[nodiscard]] Slab<Channel>& slab() { return channels_; }

@@ -316,6 +316,14 @@ Ledger Delivery::ledger() const {
   return now;
 }
 
+void Delivery::release_unused() {
+  if (logs_.size() < logs_.slot_end() / 4) logs_.release_unused();
+  if (subscriptions_.size() < subscriptions_.slot_end() / 4) {
+    subscriptions_.release_unused();
+    by_reader_.rehash(0);
+  }
+}
+
 void Delivery::validate() const {
   auto& logs = const_cast<Slab<ChannelLog>&>(logs_);
   auto& subscriptions = const_cast<Slab<Subscription>&>(subscriptions_);

@@ -98,6 +98,8 @@ class Delivery {
   /// The counters and `queued`, summed from the cursors. Linear in subscriptions.
   [[nodiscard]] Ledger ledger() const;
 
+  /// Gives back the chunks of logs and subscriptions that are gone, if most of them are.
+  void release_unused();
   void validate() const;
 
  private:

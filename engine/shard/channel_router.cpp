@@ -237,6 +237,19 @@ void ChannelRouter::sweep(Now now) {
     if (++sweep_channel_ >= channels.slot_end()) sweep_channel_ = 0;
     if (Channel* channel = channels.at(sweep_channel_)) sweep_channel(*channel, now);
   }
+  if (now.mono >= release_at_) {
+    release_at_ = now.mono + kReleaseInterval;
+    release_unused();
+  }
+}
+
+/// After a crowd has left: whole chunks in which nothing lives any more. Linear in slots, so seldom, and only when most
+/// of them are free.
+void ChannelRouter::release_unused() {
+  const auto mostly_free = [](const auto& slab) { return slab.size() < slab.slot_end() / 4; };
+  if (mostly_free(channels_.slab())) channels_.release_unused();
+  if (mostly_free(homes_)) homes_.release_unused();
+  delivery_->release_unused();
 }
 
 void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {

@@ -100,6 +100,7 @@ class ChannelRouter final : public ChannelPort {
   JoinAnswer place(std::uint32_t subscription, Handle log, const ResumePoint* resume, Now now);
   Published publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now);
   PublishAnswer forward(ShardIndex home, const PublishRequest& request, Handle connection, std::string_view id);
+  void release_unused();
   void sweep_log(std::uint32_t slot, Now now);
   void sweep_channel(Channel& channel, Now now);
   void close_log(Channel& channel, Form form, Handle log);
@@ -137,6 +138,7 @@ class ChannelRouter final : public ChannelPort {
   Arrivals arrivals_;
   std::vector<Handle> room_;
   std::uint64_t doorbells_ = 0;
+  Instant release_at_{};
   std::uint32_t sweep_log_ = 0;
   std::uint32_t sweep_channel_ = 0;
 };
