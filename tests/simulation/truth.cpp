@@ -89,28 +89,32 @@ void Truth::bind(PublishId id, Position at, Instant now) {
     publish.at = at;
     return;
   }
-  check_duplicates(id, at, now);
-  check_publisher_order(id, at);
   publish.at = at;
+  publish.known_at = now;
+  check_duplicates(id);
+  check_publisher_order(id, at);
 }
 
-bool Truth::must_be_duplicate(const Publish& first, Position first_at, const Publish& second, Position second_at,
-                              Instant now) const {
-  if (first_at.epoch != second_at.epoch) return false;  // the channel was made anew meanwhile
+/// Both were sequenced, `first` before `second`.
+bool Truth::must_be_duplicate(const Publish& first, const Publish& second) const {
+  if (first.at->epoch != second.at->epoch) return false;  // the channel was made anew meanwhile
   const DedupeOptions& options = scenario_.channels[second.channel].dedupe;
   if (ids_sent_ - first.ids_before >= options.entries) return false;  // the window may have moved on
-  return now - first.sent_at < options.window;                        // even if the first was sequenced as it was sent
+  // Even if the first was sequenced as it was sent, and the second only as it became known.
+  return second.known_at - first.sent_at < options.window;
 }
 
-void Truth::check_duplicates(PublishId id, Position at, Instant now) {
+void Truth::check_duplicates(PublishId id) {
   const Publish& publish = of(id);
+  const Position at = *publish.at;
   if (publish.same_as == 0) return;
   Class& same = classes_[publish.same_as - 1];
   if (same.winner != 0 && same.winner != id) {
-    const Publish& first = of(same.winner);
-    check(!must_be_duplicate(first, *first.at, publish, at, now), Checker::dedupe,
+    const Publish& other = of(same.winner);
+    const bool other_first = other.at->seq < at.seq;
+    check(!must_be_duplicate(other_first ? other : publish, other_first ? publish : other), Checker::dedupe,
           "publishes {} and {} have the same id, and both were sequenced, as {} and {}", same.winner, id,
-          value(first.at->seq), value(at.seq));
+          value(other.at->seq), value(at.seq));
   } else if (same.winner == 0 && same.answered && same.answered->epoch == at.epoch) {
     const auto& stream = streams_[publish.channel][value(at.epoch)];
     const auto told = stream.find(value(same.answered->seq));

@@ -45,6 +45,7 @@ struct Publish {
   bool refused = false;
   bool answered_duplicate = false;
   std::optional<Position> at;  // where it stands in its channel, once known
+  Instant known_at{};          // since when
 };
 
 class Truth {
@@ -79,9 +80,8 @@ class Truth {
   [[nodiscard]] bool has_twins(const Publish& publish) const;
   void bind(PublishId id, Position at, Instant now);
   void check_publisher_order(PublishId id, Position at);
-  void check_duplicates(PublishId id, Position at, Instant now);
-  [[nodiscard]] bool must_be_duplicate(const Publish& first, Position first_at, const Publish& second,
-                                       Position second_at, Instant now) const;
+  void check_duplicates(PublishId id);
+  [[nodiscard]] bool must_be_duplicate(const Publish& first, const Publish& second) const;
 
   const Scenario& scenario_;
   std::vector<Publish> publishes_;
