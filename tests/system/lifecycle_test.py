@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import struct
@@ -15,7 +16,7 @@ import websockets
 from support import raw
 from support.native import Native
 from support.node import Node, free_port, run_program, unique_name
-from support.runner import case, equal, main, require, scaled, table
+from support.runner import case, equal, eventually, main, require, scaled, table
 
 
 @case("a node without any configuration listens on loopback only")
@@ -209,6 +210,38 @@ async def _():
         require("io_uring" in node.log(), f"it says what is missing; it said {node.log()!r}")
     finally:
         node.kill_now()
+
+
+@case("out of descriptors, a node serves those who are in, does not spin, and takes others in later", seconds=30)
+async def _():
+    def few_descriptors():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    async with Node(before_exec=few_descriptors) as node, Native(node) as insider:
+        def knock():
+            sockets = []
+            for _ in range(150):
+                sock = raw.connect(node.port)
+                sock.sendall(raw.handshake_text())
+                sockets.append(sock)
+            return sockets
+        outside = await asyncio.to_thread(knock)
+        await eventually(lambda: node.threads_and_descriptors()[1] == 64, "all descriptors are taken")
+        before = node.processor_seconds()
+        for _ in range(10):
+            require(await insider.is_quiet(), "who is in is served")
+            await asyncio.sleep(0.1)
+        share = (node.processor_seconds() - before) / 1.0
+        require(share < 0.2, f"the node waits for descriptors without spinning; it used {share:.2f} of a core")
+        for sock in outside:
+            sock.close()
+
+        async def gets_in():
+            try:
+                async with Native(node) as late:
+                    return await late.is_quiet()
+            except (OSError, websockets.WebSocketException, asyncio.TimeoutError):
+                return False
+        await eventually(gets_in, "there is room again", 10)
 
 
 @case("malloc in the program is mimalloc's, and so is that of its libraries")

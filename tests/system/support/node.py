@@ -92,6 +92,10 @@ class Node:
         process = pathlib.Path(f"/proc/{self.pid}")
         return len(list((process / "task").iterdir())), len(list((process / "fd").iterdir()))
 
+    def processor_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
+
     async def launch(self):
         """Starts the program and does not wait for it to be ready."""
         flags = list(self._flags)
