@@ -13,7 +13,11 @@ from support.runner import Settings, case, equal, eventually, main, require, sca
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 # Clients in Python are slower than a replay at full speed: their lag is not what these cases are about.
-PATIENT = '[[namespace]]\nmatch = ">"\nslow = "disconnect"\nlag = { messages = 1000000, bytes = "256MiB", time = "5m" }\n'
+PATIENT = """[[namespace]]
+match = ">"
+slow = "disconnect"
+lag = { messages = 1000000, bytes = "256MiB", time = "5m" }
+"""
 
 
 def url(node):
@@ -170,7 +174,7 @@ async def nothing_is_lost(arguments):
         equal(status, 0, f"the status of load; it said {out}{err}")
         json.loads(result.read_text())
 
-table("load finds nothing lost, doubled or out of order, and the ledger closed, with", LOADS, nothing_is_lost, seconds=90)
+table("load finds nothing lost, doubled or reordered, and the ledger closed, with", LOADS, nothing_is_lost, seconds=90)
 
 
 @case("load over captured feeds: every subscriber gets every message of its streams", seconds=90)
