@@ -65,6 +65,7 @@ class ChannelPort {
   virtual void release_messages(Handle subscription, Now now) = 0;
   /// Whose subscription this is; not valid() if it has ended.
   [[nodiscard]] virtual Handle reader_of(Handle subscription) = 0;
+  [[nodiscard]] virtual bool has(const Outbox& reader, std::string_view channel) = 0;
   /// False if the reader does not have the channel.
   virtual bool leave(Outbox& reader, std::string_view channel, Now now) = 0;
   virtual void leave_all(Outbox& reader, Now now) = 0;

@@ -112,7 +112,7 @@ std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
   }
-  if (connection.outbox.subscriptions >= options_->limits.subscriptions) {
+  if (connection.outbox.subscriptions >= options_->limits.subscriptions && !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
   }
@@ -206,7 +206,7 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
     subscribed.finish();
     send_text(connection, reply_, now);
   }
-  bool counted = false;
+  bool blamed = false;
   for (const JoinItem& joined : group.items) {
     if (joined.answer.kind != JoinAnswer::Kind::refused) continue;
     reply_.clear();
@@ -216,14 +216,15 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
                                             .channel = joined.item.channel,
                                             .retry_after = {}});
     send_text(connection, reply_, now);
-    if (!counted) count_error(connection, joined.answer.refusal.code, now);  // one command, one mistake
-    counted = true;
+    stats_->add(error_counter(std::to_underlying(joined.answer.refusal.code)));
+    if (!blamed) blame(connection, joined.answer.refusal.code, now);  // one command, one mistake
+    blamed = true;
   }
 }
 
 void Sessions::unsubscribe(Connection& connection, const Command& command, Now now) {
   const bool exchange = connection.outbox.dialect == Dialect::exchange;
-  std::string unknown;  // the first channel that was not subscribed
+  bool blamed = false;
   bool any = false;
   std::string text;
   {
@@ -240,8 +241,9 @@ void Sessions::unsubscribe(Connection& connection, const Command& command, Now n
                                                 .channel = item.channel,
                                                 .retry_after = {}});
         send_text(connection, reply_, now);
-        if (unknown.empty()) count_error(connection, ErrorCode::unknown_channel, now);
-        unknown = item.channel;
+        stats_->add(error_counter(std::to_underlying(ErrorCode::unknown_channel)));
+        if (!blamed) blame(connection, ErrorCode::unknown_channel, now);  // one command, one mistake
+        blamed = true;
       }
     }
     unsubscribed.finish();
@@ -367,6 +369,11 @@ void Sessions::send_error(Connection& connection, std::string_view id, ErrorCode
 
 void Sessions::count_error(Connection& connection, ErrorCode code, Now now) {
   stats_->add(error_counter(std::to_underlying(code)));
+  blame(connection, code, now);
+}
+
+/// One more mistake of this client; the one too many closes it.
+void Sessions::blame(Connection& connection, ErrorCode code, Now now) {
   if (options_->errors.errors_max == 0 || code == ErrorCode::overloaded) return;  // that one is not its mistake
   if (connection.errors == 0 || now.mono - connection.errors_since > options_->errors.errors_window) {
     connection.errors = 0;

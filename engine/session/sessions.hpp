@@ -125,6 +125,7 @@ class Sessions {
   void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                   std::string_view channel, Now now);
   void count_error(Connection& connection, ErrorCode code, Now now);
+  void blame(Connection& connection, ErrorCode code, Now now);
   [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
 

@@ -160,6 +160,11 @@ Handle ChannelRouter::reader_of(Handle handle) {
   return subscription == nullptr ? Handle{} : subscription->reader->connection;
 }
 
+bool ChannelRouter::has(const Outbox& reader, std::string_view name) {
+  const Channel* channel = channels_.find(name);
+  return channel != nullptr && delivery_->find_of(reader, channel->slot) != kNoSlot;
+}
+
 bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
   Channel* channel = channels_.find(name);
   if (channel == nullptr) return false;

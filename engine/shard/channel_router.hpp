@@ -35,6 +35,7 @@ class ChannelRouter final : public ChannelPort {
   JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) override;
   void release_messages(Handle subscription, Now now) override;
   Handle reader_of(Handle subscription) override;
+  bool has(const Outbox& reader, std::string_view channel) override;
   bool leave(Outbox& reader, std::string_view channel, Now now) override;
   void leave_all(Outbox& reader, Now now) override;
   void change_form(Outbox& reader, Now now) override;
