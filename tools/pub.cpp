@@ -102,18 +102,19 @@ class Publisher {
       if (!more && window_.outstanding() == 0) break;
       std::array<int, 2> also{stop.fd(), STDIN_FILENO};
       const bool reads = more && window_.has_room();
-      const auto event = client_.wait(monotonic_now() + seconds{1}, std::span{also}.first(reads ? 2 : 1));
+      const Instant patience = output_.pending() ? Instant{} : monotonic_now() + seconds{1};  // prints before it waits
+      const auto event = client_.wait(patience, std::span{also}.first(reads ? 2 : 1));
       switch (event.kind) {
         case Client::Event::Kind::text:
           answered_last = monotonic_now();
           take(event.text);
-          if (!client_.has_input() && !output_.flush()) return kExitFailure;
           break;
         case Client::Event::Kind::other_readable:
           if (!StopSignals::requested() && reads) input.read_some();
           if (window_.outstanding() == 0) answered_last = monotonic_now();
           break;
         case Client::Event::Kind::timeout:
+          if (!output_.flush()) return kExitFailure;
           if (window_.outstanding() == 0) answered_last = monotonic_now();
           break;
         case Client::Event::Kind::closed:

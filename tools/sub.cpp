@@ -23,6 +23,10 @@
 namespace ringcast {
 namespace {
 
+constexpr seconds kSilenceBeforePing{
+    45};                            // longer than the server's heartbeat: it is silent only when something is wrong
+constexpr seconds kSilenceMax{60};  // then an unanswered ping: the path is dead although nobody said so
+
 struct SubOptions {
   std::string url = kDefaultUrl;
   std::vector<std::string> channels;
@@ -66,18 +70,30 @@ class Subscriber {
   Outcome run(Client& client, const StopSignals& stop) {
     if (!options_.exchange) client.queue_text(subscribe_command());
     const int also[]{stop.fd()};
+    bool pinged = false;
     while (true) {
-      const auto event = client.wait(monotonic_now() + hours{1}, also);
+      const Instant patience = client.heard_at() + (pinged ? kSilenceMax : kSilenceBeforePing);
+      const auto event = client.wait(output_.pending() ? Instant{} : patience, also);  // prints before it waits
       if (StopSignals::requested()) return finish(client);
+      const nanoseconds silence = monotonic_now() - client.heard_at();
+      if (silence < kSilenceBeforePing) pinged = false;
       switch (event.kind) {
         case Client::Event::Kind::text:
           if (const auto outcome = take(event.text)) return *outcome == Outcome::done ? finish(client) : *outcome;
-          if (!client.has_input() && !output_.flush()) return Outcome::done;  // nobody reads any more
           break;
         case Client::Event::Kind::closed: (void)output_.flush(); return closed(event);
         case Client::Event::Kind::timeout:
+          if (!output_.flush()) return Outcome::done;  // nobody reads any more
+          if (silence >= kSilenceMax) {
+            remark("sub", "connection lost: the server is silent");
+            return Outcome::lost;
+          }
+          if (!pinged && silence >= kSilenceBeforePing) client.queue_ping();
+          pinged = pinged || silence >= kSilenceBeforePing;
+          break;
         case Client::Event::Kind::other_readable: break;
       }
+      if (output_.failed()) return Outcome::done;
     }
   }
 
@@ -149,7 +165,7 @@ class Subscriber {
   }
 
   std::optional<Outcome> take_message(const ServerMessage& message, std::string_view text) {
-    Position& position = positions_[std::string{message.channel}];
+    Position& position = position_of(message.channel);
     if (!position.expects(message.seq)) {
       ++silent_gaps_;
       complain("sub", fmt::format("{}: {} follows {} without a gap notice", message.channel, value(message.seq),
@@ -169,7 +185,7 @@ class Subscriber {
   }
 
   void take_gap(const ServerMessage& gap, std::string_view text) {
-    Position& position = positions_[std::string{gap.channel}];
+    Position& position = position_of(gap.channel);
     if (gap.reason == name_of(GapReason::epoch)) {
       position.epoch = gap.epoch;
       position.next = Position::Next::unknown;
@@ -185,6 +201,15 @@ class Subscriber {
                                           : fmt::format("{}: {}: {}", error.channel, error.code, error.words));
     if (++refusals_ >= options_.channels.size()) return Outcome::fatal;  // nothing is left to wait for
     return std::nullopt;
+  }
+
+  /// A channel that was not asked for by name (a pattern's, one's own) begins anywhere.
+  Position& position_of(std::string_view channel) {
+    const auto found = positions_.find(channel);
+    if (found != positions_.end()) return found->second;
+    Position& position = positions_[std::string{channel}];
+    position.next = Position::Next::unknown;
+    return position;
   }
 
   std::optional<Outcome> counted() {

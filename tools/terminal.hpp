@@ -47,6 +47,7 @@ class Output {
   /// False once stdout has failed (a closed pipe, a full disk) or a stop was requested while it blocked.
   [[nodiscard]] bool flush();
   [[nodiscard]] bool failed() const { return failed_; }
+  [[nodiscard]] bool pending() const { return !pending_.empty(); }
 
  private:
   static constexpr std::size_t kFlushBytes = 64U << 10;

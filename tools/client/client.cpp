@@ -70,7 +70,15 @@ Result<UniqueFd, ClientError> connect_any(const Endpoint& endpoint, const Client
 Client::Client(UniqueFd fd, const ClientOptions& options)
     : fd_{std::move(fd)},
       assembler_{Role::client, {.message_bytes_max = options.message_bytes_max}},
-      buffer_{std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBytes)} {}
+      buffer_{std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBytes)},
+      heard_at_{monotonic_now()} {}
+
+SocketAddress Client::peer() const {
+  SocketAddress address;
+  address.bytes = sizeof address.storage;
+  getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.bytes);
+  return address;
+}
 
 Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientOptions& options) {
   const Instant deadline = monotonic_now() + options.connect_timeout;
@@ -159,6 +167,7 @@ bool Client::receive(Event& event) {
   const ssize_t got = ::recv(fd_.get(), buffer_.get(), kReceiveBytes, MSG_DONTWAIT);
   if (got > 0) {
     input_ = {buffer_.get(), static_cast<std::size_t>(got)};
+    heard_at_ = monotonic_now();
     return false;
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;

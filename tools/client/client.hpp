@@ -69,8 +69,12 @@ class Client {
   /// Sends what the socket takes, without waiting or receiving; a failure shows in the next wait().
   void flush() { (void)output_.flush(fd_.get()); }
 
-  /// True if wait() has messages at hand without asking the kernel.
-  [[nodiscard]] bool has_input() const { return !input_.empty(); }
+  /// Queues a ping frame; the pong shows only in heard_at().
+  void queue_ping() { output_.append_control(Opcode::ping, {}, random_); }
+  /// When bytes of any kind last arrived.
+  [[nodiscard]] Instant heard_at() const { return heard_at_; }
+  /// Which of the endpoint's addresses answered.
+  [[nodiscard]] SocketAddress peer() const;
 
   /// Sends a close frame and waits for the server's, at most until `deadline`; messages on the way are dropped.
   void close(Instant deadline);
@@ -88,6 +92,7 @@ class Client {
   MessageAssembler assembler_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   MutableBytes input_;  // received and not yet consumed, in buffer_
+  Instant heard_at_{};
   bool over_ = false;
 };
 

@@ -92,6 +92,8 @@ class PublisherThread {
 
   /// Connects. Blocks.
   [[nodiscard]] Result<void, std::string> connect(const Endpoint& endpoint, std::uint32_t publishers, int stop_fd);
+  /// The address at which the first connection found the server.
+  [[nodiscard]] SocketAddress server() const { return clients_.front().peer(); }
   /// Publishes from `start` on.
   void start(Instant start);
   /// Ends early: nothing more is taken from the source.

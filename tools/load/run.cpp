@@ -82,7 +82,7 @@ Result<void, std::string> LoadRun::prepare() {
   return {};
 }
 
-void LoadRun::start_threads(const std::vector<SocketAddress>& addresses) {
+void LoadRun::start_threads(const SocketAddress& address) {
   const std::uint32_t threads = std::min(options_.threads, options_.connections);
   const std::span<const PlannedConnection> all{plan_.connections};
   for (std::uint32_t i = 0; i < threads; ++i) {
@@ -95,7 +95,7 @@ void LoadRun::start_threads(const std::vector<SocketAddress>& addresses) {
       verifier = std::make_unique<NativeVerifier>(plan_, own, options_.payload, *bases_, control_.publishing,
                                                   control_.measure_from);
     }
-    SubscriberOptions options{endpoint_, addresses, query_of(endpoint_),
+    SubscriberOptions options{endpoint_, address, query_of(endpoint_),
                               options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size())};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
     threads_.back()->start();
@@ -103,18 +103,13 @@ void LoadRun::start_threads(const std::vector<SocketAddress>& addresses) {
 }
 
 bool LoadRun::connect_all() {
-  const auto addresses = resolve(endpoint_);
-  if (!addresses) {
-    control_.fail(addresses.error());
-    return false;
-  }
   publisher_ = std::make_unique<PublisherThread>(plan_, *source_);
   if (const auto connected = publisher_->connect(endpoint_, options_.publishers, stop_.fd()); !connected) {
     control_.fail(connected.error());  // before a thousand others find out the same
     return false;
   }
   const Instant began = monotonic_now();
-  start_threads(*addresses);
+  start_threads(publisher_->server());
   Instant moved = began;
   for (std::uint64_t ready = 0, before = 0; ready < options_.connections; before = ready) {
     if (ended_early()) return false;

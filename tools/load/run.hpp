@@ -35,7 +35,7 @@ class LoadRun {
   [[nodiscard]] const LoadResult& execute();
 
  private:
-  void start_threads(const std::vector<SocketAddress>& addresses);
+  void start_threads(const SocketAddress& address);
   [[nodiscard]] bool connect_all();
   void publish();
   void drain();

@@ -118,7 +118,7 @@ bool SubscriberThread::begin_connect(std::uint32_t index, Instant now) {
   Link& link = links_[index];
   SocketOptions socket_options;
   if (connections_[index].slow) socket_options.receive_buffer_bytes = kSlowReceiveBufferBytes;
-  auto fd = start_connect(options_.addresses[address_], socket_options);
+  auto fd = start_connect(options_.address, socket_options);
   if (!fd) {
     control_.fail(fmt::format("connection {} to {}: {}", index, options_.endpoint.text, fd.error()));
     return false;
@@ -139,14 +139,6 @@ bool SubscriberThread::begin_connect(std::uint32_t index, Instant now) {
 void SubscriberThread::begin_upgrade(std::uint32_t index) {
   Link& link = links_[index];
   if (const int error = connect_error(link.fd.get()); error != 0) {
-    if (!link.joined_once && address_ + 1 < options_.addresses.size() && counts_.ready.load() == 0) {
-      ++address_;  // localhost may be ::1 first, and the server on 127.0.0.1 only
-      --connecting_;
-      link.fd.reset();
-      link.state = State::idle;
-      again_.push_back(index);
-      return;
-    }
     ended(index, CloseCode::abnormal, system_sentence(error));
     return;
   }

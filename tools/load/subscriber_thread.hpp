@@ -57,7 +57,7 @@ struct RunControl {
 
 struct SubscriberOptions {
   Endpoint endpoint;
-  std::vector<SocketAddress> addresses;
+  SocketAddress address;
   std::string query;            // of the URL, kept
   double churn_per_second = 0;  // this thread's share
 };
@@ -132,7 +132,6 @@ class SubscriberThread {
   Prng random_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::thread thread_;
-  std::size_t address_ = 0;           // which of the addresses answers
   std::uint32_t next_connect_ = 0;    // links from here on have not been begun
   std::uint32_t connecting_ = 0;      // begun and not joined
   std::vector<std::uint32_t> again_;  // left by churn: to be connected again
