@@ -52,6 +52,7 @@ void Client::say_something(Instant now) {
   if (plan_.publishes && what < 60) {
     const std::size_t burst = plan_.floods ? dice.between(1, 12) : dice.one_in(6) ? dice.between(2, 8) : 1;
     for (std::size_t i = 0; i < burst; ++i) publish(now);
+    if (plan_.floods) write_some(true);
   } else if (what < 75) {
     if (!subscribed_enough() || dice.one_in(8)) subscribe();
   } else if (what < 80 && decided_) {

@@ -235,10 +235,11 @@ void World::check_nothing_is_left() {
           i);
     coverage_.add(Seen::lane_overruns, shard.stats->get(CounterId::mesh_gaps));
     coverage_.add(Seen::channels_expired, shard.stats->get(CounterId::channels_expired));
-    check(shard.stats->get(CounterId::channels_home) == 0, Checker::leak, "shard {} still has {} channels", i,
-          shard.stats->get(CounterId::channels_home));
-    check(shard.stats->get(CounterId::subscriptions) == 0, Checker::leak, "shard {} still has {} subscriptions", i,
-          shard.stats->get(CounterId::subscriptions));
+    for (const CounterRow& row : kCounters) {
+      if (row.kind != CounterKind::gauge) continue;
+      check(shard.stats->get(row.id) == 0, Checker::leak, "shard {}: {} is {}, and nobody is there", i, row.label,
+            shard.stats->get(row.id));
+    }
     for (const PurposeRow& row : kPurposes) {
       const std::uint64_t used = shard.budget->used(row.purpose);
       const std::uint64_t kept = shard.floor[std::to_underlying(row.purpose)] + kept_for_reuse(row.purpose);

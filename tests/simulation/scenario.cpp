@@ -52,7 +52,7 @@ ClientPlan client_from(Dice& dice) {
   plan.dribbles = dice.percent(10);
   plan.mute = dice.percent(6);
   plan.churns = dice.percent(40);
-  plan.floods = plan.publishes && dice.percent(25);
+  plan.floods = plan.publishes && dice.percent(30);
   plan.user = dice.percent(25) ? static_cast<std::uint32_t>(dice.between(1, 3)) : 0;
   const std::size_t habit = dice.below(100);
   plan.reading = habit < 55   ? Reading::eager
