@@ -34,12 +34,12 @@ EventTail::EventTail(std::vector<Source> sources) {
   for (const Source& source : sources) places_.push_back({.source = source, .next = source.events->written()});
 }
 
-void EventTail::follow(Log& log) {
+void EventTail::follow(Log& log, WallTime now) {
   for (Place& place : places_) {
     const std::uint64_t written = place.source.events->written();
     if (written - place.next > kEventRingEntries) {
-      log.write(LogSeverity::warn, std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now()),
-                "events_overwritten", {LogField::number("events", written - place.next - kEventRingEntries)});
+      log.write(LogSeverity::warn, now, "events_overwritten",
+                {LogField::number("events", written - place.next - kEventRingEntries)});
       place.next = written - kEventRingEntries;
     }
     for (; place.next < written; ++place.next) {

@@ -22,7 +22,7 @@ class EventTail {
   explicit EventTail(std::vector<Source> sources);
 
   /// Logs everything new, one source after the other.
-  void follow(Log& log);
+  void follow(Log& log, WallTime now);
 
  private:
   struct Place {

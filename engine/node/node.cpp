@@ -217,7 +217,7 @@ void Node::tick() {
   const Now now = clock_.now();
   segment_->heartbeat(now);
   watch_->look(now, controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run);
-  tail_->follow(log_);
+  tail_->follow(log_, now.wall);
 }
 
 void Node::quiet_event() {

@@ -35,18 +35,18 @@ TEST_F(EventTailTest, WritesEachEventOnceWithItsNumbersNamed) {
   stats_.event(EventCode::accept_paused, now_, 1, 1);  // before the tail: already told by somebody else
   EventTail tail{{{.events = &block_->events, .shard = 3}}};
   stats_.event(EventCode::slow_disconnected, now_, 4'097, 17, "a text");
-  tail.follow(log_);
+  tail.follow(log_, now_.wall);
   EXPECT_EQ(
       lines(),
       "2026-11-20T10:00:00.123456Z warning slow_disconnected shard=3 messages=4097 connection=17 text=\"a text\"\n");
-  tail.follow(log_);
+  tail.follow(log_, now_.wall);
   EXPECT_EQ(lines(), "");
 }
 
 TEST_F(EventTailTest, SaysHowManyEventsItCouldNotReadInTime) {
   EventTail tail{{{.events = &block_->events, .shard = -1}}};
   for (std::uint32_t i = 0; i < kEventRingEntries + 10; ++i) block_->events.write(rcs_event{});
-  tail.follow(log_);
+  tail.follow(log_, now_.wall);
   EXPECT_NE(lines().find("events_overwritten events=10\n"), std::string::npos);
 }
 
