@@ -23,7 +23,8 @@ class BlockPool;
 struct LogBlock {
   struct Entry {
     std::uint32_t end = 0;          // where the frame ends, from the block's first data byte
-    std::uint32_t age_us = 0;       // received this long after the block's `first_time`; a block spans 71 minutes at most
+    std::uint32_t age_us = 0;       // appended this long after the block's `first_time`; a block spans 71 minutes at most
+    std::uint32_t wait_us = 0;      // from its receipt, on whichever shard, to here; saturates
   };
 
   LogBlock* older = nullptr;
@@ -31,7 +32,7 @@ struct LogBlock {
   BlockPool* pool = nullptr;
   std::uint64_t position = 0;       // of the first data byte, in the log's ever growing count of bytes
   Sequence first{};                 // of the first frame
-  Instant first_time{};             // when the first frame was received
+  Instant first_time{};             // when the first frame was appended
   std::uint32_t capacity = 0;       // bytes for data and index
   std::uint32_t used = 0;           // data bytes
   std::uint32_t frames = 0;

@@ -20,12 +20,12 @@ Instant newest_time(const LogBlock& block) {
 
 }  // namespace
 
-std::uint8_t* FrameLog::reserve(std::size_t bytes, Instant received) {
+std::uint8_t* FrameLog::reserve(std::size_t bytes, Instant now) {
   ensure(reserved_ == 0, "one frame is reserved at a time");
   ensure(bytes > 0 && bytes <= 0x4000'0000, "a frame is neither empty nor a gigabyte");
   // A frame after a long silence begins a block: its age would not fit the index, and it would look old.
   const bool continues = newest_ != nullptr && newest_->end() == next_ && newest_->fits(bytes) &&
-                         received - newest_->first_time <= kAgeMax;
+                         now - newest_->first_time <= kAgeMax;
   if (!continues) {
     const std::uint8_t size_class =
         newest_ == nullptr
@@ -34,13 +34,14 @@ std::uint8_t* FrameLog::reserve(std::size_t bytes, Instant received) {
     LogBlock* block = pool_->take(size_class, bytes, purpose_);
     block->position = position_;
     block->first = next_;
-    block->first_time = received;
+    block->first_time = now;
     block->older = newest_;
     if (newest_ != nullptr) newest_->newer = block;
     newest_ = block;
     if (oldest_ == nullptr) oldest_ = block;
   }
   reserved_ = static_cast<std::uint32_t>(bytes);
+  reserved_at_ = now;
   return newest_->data() + newest_->used;
 }
 
@@ -50,7 +51,9 @@ void FrameLog::commit(std::size_t bytes, Instant received) {
   LogBlock& block = *newest_;
   block.used += static_cast<std::uint32_t>(bytes);
   ++block.frames;
-  block.entry(block.frames - 1) = {.end = block.used, .age_us = age_us(block.first_time, received)};
+  block.entry(block.frames - 1) = {.end = block.used,
+                                    .age_us = age_us(block.first_time, reserved_at_),
+                                    .wait_us = age_us(received, reserved_at_)};
   next_ = ringcast::next(next_);
   ++frames_;
   bytes_ += bytes;
@@ -91,7 +94,7 @@ std::optional<FrameLog::Run> FrameLog::run_from(Sequence wanted, std::size_t byt
   run.index = static_cast<std::uint32_t>(distance(block->first, run.first));
   const std::uint32_t begin = block->begin_of(run.index);
   run.data = block->data() + begin;
-  run.received = block->first_time + microseconds{block->entry(run.index).age_us};
+  run.received = run.received_at(0);
 
   // The last frame that ends within bytes_max; almost always the block's last.
   std::uint32_t last = block->frames - 1;
@@ -124,7 +127,7 @@ std::uint64_t FrameLog::bytes_from(Sequence from) const {
   return position_ - (block->position + block->begin_of(index));
 }
 
-std::optional<Instant> FrameLog::received_at(Sequence from) const {
+std::optional<Instant> FrameLog::appended_at(Sequence from) const {
   const LogBlock* block = find(from);
   if (block == nullptr) return std::nullopt;
   const auto index = static_cast<std::uint32_t>(distance(block->first, std::max(from, block->first)));

@@ -3,7 +3,7 @@
 // Owner    a channel's home (raw history, one log a wire form it feeds) or a subscriber shard, by value; must not move
 //          while a Run is in use.  Thread  the shard's; no other, ever.
 // Memory   blocks from the shard's BlockPool: none before the first frame, small ones first, then 64 KiB; holds at
-//          least LogBounds and at most one block more. 8 bytes of index a frame, in the same block.
+//          least LogBounds and at most one block more. 12 bytes of index a frame, in the same block.
 // Failure  none: append drops the oldest block beyond the bound; whoever still wanted it sees that run_from() answers
 //          with a later seq than was asked for.
 // Not here cursors and who reads (delivery), what to do about a reader that was overrun (delivery/lag_policy).
@@ -37,11 +37,13 @@ class FrameLog {
   ~FrameLog() { clear(); }
 
   /// Room for one frame of at most `bytes`; to be followed by commit() before anything else. Never empty.
-  [[nodiscard]] std::uint8_t* reserve(std::size_t bytes, Instant received);
+  [[nodiscard]] std::uint8_t* reserve(std::size_t bytes, Instant now);
   /// Makes the reserved frame, of exactly `bytes`, the newest; then drops what lies beyond the bounds.
+  /// received  when its message reached the node: for latencies. Lag and age count from `now`, when it could be read.
   void commit(std::size_t bytes, Instant received);
-  void append(Bytes frame, Instant received) {
-    std::uint8_t* out = reserve(frame.size(), received);
+  void append(Bytes frame, Instant now) { append(frame, now, now); }
+  void append(Bytes frame, Instant received, Instant now) {
+    std::uint8_t* out = reserve(frame.size(), now);
     if (!frame.empty()) std::memcpy(out, frame.data(), frame.size());
     commit(frame.size(), received);
   }
@@ -64,7 +66,8 @@ class FrameLog {
       return block->entry(index + i).end - block->begin_of(index);
     }
     [[nodiscard]] Instant received_at(std::uint32_t i) const {
-      return block->first_time + microseconds{block->entry(index + i).age_us};
+      const LogBlock::Entry& entry = block->entry(index + i);
+      return block->first_time + microseconds{entry.age_us} - microseconds{entry.wait_us};
     }
   };
   /// The first held frames from `wanted` on: whole frames of together at most `bytes_max`, but at least one, from one
@@ -84,10 +87,10 @@ class FrameLog {
   [[nodiscard]] std::uint64_t position() const { return position_; }
   /// Bytes of the held frames from `from` on: the lag of a reader in bytes.
   [[nodiscard]] std::uint64_t bytes_from(Sequence from) const;
-  /// When the first held frame at or after `from` was received; nullopt when there is none.
-  [[nodiscard]] std::optional<Instant> received_at(Sequence from) const;
+  /// When the first held frame at or after `from` was appended; nullopt when there is none.
+  [[nodiscard]] std::optional<Instant> appended_at(Sequence from) const;
 
-  /// Drops whole blocks whose frames are all before `keep` and were all received before `older_than`.
+  /// Drops whole blocks whose frames are all before `keep` and were all appended before `older_than`.
   void trim(Sequence keep, Instant older_than);
   /// Drops the oldest blocks until at most `bytes` of data are held (memory pressure).
   void shrink_to(std::uint64_t bytes);
@@ -111,6 +114,7 @@ class FrameLog {
   std::uint64_t frames_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t position_ = 0;
+  Instant reserved_at_{};
   std::uint32_t reserved_ = 0;
   Purpose purpose_;
 };

@@ -12,11 +12,11 @@
 namespace ringcast {
 
 /// Appends `message` to `log`, whose next() must be its seq.
-inline void encode_frame(FrameLog& log, Form form, const MessageView& message, Instant received) {
+inline void encode_frame(FrameLog& log, Form form, const MessageView& message, Instant received, Instant now) {
   ensure(log.next() == message.seq, "a log receives every message of its channel, in order");
   const std::size_t payload = message_payload_size(form, message);
   const std::size_t header = frame_header_bytes(payload);
-  std::uint8_t* out = log.reserve(header + payload, received);
+  std::uint8_t* out = log.reserve(header + payload, now);
   write_frame_header(MutableBytes{out, header}, FrameStart{.opcode = Opcode::text}, payload);
   const std::uint8_t* end = write_message_payload(form, message, out + header);
   ensure(end == out + header + payload, "an encoder writes exactly the size it said");

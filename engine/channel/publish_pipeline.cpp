@@ -41,7 +41,7 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
   // Encode once for each wire form that anybody reads.
   for (std::size_t form = 0; form < kForms; ++form) {
     if (FrameLog* log = channel.form_logs[form]) {
-      encode_frame(*log, static_cast<Form>(form), message, request.received);
+      encode_frame(*log, static_cast<Form>(form), message, request.received, now.mono);
       stats_->add(CounterId::messages_encoded);
     }
   }

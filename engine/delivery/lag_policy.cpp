@@ -10,8 +10,9 @@ bool within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Ins
   if (messages > lag.messages) return false;
   // The newest alone may be larger than the bound, by its envelope: that is no reader's lag.
   if (messages > 1 && log.bytes_from(from) > lag.bytes) return false;
-  const auto received = log.received_at(from);
-  return !received || now - std::max(*received, late_from) <= lag.time;
+  // From when it could be sent: what waited before that, for room in a lane, is no reader's lag.
+  const auto appended = log.appended_at(from);
+  return !appended || now - std::max(*appended, late_from) <= lag.time;
 }
 
 /// The earliest held seq from which the lag is within bounds; the newest if none is.

@@ -338,7 +338,7 @@ void ChannelRouter::on_frames(Bytes record, Now now) {
   const std::uint8_t* data = entry + header.frames * sizeof(MeshFrameEntry);
   for (std::uint32_t i = 0; i < header.frames; ++i, entry += sizeof(MeshFrameEntry)) {
     const auto frame = load<MeshFrameEntry>(entry);
-    log->log.append(Bytes{data, frame.bytes}, received + microseconds{frame.age_us});
+    log->log.append(Bytes{data, frame.bytes}, received + microseconds{frame.age_us}, now.mono);
     data += frame.bytes;
   }
   ensure(data == record.data() + record.size(), "a batch is as long as its entries say");

@@ -30,7 +30,7 @@ TEST_F(FrameLogTest, AnEmptyLogHoldsNoBlockAndAnswersNothing) {
   EXPECT_EQ(log.tail(), Sequence{1});
   EXPECT_FALSE(log.run_from(Sequence{1}, 100));
   EXPECT_FALSE(log.holds(Sequence{1}));
-  EXPECT_FALSE(log.received_at(Sequence{1}));
+  EXPECT_FALSE(log.appended_at(Sequence{1}));
   EXPECT_EQ(log.bytes_from(Sequence{0}), 0U);
   EXPECT_EQ(budget.total(), 0U);
 }
@@ -200,22 +200,37 @@ TEST_F(FrameLogTest, APinnedBlockThatWasDroppedStaysWhereItIsUntilItIsUnpinned) 
   EXPECT_EQ(budget.used(Purpose::log_blocks), 0U);
 }
 
-TEST_F(FrameLogTest, ReceiveTimesAreKeptToTheMicrosecond) {
+TEST_F(FrameLogTest, TimesAreKeptToTheMicrosecond) {
+  struct Row {
+    std::string_view sentence;
+    nanoseconds received, appended;  // from kStart
+    nanoseconds received_kept, appended_kept;
+  };
+  constexpr Row rows[] = {
+      {"the first", nanoseconds{0}, nanoseconds{0}, nanoseconds{0}, nanoseconds{0}},
+      {"received before the block began", seconds{-5}, seconds{1}, seconds{-5}, seconds{1}},
+      {"to the microsecond", nanoseconds{1'500'000'800}, nanoseconds{1'500'001'900}, nanoseconds{1'500'000'000},
+       nanoseconds{1'500'001'000}},
+      {"received after it was appended, by another shard's clock", seconds{9}, seconds{2}, seconds{2}, seconds{2}},
+      {"held back for hours: as long as can be said", hours{-3}, seconds{3}, seconds{3} - microseconds{0xffff'ffff},
+       seconds{3}},
+  };
   FrameLog log = make();
-  append(log, "1", kStart);
-  append(log, "2", kStart + microseconds{1'234'567} + nanoseconds{800});
-  append(log, "3", kStart - seconds{1});  // another shard's clock reading: not before the block's first
-  EXPECT_EQ(log.received_at(Sequence{1}), kStart);
-  EXPECT_EQ(log.received_at(Sequence{2}), kStart + microseconds{1'234'567});
-  EXPECT_EQ(log.received_at(Sequence{3}), kStart);
-  EXPECT_FALSE(log.received_at(Sequence{4}));
+  for (const Row& row : rows) log.append(as_bytes("x"), kStart + row.received, kStart + row.appended);
+  Sequence seq{1};
+  for (const Row& row : rows) {
+    EXPECT_EQ(log.run_from(seq, 1)->received - kStart, row.received_kept) << row.sentence;
+    EXPECT_EQ(*log.appended_at(seq) - kStart, row.appended_kept) << row.sentence;
+    seq = next(seq);
+  }
+  EXPECT_FALSE(log.appended_at(seq));
 }
 
 TEST_F(FrameLogTest, AMessageAfterHoursOfSilenceIsNotOld) {
   FrameLog log = make();
   append(log, "1", kStart);
   append(log, "2", kStart + hours{30});  // 32 bits of microseconds reach 71 minutes
-  EXPECT_EQ(log.received_at(Sequence{2}), kStart + hours{30});
+  EXPECT_EQ(log.appended_at(Sequence{2}), kStart + hours{30});
   log.trim(Sequence{3}, kStart + hours{29});
   EXPECT_EQ(log.tail(), Sequence{2});  // what a history of an hour keeps
 }

@@ -11,7 +11,7 @@ class FrameEncoderTest : public testing::Test {
  protected:
   std::string encode(Form form, const MessageView& message) {
     FrameLog log{pool, {}, Purpose::log_blocks, message.seq};
-    encode_frame(log, form, message, Instant{seconds{1}});
+    encode_frame(log, form, message, Instant{seconds{1}}, Instant{seconds{1}});
     const auto run = log.run_from(message.seq, SIZE_MAX);
     EXPECT_EQ(run->frames, 1U);
     EXPECT_EQ(log.next(), next(message.seq));
@@ -94,7 +94,7 @@ TEST_F(FrameEncoderTest, ALogTakesOnlyTheNumberThatIsNext) {
   FrameLog log{pool, {}, Purpose::log_blocks, Sequence{7}};
   MessageView message = kMessage;
   message.seq = Sequence{8};
-  EXPECT_DEATH(encode_frame(log, Form::native_json, message, Instant{}), "in order");
+  EXPECT_DEATH(encode_frame(log, Form::native_json, message, Instant{}, Instant{}), "in order");
 }
 
 }  // namespace

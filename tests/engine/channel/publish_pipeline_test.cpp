@@ -77,7 +77,8 @@ TEST_F(PublishPipelineTest, EveryMessageIsEncodedOnceForEachFormThatIsReadAndFor
   EXPECT_EQ(combined.next(), Sequence{4});
   EXPECT_EQ(text_of(combined, Sequence{3}), std::string{"\x81\x1c"} + R"({"stream":"orders","data":3})");
   EXPECT_NE(text_of(native, Sequence{2}).find(R"("seq":2,"event":"tick")"), std::string::npos);
-  EXPECT_EQ(*native.received_at(Sequence{1}), now.mono - microseconds{5});  // latency counts from its receipt
+  EXPECT_EQ(native.run_from(Sequence{1}, 1)->received, now.mono - microseconds{5});  // latency counts from its receipt
+  EXPECT_EQ(*native.appended_at(Sequence{1}), now.mono);                             // lag from when it could be sent
 }
 
 TEST_F(PublishPipelineTest, PublishedMeansKeptInHistory) {
