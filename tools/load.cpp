@@ -70,10 +70,8 @@ void add_load_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--publishers", options->publishers, "publishing connections")->capture_default_str();
   command->add_option("--threads", options->threads, "receiving threads")->capture_default_str();
-  CLI::Option* feed = command->add_option("--feed", options->feed, "publish this capture instead; may be repeated")
-                          ->type_name("FILE")
-                          ->take_all()
-                          ->allow_extra_args(false);
+  CLI::Option* feed = command->add_option("--feed", options->feed, "publish these captures instead; may be repeated")
+                          ->type_name("FILE");
   command->add_option("--speed", options->speed, "with --feed: how many times faster than recorded")
       ->needs(feed)
       ->capture_default_str();

@@ -55,7 +55,8 @@ std::string NativeVerifier::target(std::uint32_t, std::string_view query) const 
   return query.empty() ? "/ws/connect" : fmt::format("/ws/connect?{}", query);
 }
 
-/// Finds seq and payload where the server usually writes them; what lies between is compared, so nothing goes unseen.
+/// Finds seq and payload where the server usually writes them; what lies between is compared (of the timestamp, its
+/// frame), so nothing goes unseen.
 bool NativeVerifier::read_fast(const Subscription& subscription, std::string_view text, Fast& fast) const {
   const std::string& prefix = prefixes_[subscription.target];
   const std::size_t payload_bytes = template_.size();
@@ -71,7 +72,9 @@ bool NativeVerifier::read_fast(const Subscription& subscription, std::string_vie
   }
   const char* rest = text.data() + digits_end;
   if (std::memcmp(rest, kAfterSeq.data(), kAfterSeq.size()) != 0) return false;
-  rest += kAfterSeq.size() + kTimestampBytes;
+  rest += kAfterSeq.size();
+  if (rest[10] != 'T' || rest[kTimestampBytes - 1] != 'Z') return false;
+  rest += kTimestampBytes;
   if (std::memcmp(rest, kBeforeData.data(), kBeforeData.size()) != 0 || text.back() != '}') return false;
   fast.seq = seq;
   fast.payload = {rest + kBeforeData.size(), payload_bytes};
