@@ -74,7 +74,7 @@ void copy_text(char (&field)[Size], std::string_view text) {
     while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) --length;
   }
   std::memset(field, 0, Size);
-  std::memcpy(field, text.data(), length);
+  if (length > 0) std::memcpy(field, text.data(), length);  // an empty text may have no address
 }
 
 }  // namespace ringcast

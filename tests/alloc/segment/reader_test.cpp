@@ -240,6 +240,8 @@ TEST(CopyText, CutsBetweenCharacters) {
   EXPECT_STREQ(field, "abc\u00e9");
   copy_text(field, "");
   EXPECT_STREQ(field, "");
+  copy_text(field, std::string_view{});
+  EXPECT_STREQ(field, "") << "a text without an address";
 }
 
 TEST(Reader, ListsTheSegmentsOfTheHost) {
