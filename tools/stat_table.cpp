@@ -255,7 +255,7 @@ void add_events(Page& page, const NodeView& view) {
 void add_findings(Page& page, const NodeView& view) {
   if (view.findings.empty()) return;
   page.heading("kernel");
-  for (const FindingView& finding : view.findings) page.line("{:<28}{}", finding.key, finding.value);
+  for (const FindingView& finding : view.findings) page.line("{:<32} {}", finding.key, finding.value);
 }
 
 }  // namespace
