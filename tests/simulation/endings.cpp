@@ -50,16 +50,16 @@ void World::run_until_quiet(const char* what) {
   }
   std::string busy;
   for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-    fmt::format_to(std::back_inserter(busy), "; shard {}: {} arrivals, doorbell {}, idle {}, deadline {}", i,
-                   network_.arrivals(i).size(), shards_[i].doorbell, shards_[i].core->idle(),
-                   shards_[i].core->next_deadline() <= now().mono);
+    fmt::format_to(std::back_inserter(busy), "; shard {}: {} arrivals, doorbell {}, asleep {}, deadline {}", i,
+                   network_.arrivals(i).size(), shards_[i].doorbell, shards_[i].asleep,
+                   shards_[i].wakes_at <= now().mono);
   }
   fail(Checker::liveness, fmt::format("{} rounds, and still not quiet: {}{}", kRoundsMax, what, busy));
 }
 
 void World::wait_for_next_deadline(nanoseconds at_most) {
   Instant next = now().mono + at_most;
-  for (const Shard& shard : shards_) next = std::min(next, shard.core->next_deadline());
+  for (const Shard& shard : shards_) next = std::min(next, shard.wakes_at);
   pass_time(std::max<nanoseconds>(next - now().mono, milliseconds{1}));
 }
 
@@ -160,6 +160,13 @@ void World::everybody_leaves() {
   }
 }
 
+/// The control thread tells a shard to end, and wakes it.
+void World::tell_to_end(std::uint32_t index) {
+  shards_[index].core->begin_shutdown(now());
+  shards_[index].doorbell = true;
+  carry_out(index);
+}
+
 void World::shut_down(bool quiet) {
   trace_.note("the node shuts down{}", quiet ? ", in peace" : "");
   shutting_down_ = true;
@@ -168,8 +175,7 @@ void World::shut_down(bool quiet) {
   std::vector<bool> told(shards_.size(), quiet);
   if (quiet) {
     for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-      shards_[i].core->begin_shutdown(now());
-      carry_out(i);
+      tell_to_end(i);
     }
   }
   if (!quiet) {  // each shard hears of it at another time, in the middle of everything
@@ -177,16 +183,14 @@ void World::shut_down(bool quiet) {
       const std::size_t some = dice_.below(told.size());
       if (!told[some] && dice_.one_in(20)) {
         told[some] = true;
-        shards_[some].core->begin_shutdown(now());
-        carry_out(static_cast<std::uint32_t>(some));
+        tell_to_end(static_cast<std::uint32_t>(some));
       }
       chaos_step();
       for (const auto& talk : conversations_) talk->shutting_down = true;
     }
     for (std::size_t i = 0; i < told.size(); ++i) {
       if (told[i]) continue;
-      shards_[i].core->begin_shutdown(now());
-      carry_out(static_cast<std::uint32_t>(i));
+      tell_to_end(static_cast<std::uint32_t>(i));
     }
     network_.habits.healthy = true;
     for (const auto& client : clients_) client->may_connect = false;

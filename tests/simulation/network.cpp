@@ -8,6 +8,11 @@
 #include "tests/simulation/checkers.hpp"
 
 namespace ringcast::simulation {
+namespace {
+
+constexpr std::size_t kReceiveBytesMax = 64 * 1'024;  // of one connection, received and not yet looked at
+
+}  // namespace
 
 Network::Network(Dice& dice, Trace& trace, Coverage& coverage, std::uint32_t shards)
     : dice_{dice}, trace_{trace}, coverage_{coverage}, arrivals_(shards), by_slot_(shards) {}
@@ -247,12 +252,14 @@ bool Network::deliver_input(ConnectionId connection, Socket& socket) {
     push(socket, Arrival{Arrival::Kind::ended, connection, {}, socket.error});
     return true;
   }
+  if (!socket.to_server.empty() && socket.on_the_way >= kReceiveBytesMax) return false;  // its buffers are all in use
   if (!socket.to_server.empty()) {
     const std::size_t most = std::min<std::size_t>(socket.to_server.size(), 16'384);
     const std::size_t count = dice_.one_in(2) ? most : dice_.size(1, most);
     const auto end = socket.to_server.begin() + static_cast<std::ptrdiff_t>(count);
     push(socket, Arrival{Arrival::Kind::bytes, connection, {socket.to_server.begin(), end}, 0});
     socket.to_server.erase(socket.to_server.begin(), end);
+    socket.on_the_way += count;
     if (late) {
       coverage_.add(Seen::late_bytes_after_pause);
       socket.late_bytes_allowed = dice_.one_in(3);

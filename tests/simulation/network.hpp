@@ -73,6 +73,8 @@ class Network {
 
   [[nodiscard]] std::deque<Arrival>& arrivals(std::uint32_t shard) { return arrivals_[shard]; }
   void accepted(ConnectionId connection, std::optional<Handle> handle);
+  /// The shard looked at so many received bytes: their buffers are free.
+  void looked_at(ConnectionId connection, std::size_t bytes) { at(connection).on_the_way -= bytes; }
   void send(std::uint32_t shard, std::span<const SendEntry> batch, std::vector<SendReport>& reports);
   /// The batch is over: its bytes, but for remainders, need not stay any longer.
   void sends_finished(std::span<const SendEntry> batch);
@@ -115,6 +117,8 @@ class Network {
     std::size_t to_client = 0;  // bytes in flight; their meaning was read as they were taken
     std::size_t to_client_max = 0;
     std::uint64_t client_read = 0;
+
+    std::size_t on_the_way = 0;  // received into buffers of the shard, which has not looked yet
 
     bool client_finished = false;
     bool client_vanished = false;

@@ -25,6 +25,8 @@ inline constexpr std::array kRegressionSeeds{
     RegressionSeed{91,
                    "a sleeping shard noticed its shutdown deadline before its time to say goodbye: resets, no 1001"},
     RegressionSeed{126, "a reader moved between the logs of two forms amid one publish, and was offered it twice"},
+    RegressionSeed{
+        7336, "an exchange reader moved to the head of a hole kept its place among those with news: stuck for ever"},
 };
 
 }  // namespace ringcast::simulation

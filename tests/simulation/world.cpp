@@ -111,8 +111,7 @@ void World::chaos_step() {
 
 bool World::wants_turn(std::uint32_t index) {
   const Shard& shard = shards_[index];
-  return !network_.arrivals(index).empty() || shard.doorbell || !shard.core->idle() ||
-         shard.core->next_deadline() <= clock_.now().mono;
+  return !network_.arrivals(index).empty() || shard.doorbell || !shard.asleep || shard.wakes_at <= clock_.now().mono;
 }
 
 bool World::deliver(std::uint32_t index, std::size_t most) {
@@ -133,6 +132,7 @@ bool World::deliver(std::uint32_t index, std::size_t most) {
       network_.accepted(id, core.accept(peer, now()));
       continue;
     }
+    network_.looked_at(id, arrival.bytes.size());
     const std::optional<Handle> handle = network_.handle_of(id);
     if (!handle) continue;
     switch (arrival.kind) {
@@ -181,7 +181,7 @@ bool World::carry_out(std::uint32_t index) {
 bool World::turn(std::uint32_t index) {
   Shard& shard = shards_[index];
   ShardCore& core = *shard.core;
-  const bool claimed_work = !core.idle();
+  const bool claimed_work = !shard.asleep;
   const bool was_rung = std::exchange(shard.doorbell, false);
   bool did = deliver(index, dice_.one_in(3) ? dice_.between(1, 4) : ~std::size_t{0});
   did = carry_out(index) || did;
@@ -215,6 +215,8 @@ bool World::turn(std::uint32_t index) {
       did = true;
     }
   }
+  shard.asleep = core.idle();
+  shard.wakes_at = core.next_deadline();
   const bool alone =
       std::ranges::none_of(shards_, [&](const Shard& other) { return &other != &shard && other.doorbell; });
   shard.fruitless_turns = did || was_rung || !claimed_work || !alone ? 0 : shard.fruitless_turns + 1;

@@ -44,6 +44,8 @@ class World {
     std::unique_ptr<ShardCore> core;
     std::vector<std::uint64_t> floor;  // bytes by purpose when the core was new
     bool doorbell = false;
+    bool asleep = false;            // it was idle when its last turn ended, and nobody looks again
+    Instant wakes_at{};             // the deadline that it went to sleep with
     std::size_t starved_until = 0;  // step
     std::size_t fruitless_turns = 0;
     std::uint64_t audits = 0;
@@ -72,6 +74,7 @@ class World {
   void check_everything_arrived();
   void check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>& markers);
   void everybody_leaves();
+  void tell_to_end(std::uint32_t index);
   void shut_down(bool quiet);
   void check_nothing_is_left();
 
