@@ -47,6 +47,7 @@ struct HomeChannel {
   std::array<FrameLog*, kForms> form_logs{};  // logs of forms that somebody reads, here or on another shard
   std::vector<RemoteReader> remote;
   Instant used_at{};
+  std::uint64_t ranked_seq = 0;               // the last one when the busiest channels were looked for
   std::uint32_t channel;                      // its slot in the channel table
 
   [[nodiscard]] Sequence last() const { return Sequence{value(history.next()) - 1}; }

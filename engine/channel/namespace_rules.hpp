@@ -1,6 +1,6 @@
 // engine/channel/namespace_rules.hpp: which [[namespace]] table a channel falls under.
 //
-// Owner    shard_core, by value; rules stay where they are for the life of the process, so a pointer to one may be kept.
+// Owner    shard_core, by value; a rule stays where it is for the life of the process, so that a pointer may be kept.
 // Thread   the shard's.  Memory  the rules.  Failure  a pattern that does not compile (config refuses it earlier).
 // Not here what a rule does: dedupe, sequencer and lag_policy read their part.
 #pragma once

@@ -34,7 +34,8 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
   write_stored(message, channel.history.reserve(bytes, now.mono));
   channel.history.commit(bytes, now.mono);
   if (key) {
-    dedupe_.remember(*key, {.seq = message.seq, .epoch = channel.epoch, .expires = now.mono + channel.rule->dedupe.window});
+    dedupe_.remember(*key,
+                     {.seq = message.seq, .epoch = channel.epoch, .expires = now.mono + channel.rule->dedupe.window});
   }
   stats_->add(CounterId::messages_published);
 

@@ -304,6 +304,16 @@ void Delivery::forget(Outbox& outbox) {
   --turn_size_;
 }
 
+// ---- how far behind ----
+
+Delivery::Lag Delivery::lag_of(std::uint32_t slot) const {
+  const Subscription& subscription = subscriptions_[slot];
+  if (subscription.reader_index == kNoSlot) return {};
+  const FrameLog& log = logs_[subscription.cursor.log].log;
+  const Sequence wanted = subscription.cursor.next;
+  return {.messages = distance(wanted, log.next()), .bytes = log.bytes_from(wanted), .oldest = log.appended_at(wanted)};
+}
+
 // ---- the ledger ----
 
 Ledger Delivery::ledger() const {

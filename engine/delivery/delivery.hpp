@@ -34,6 +34,7 @@ class Delivery {
   /// Nobody may read or join it any more.
   void close_log(Handle log);
   [[nodiscard]] ChannelLog* find_log(Handle log) { return logs_.find(log); }
+  [[nodiscard]] const ChannelLog* find_log(Handle log) const { return logs_.find(log); }
   [[nodiscard]] ChannelLog& log(std::uint32_t slot) { return logs_[slot]; }
   [[nodiscard]] Slab<ChannelLog>& logs() { return logs_; }
   [[nodiscard]] BlockPool& blocks() { return blocks_; }
@@ -88,6 +89,18 @@ class Delivery {
   /// Puts a subscription with news behind its connection's others, or takes it out.
   void link_pending(Subscription& subscription, std::uint32_t slot);
   void unlink_pending(Subscription& subscription);
+
+  // ---- how far behind ----
+
+  struct Lag {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::optional<Instant> oldest;  // when the oldest message that it lacks was appended
+  };
+  [[nodiscard]] Lag lag_of(std::uint32_t subscription) const;
+  [[nodiscard]] std::uint32_t next_pending(std::uint32_t subscription) const {
+    return subscriptions_[subscription].pending_next;
+  }
 
   // ---- the ledger ----
 

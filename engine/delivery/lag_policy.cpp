@@ -33,8 +33,8 @@ Sequence earliest_within_bounds(const FrameLog& log, const LagLimits& lag, Seque
 
 }  // namespace
 
-LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted, Instant late_from,
-                     Instant now) {
+LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
+                     Instant late_from, Instant now) {
   using Kind = LagVerdict::Kind;
   if (wanted >= log.next()) return {};
   const bool held = log.holds(wanted);
@@ -59,8 +59,9 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
     case SlowPolicy::disconnect:
       break;
   }
-  // A hole that is not the reader's doing: it kept up, but a lane of the mesh was overrun before this shard got the run.
-  const bool hole_only = !held && wanted >= log.dropped_end() && within_bounds(log, rule.lag, first_held, late_from, now);
+  // A hole that is not the reader's doing: it kept up, but a lane of the mesh was overrun before the run got here.
+  const bool hole_only =
+      !held && wanted >= log.dropped_end() && within_bounds(log, rule.lag, first_held, late_from, now);
   if (hole_only && carries_gap_notices(dialect)) {
     return {.kind = Kind::skip, .next = first_held, .reason = GapReason::dropped};
   }

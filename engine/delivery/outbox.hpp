@@ -40,6 +40,7 @@ struct Unsent {
 struct Outbox {
   Handle connection;
   std::unique_ptr<Unsent> unsent;
+  std::uint64_t bytes_sent = 0;             // that the kernel has taken
   Outbox* turn_next = nullptr;              // in the queue of connections with news
   std::uint32_t subscription_first = kNoSlot;
   std::uint32_t pending_first = kNoSlot;    // subscriptions with news, served in turn
@@ -65,7 +66,7 @@ struct Outbox {
     return has_remainder() || control_bytes() != 0 || (pending_first != kNoSlot && !messages_held);
   }
 };
-static_assert(sizeof(Outbox) <= 96, "an idle connection has 512 bytes in all (design.md, Memory)");
+static_assert(sizeof(Outbox) <= 104, "an idle connection has 512 bytes in all (design.md, Memory)");
 
 /// What sending found out; told to the session after each batch, never called back.
 struct OutboxEvent {

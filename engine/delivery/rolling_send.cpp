@@ -185,6 +185,7 @@ void RollingSend::finish(std::span<const SendReport> reports, Now now) {
       const auto accepted = static_cast<std::uint32_t>(result);
       ensure(accepted <= entry.size, "the kernel takes at most what it was given");
       bytes_sent += accepted;
+      plan.outbox->bytes_sent += accepted;
       if (accepted != 0) plan.outbox->sent_at = now.mono;
       if (accepted < entry.size) stats_->add(CounterId::sends_short);
       apply(plan, accepted, now);
@@ -366,6 +367,7 @@ void RollingSend::remainder_sent(Outbox& outbox, std::int32_t result, Now now) {
   unsent.rest_in_flight = false;
   if (result > 0) {
     stats_->add(CounterId::bytes_sent, static_cast<std::uint64_t>(result));
+    outbox.bytes_sent += static_cast<std::uint64_t>(result);
     outbox.sent_at = now.mono;
   }
   if (result != static_cast<std::int32_t>(unsent.rest_bytes)) {  // cut short only when the connection ends

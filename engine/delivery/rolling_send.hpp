@@ -47,6 +47,8 @@ class RollingSend {
 
   /// What happened since the last call; valid until the next call into this object.
   std::span<const OutboxEvent> take_events();
+  /// Connections that wait, or waited lately, for their socket.
+  [[nodiscard]] std::span<Outbox* const> blocked() const { return blocked_; }
   [[nodiscard]] bool has_blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool in_batch() const { return in_batch_; }
 

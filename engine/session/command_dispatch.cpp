@@ -112,7 +112,8 @@ std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
   }
-  if (connection.outbox.subscriptions >= options_->limits.subscriptions && !channels_->has(connection.outbox, channel)) {
+  if (connection.outbox.subscriptions >= options_->limits.subscriptions &&
+      !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
   }
@@ -281,7 +282,8 @@ std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
   }
   if (is_pattern(channel)) {
-    return Refusal{.code = ErrorCode::invalid_message, .sentence = "a message is published to a name, not to a pattern"};
+    return Refusal{.code = ErrorCode::invalid_message,
+                   .sentence = "a message is published to a name, not to a pattern"};
   }
   return std::nullopt;
 }

@@ -57,6 +57,7 @@ struct Connection {
   std::unique_ptr<Inbox> inbox;
   std::uint64_t id = 0;           // told to the client; random
   std::uint64_t publisher = 0;    // whose message ids these are: the user, or this connection
+  WallTime opened_at{};
   Instant received_at{};
   Instant errors_since{};
   Handle join;                    // the subscribe that waits
@@ -73,7 +74,7 @@ struct Connection {
   bool peer_ended : 1 = false;       // its FIN is in
   bool close_counted : 1 = false;
 };
-static_assert(sizeof(Connection) <= 336,
+static_assert(sizeof(Connection) <= 352,
               "with a subscription (64), its index (24 to 48) and list place (4), and the shell's part (64): under 512");
 
 }  // namespace ringcast

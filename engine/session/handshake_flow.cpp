@@ -34,7 +34,8 @@ Route route_of(const RequestHead& head, bool echo) {
 void Sessions::read_head(Connection& connection, MutableBytes& input, Now now) {
   RequestHead head;
   const std::size_t seen = connection.inbox != nullptr ? connection.inbox->head_seen : 0;
-  const HeadLimits limits{.head_bytes_max = options_->limits.header_bytes, .fields_max = options_->limits.header_fields};
+  const HeadLimits limits{.head_bytes_max = options_->limits.header_bytes,
+                          .fields_max = options_->limits.header_fields};
   const auto parsed = parse_request_head(input, head, limits, seen);
   if (!parsed) {
     const HandshakeRefusal refusal = refusal_of(parsed.error());
@@ -79,8 +80,8 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
   }
   const bool speaks_native = route.kind == Route::Kind::undecided || route.kind == Route::Kind::native;
   const std::array supported{kNativeSubprotocol};
-  const auto accepted =
-      check_upgrade(head, speaks_native ? std::span<const std::string_view>{supported} : std::span<const std::string_view>{});
+  const auto accepted = check_upgrade(
+      head, speaks_native ? std::span<const std::string_view>{supported} : std::span<const std::string_view>{});
   if (!accepted) {
     stats_->add(handshake_counter(accepted.error().status));
     stats_->event(EventCode::handshake_failed, now, accepted.error().status, 0, accepted.error().sentence);

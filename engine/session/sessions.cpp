@@ -68,6 +68,7 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   connection.port = peer.port;
   connection.over_capacity = full;
   connection.received_at = now.mono;
+  connection.opened_at = now.wall;
   connection.id = prng_->next();
   connection.publisher = connection.id;
   wheel_.arm(connection.timer, now.mono + options_->limits.handshake_time);

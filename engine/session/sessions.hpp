@@ -65,6 +65,8 @@ class Sessions {
   void reset_all(Now now);
 
   std::vector<Action>& actions() { return actions_; }
+  /// For looking at; null when it has gone.
+  [[nodiscard]] const Connection* look(Handle connection) const { return connections_.find(connection); }
   [[nodiscard]] std::uint32_t connections() const { return connections_.size(); }
   void validate() const;
 

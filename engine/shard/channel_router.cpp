@@ -25,12 +25,13 @@ std::uint32_t channels_share(const CoreOptions& options) {
 }  // namespace
 
 ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
-                             Budget& budget, ShardStats& stats, Prng& prng)
+                             Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng)
     : here_{here},
       shards_{options.shards},
       mesh_{&mesh},
       delivery_{&delivery},
       stats_{&stats},
+      rankings_{&rankings},
       prng_{&prng},
       options_{&options},
       rules_{options.namespaces},
@@ -239,7 +240,10 @@ void ChannelRouter::sweep(Now now) {
   }
   Slab<Channel>& channels = channels_.slab();
   for (std::uint32_t i = 0; i < std::min(kSweepSlotsPerTick, channels.slot_end()); ++i) {
-    if (++sweep_channel_ >= channels.slot_end()) sweep_channel_ = 0;
+    if (++sweep_channel_ >= channels.slot_end()) {
+      sweep_channel_ = 0;
+      rankings_->begin_round(now);
+    }
     if (Channel* channel = channels.at(sweep_channel_)) sweep_channel(*channel, now);
   }
   if (now.mono >= release_at_) {
@@ -299,6 +303,7 @@ void ChannelRouter::close_log(Channel& channel, Form form, Handle log) {
 void ChannelRouter::sweep_channel(Channel& channel, Now now) {
   if (channel.home_state.valid()) {
     HomeChannel& home = homes_[channel.home_state.slot];
+    rankings_->see(home, channel.logs);
     home.history.trim(home.history.next(), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
     if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {

@@ -22,6 +22,7 @@
 #include "engine/session/channel_port.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/mesh_records.hpp"
+#include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
 
 namespace ringcast {
@@ -29,7 +30,7 @@ namespace ringcast {
 class ChannelRouter final : public ChannelPort {
  public:
   ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Budget& budget,
-                ShardStats& stats, Prng& prng);
+                ShardStats& stats, Rankings& rankings, Prng& prng);
 
   JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) override;
   JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) override;
@@ -129,6 +130,7 @@ class ChannelRouter final : public ChannelPort {
   Mesh* mesh_;
   Delivery* delivery_;
   ShardStats* stats_;
+  Rankings* rankings_;
   Prng* prng_;
   const CoreOptions* options_;
   NamespaceRules rules_;

@@ -264,9 +264,11 @@ void ChannelRouter::on_detach(ShardIndex from, Bytes record, Now now) {
 void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
   MeshLane& lane = mesh_->bulk(from, here_);
   std::uint32_t taken = 0;
-  for (; taken < kMeshRecordsPerDrain; ++taken) {
+  std::size_t bytes = 0;
+  for (; taken < kMeshRecordsPerDrain && bytes < kMeshBytesPerDrain; ++taken) {
     const Bytes record = lane.peek();
     if (record.empty()) break;
+    bytes += record.size();
     switch (kind_of(record)) {
       case MeshKind::publish:
         on_publish(from, record, now);

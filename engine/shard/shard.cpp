@@ -223,7 +223,7 @@ Instant Shard::next_deadline() const {
 }
 
 void Shard::rest() {
-  ring_->poll();  // what the turn prepared last (a neighbour's bell, a wait for writability) does not wait for the sleep
+  ring_->poll();  // what the turn prepared last (a neighbour's bell, a wait for writability) goes out before the sleep
   if (has_work()) return;
   const Instant deadline = next_deadline();
   Instant now = setup_.clock.now().mono;

@@ -7,6 +7,7 @@
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/session/sessions.hpp"
 #include "engine/shard/channel_router.hpp"
+#include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
 
 namespace ringcast {
@@ -31,7 +32,8 @@ struct ShardCore::State {
         prng{context.seed},
         delivery{logs_bound(context.options.limits), subscriptions_bound(context.options.limits), context.budget,
                  context.stats},
-        router{context.index, context.options, context.mesh, delivery, context.budget, context.stats, prng},
+        rankings{delivery, context.stats},
+        router{context.index, context.options, context.mesh, delivery, context.budget, context.stats, rankings, prng},
         sends{delivery, context.budget, context.stats},
         sessions{context.options, router, sends, context.budget, context.stats, prng, now},
         lag_check_at{now.mono + kLagCheckInterval},
@@ -47,11 +49,13 @@ struct ShardCore::State {
     router.pump(now);
   }
   void advance_shutdown(Now now);
+  void rank_connections(Now now);
 
   const CoreOptions* options;
   ShardStats* stats;
   Prng prng;
   Delivery delivery;
+  Rankings rankings;
   ChannelRouter router;
   RollingSend sends;
   Sessions sessions;
@@ -112,6 +116,7 @@ void ShardCore::expire_timers(Now now) {
     state.housekeeping_at = now.mono + kHousekeepingInterval;
     state.router.sweep(now);
     state.stats->publish_ledger(state.delivery.ledger());
+    state.rank_connections(now);
   }
   state.handle_send_events(now);
   if (state.shutting_down) state.advance_shutdown(now);
@@ -143,6 +148,14 @@ void ShardCore::State::advance_shutdown(Now now) {
   }
   shutdown_check_at = shutdown_at + deadline;
   if (!said_goodbye) shutdown_check_at = std::min(now.mono + kShutdownSettle, shutdown_at + deadline / 2);
+}
+
+void ShardCore::State::rank_connections(Now now) {
+  rankings.begin_connections();
+  for (const Outbox* outbox : sends.blocked()) {
+    if (const Connection* connection = sessions.look(outbox->connection)) rankings.see(*connection);
+  }
+  rankings.publish_connections(now);
 }
 
 // ---- what it wants ----
