@@ -23,7 +23,7 @@ class BlockPool;
 struct LogBlock {
   struct Entry {
     std::uint32_t end = 0;          // where the frame ends, from the block's first data byte
-    std::uint32_t age_us = 0;       // appended this long after the block's `first_time`; a block spans 71 minutes at most
+    std::uint32_t age_us = 0;  // appended this long after the block's `first_time`; a block spans 71 minutes at most
     std::uint32_t wait_us = 0;      // from its receipt, on whichever shard, to here; saturates
   };
 

@@ -27,10 +27,10 @@ std::uint8_t* FrameLog::reserve(std::size_t bytes, Instant now) {
   const bool continues = newest_ != nullptr && newest_->end() == next_ && newest_->fits(bytes) &&
                          now - newest_->first_time <= kAgeMax;
   if (!continues) {
-    const std::uint8_t size_class =
-        newest_ == nullptr
-            ? std::uint8_t{0}
-            : static_cast<std::uint8_t>(std::min<std::size_t>(newest_->size_class + 1, BlockPool::kBlockBytes.size() - 1));
+    const std::uint8_t size_class = newest_ == nullptr
+                                        ? std::uint8_t{0}
+                                        : static_cast<std::uint8_t>(std::min<std::size_t>(
+                                              newest_->size_class + 1, BlockPool::kBlockBytes.size() - 1));
     LogBlock* block = pool_->take(size_class, bytes, purpose_);
     block->position = position_;
     block->first = next_;

@@ -38,8 +38,9 @@ AccessVerdict check_origin_and_host(const AccessOptions& options, std::string_vi
   // A node that was told --insecure and given no names answers to every name.
   const auto authority = split_host_port(host);
   const std::string_view name = authority ? authority->host : std::string_view{};
-  const bool named = std::ranges::any_of(
-      options.hosts, [&](const std::string& known) { return equals_ignoring_case(known, name) || equals_ignoring_case(known, host); });
+  const bool named = std::ranges::any_of(options.hosts, [&](const std::string& known) {
+    return equals_ignoring_case(known, name) || equals_ignoring_case(known, host);
+  });
   const bool any_host = options.insecure && options.hosts.empty();
   if (!any_host && !named && !is_loopback_name(name)) return AccessVerdict::unknown_host;
 

@@ -5,8 +5,8 @@
 //
 // Life of a connection, named by its Handle (slot and generation, given by the core at accept):
 //   accept -> receive* -> [receive_ended] -> ... -> action close or reset -> closed (slot free again)
-// After `close` or `reset` the shell cancels what is in flight, waits for the last completion, closes the descriptor and
-// says closed(); it may still deliver receive() or receive_ended() before that, which the core ignores.
+// After `close` or `reset` the shell cancels what is in flight, waits for the last completion, closes the descriptor
+// and says closed(); it may still deliver receive() or receive_ended() before that, which the core ignores.
 #pragma once
 
 #include <array>
@@ -44,8 +44,9 @@ struct SendEntry {
   Handle connection;
   const std::uint8_t* data = nullptr;
   std::uint32_t size = 0;
-  /// false: MSG_DONTWAIT | MSG_WAITALL with CQE_SKIP: only a short count or an error is reported, before the next batch.
-  /// true:  a remainder: MSG_WAITALL, always completes, later, through remainder_sent(); bytes stay in place until then.
+  /// false: MSG_DONTWAIT | MSG_WAITALL with CQE_SKIP: only a short count or an error is reported, before the next
+  /// batch.
+  /// true:  a remainder: MSG_WAITALL, always completes, later, through remainder_sent(); bytes stay until then.
   bool remainder = false;
 };
 

@@ -1,4 +1,4 @@
-// tests/doubles/delivery_harness.hpp: logs, readers and the rolling send of one shard, with a kernel that the test plays.
+// tests/doubles/delivery_harness.hpp: logs, readers and the rolling send of a shard, and a kernel that the test plays.
 //
 // Owner    the test.  Thread  one.  Memory  the test's.
 // Failure  ensure(): bytes that are no whole frames, a send that breaks the rules of the seam.

@@ -67,8 +67,8 @@ async def _():
         by_purpose = {name: purpose["bytes"] for name, purpose in document["memory"]["purposes"].items()
                       if purpose["bytes"]}
         print(f"accounted by purpose: {by_purpose}")
-        print(f"{CHANNELS} channels: resident {after / 1e6:.0f} MB ({(after - before) / CHANNELS:.0f} bytes a channel), "
-              f"accounted {accounted / 1e6:.0f} MB")
+        print(f"{CHANNELS} channels: resident {after / 1e6:.0f} MB ({(after - before) / CHANNELS:.0f} bytes a "
+              f"channel), accounted {accounted / 1e6:.0f} MB")
         require(accounted / CHANNELS < ACCOUNTED_BYTES_A_CHANNEL, "accounted memory a channel is within its bound")
         require((after - before) / CHANNELS < RESIDENT_BYTES_A_CHANNEL, "resident memory a channel is within its bound")
 

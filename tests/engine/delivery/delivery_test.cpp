@@ -113,7 +113,8 @@ TEST_F(DeliveryTest, SubscriptionsBeyondTheBoundAreNotMade) {
   const std::string name = "orders";
   const Handle log = small.open_log(rule, name, 0, Form::native_json, Sequence{1}, Epoch{1}, ChannelLog::State::live);
   EXPECT_TRUE(log.valid());
-  EXPECT_FALSE(small.open_log(rule, name, 0, Form::exchange_raw, Sequence{1}, Epoch{1}, ChannelLog::State::live).valid());
+  EXPECT_FALSE(
+      small.open_log(rule, name, 0, Form::exchange_raw, Sequence{1}, Epoch{1}, ChannelLog::State::live).valid());
   EXPECT_EQ(count(CounterId::channel_logs), 1U);
   small.close_log(log);
   EXPECT_EQ(count(CounterId::channel_logs), 0U);

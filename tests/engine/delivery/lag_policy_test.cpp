@@ -133,7 +133,9 @@ const Row kRows[] = {
 std::string text_of(const Verdict& verdict) {
   static constexpr std::string_view kKinds[] = {"keep", "skip", "disconnect"};
   std::string text{kKinds[verdict.kind]};
-  if (verdict.kind == Verdict::skip) text += " to " + std::to_string(verdict.next) + " " + std::string{name_of(verdict.reason)};
+  if (verdict.kind == Verdict::skip) {
+    text += " to " + std::to_string(verdict.next) + " " + std::string{name_of(verdict.reason)};
+  }
   return text;
 }
 

@@ -375,7 +375,8 @@ TEST_F(RollingSendTest, ARemainderThatEndsShortEndsTheConnectionAndItsMessageIsA
     std::int32_t result;
     std::int32_t error;
   };
-  const Row rows[] = {{"cancelled half-way", 2, EPIPE}, {"nothing taken", 0, EPIPE}, {"reset", -ECONNRESET, ECONNRESET}};
+  const Row rows[] = {
+      {"cancelled half-way", 2, EPIPE}, {"nothing taken", 0, EPIPE}, {"reset", -ECONNRESET, ECONNRESET}};
   for (const Row& row : rows) {
     SCOPED_TRACE(row.sentence);
     DeliveryHarness run;

@@ -50,7 +50,8 @@ TEST_F(ExchangeTest, EveryCommandIsAnsweredAsThere) {
   for (const Row& row : rows) {
     const Texts texts = answers(client, row.command);
     ASSERT_EQ(texts.size(), 1U) << row.sentence;
-    EXPECT_TRUE(row.mistake ? texts[0].starts_with(row.answer) : texts[0] == row.answer) << row.sentence << ": " << texts[0];
+    EXPECT_TRUE(row.mistake ? texts[0].starts_with(row.answer) : texts[0] == row.answer)
+        << row.sentence << ": " << texts[0];
     mistakes += row.mistake ? 1 : 0;
     EXPECT_EQ(node.count(CounterId::errors_sent_invalid_message), mistakes) << row.sentence;
   }

@@ -171,7 +171,8 @@ TEST(Closing, APeersCloseIsAnsweredWithItsCodeAndCounted) {
     node.run();
     EXPECT_EQ(CoreHarness::take_close(client), row.reply);
     EXPECT_EQ(node.count(row.counter), 1U);
-    EXPECT_EQ(node.count(CounterId::protocol_errors), row.reply >= 1002 && row.reply <= 1009 && row.reply != 1003 ? 1U : 0U);
+    EXPECT_EQ(node.count(CounterId::protocol_errors),
+              row.reply >= 1002 && row.reply <= 1009 && row.reply != 1003 ? 1U : 0U);
     EXPECT_TRUE(client.server_fin);
     EXPECT_FALSE(client.closed);
     EXPECT_EQ(node.count(CounterId::subscriptions), 0U);

@@ -68,7 +68,8 @@ struct CommandRow {
 };
 
 TEST_F(NativeTest, EveryMistakeIsAnsweredWithItsCodeAndCounted) {
-  const auto error = [](std::string_view head, std::string_view code, std::string_view sentence, std::string_view tail = "") {
+  const auto error = [](std::string_view head, std::string_view code, std::string_view sentence,
+                        std::string_view tail = "") {
     return std::string{R"({"type":"error",)"} + std::string{head} + R"("code":")" + std::string{code} +
            R"(","message":")" + std::string{sentence} + "\"" + std::string{tail} + "}";
   };
@@ -115,12 +116,14 @@ TEST_F(NativeTest, EveryMistakeIsAnsweredWithItsCodeAndCounted) {
     const Texts texts = CoreHarness::take_texts(client);
     if (row.answers.empty()) {
       ASSERT_EQ(texts.size(), 1U);
-      EXPECT_NE(texts[0].find("\"code\":\"" + std::string{name_of(*row.counted)} + "\""), std::string::npos) << texts[0];
+      EXPECT_NE(texts[0].find("\"code\":\"" + std::string{name_of(*row.counted)} + "\""), std::string::npos)
+          << texts[0];
     } else {
       EXPECT_EQ(texts, row.answers);
     }
     for (std::uint8_t code = 0; code < static_cast<std::uint8_t>(ErrorCode::end); ++code) {
-      EXPECT_EQ(fresh.count(error_counter(code)), row.counted && code == static_cast<std::uint8_t>(*row.counted) ? 1U : 0U);
+      EXPECT_EQ(fresh.count(error_counter(code)),
+                row.counted && code == static_cast<std::uint8_t>(*row.counted) ? 1U : 0U);
     }
     EXPECT_FALSE(client.closed);
     fresh.say(client, R"({"type":"ping"})");  // and it goes on
