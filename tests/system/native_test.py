@@ -271,6 +271,7 @@ async def _():
 async def _():
     async with Node("--limits-subscriptions", "3") as node, Native(node) as client:
         await client.subscribe("a", "b", "c")
+        await client.subscribe("a")  # what one has is no new subscription
         answer = await client.request(type="subscribe", id=1, channels=["d"])
         equal((answer["type"], answer["code"], answer["id"]), ("error", "too_many_subscriptions", 1), "the answer")
         await client.request(type="unsubscribe", id=2, channels=["b"])
