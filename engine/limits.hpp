@@ -1,4 +1,4 @@
-// engine/limits.hpp: every limit of the engine: its unit, where the number comes from, and how it relates to the others.
+// engine/limits.hpp: every limit of the engine: its unit, where it comes from, and how it relates to the others.
 //
 // Constants are fixed by the design; the structs are what configuration may change (engine/config maps keys onto them).
 // Thread  any (values).  Memory  none.
@@ -19,15 +19,16 @@ namespace ringcast {
 inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
 inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
 inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
-inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies a client may leave unread before its input pauses
+inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies left unread before a client's input pauses
 inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
 inline constexpr std::uint32_t kShardsMax = 64;                   // lanes grow with its square
-inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in one subscribe; = LimitOptions::subscriptions
-inline constexpr std::uint32_t kRefusalSlots = 256;                // connections above the limit that wait for their 503
+inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in one subscribe
+inline constexpr std::uint32_t kRefusalSlots = 256;                // above the limit, waiting for their 503
 inline constexpr std::uint32_t kSweepSlotsPerTick = 4'096;        // channels and logs looked at in one housekeeping
-inline constexpr std::size_t kMeshBatchBytesMax = 32_KiB;         // of frames in one mesh record; one frame may be larger
+inline constexpr std::size_t kMeshBatchBytesMax = 32_KiB;         // of frames in a mesh record; one may be larger
 inline constexpr std::size_t kInboxPauseBytes = 64_KiB;           // unprocessed input above which receiving pauses
 inline constexpr std::uint32_t kMeshRecordsPerDrain = 1'024;      // a bound on one lane's share of a turn
+inline constexpr std::size_t kMeshBytesPerDrain = 256_KiB;         // the same for bulk: readers have turns in between
 inline constexpr milliseconds kTimerTick{1};
 inline constexpr milliseconds kLingerTime{2'000};                 // from our FIN to the peer's
 inline constexpr milliseconds kReleaseInterval{10'000};           // how often empty chunks of slabs are looked for

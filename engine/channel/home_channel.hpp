@@ -43,7 +43,7 @@ struct HomeChannel {
   const std::string* name;
   const NamespaceRule* rule;
   Epoch epoch;
-  FrameLog history;                           // kept messages as stored_message.hpp writes them; its next() is the next seq
+  FrameLog history;                           // kept messages (stored_message.hpp); its next() is the next seq
   std::array<FrameLog*, kForms> form_logs{};  // logs of forms that somebody reads, here or on another shard
   std::vector<RemoteReader> remote;
   Instant used_at{};

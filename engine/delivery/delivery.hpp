@@ -39,7 +39,7 @@ class Delivery {
   [[nodiscard]] Slab<ChannelLog>& logs() { return logs_; }
   [[nodiscard]] BlockPool& blocks() { return blocks_; }
 
-  /// `count` frames, or a hole of that size, were put at the head of the log: counts them for every reader. Once that is
+  /// `count` frames, or a hole of that size, were put at the log's head: counts them for every reader. Once that is
   /// done for all logs that got the message, settle_moves() for each: who moves between two calls is counted twice.
   void appended(std::uint32_t log, std::uint64_t count);
 

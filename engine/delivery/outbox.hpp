@@ -1,4 +1,4 @@
-// engine/delivery/outbox.hpp: what one connection still has to be sent: cursors with news, replies, a broken frame's rest.
+// engine/delivery/outbox.hpp: what one connection still has to be sent: news, replies, the rest of a broken frame.
 //
 // Owner    session's Connection, by value; does not move while it is linked.  Thread  the shard's.
 // Memory   about 100 bytes; Unsent only while replies or a remainder wait, charged to control and remainders.

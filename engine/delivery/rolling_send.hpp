@@ -70,7 +70,8 @@ class RollingSend {
   };
 
   void plan_turn(Outbox& outbox, std::uint8_t* scratch, Now now);
-  void plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint32_t& filled, const std::uint8_t*& direct, Now now);
+  void plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint32_t& filled, const std::uint8_t*& direct,
+                     Now now);
   bool plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict& verdict, std::uint8_t* scratch,
                  std::uint32_t& filled);
   void apply(const Plan& plan, std::uint32_t accepted, Now now);

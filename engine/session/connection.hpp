@@ -74,7 +74,8 @@ struct Connection {
   bool peer_ended : 1 = false;       // its FIN is in
   bool close_counted : 1 = false;
 };
-static_assert(sizeof(Connection) <= 352,
-              "with a subscription (64), its index (24 to 48) and list place (4), and the shell's part (64): under 512");
+static_assert(
+    sizeof(Connection) <= 352,
+    "with a subscription (64), its index (24 to 48) and list place (4), and the shell's part (64): under 512");
 
 }  // namespace ringcast

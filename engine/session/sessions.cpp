@@ -158,7 +158,8 @@ void Sessions::process_frames(Connection& connection, MutableBytes& input, Now n
         stats_->add(CounterId::messages_in_bytes, event->payload.size());
         if (connection.service == Connection::Service::echo) {
           stats_->add(CounterId::echo_messages);
-          send_frame(connection, event->kind == WsEvent::Kind::text ? Opcode::text : Opcode::binary, event->payload, now);
+          send_frame(connection, event->kind == WsEvent::Kind::text ? Opcode::text : Opcode::binary, event->payload,
+                     now);
         } else if (event->kind == WsEvent::Kind::binary) {
           close(connection, CloseCode::unsupported_data, "this dialect is JSON text", now);
         } else {
@@ -344,7 +345,8 @@ void Sessions::arm_heartbeat(Connection& connection, Now now, bool first) {
           ? milliseconds{0}
           : (exchange ? options_->heartbeat.interval_exchange : options_->heartbeat.interval);
   if (interval.count() == 0) {
-    wheel_.arm(connection.timer, std::max(connection.received_at, connection.outbox.sent_at) + options_->limits.idle_time);
+    wheel_.arm(connection.timer,
+               std::max(connection.received_at, connection.outbox.sent_at) + options_->limits.idle_time);
     return;
   }
   // The first ping comes early by up to half an interval, so that those who came together are not pinged together.

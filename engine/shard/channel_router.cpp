@@ -84,8 +84,8 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
 
 JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const ResumePoint* resume, Now now) {
   JoinAnswer answer;
-  Channel* channel =
-      channels_.find_or_create(name, home_of(name), [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
+  Channel* channel = channels_.find_or_create(
+      name, home_of(name), [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
   if (channel == nullptr) {
     answer.refusal = kNoChannelSlot;
     return answer;
@@ -334,7 +334,8 @@ void ChannelRouter::validate() const {
     for (const RemoteReader& reader : home.remote) {
       const FrameLog* log = home.form_logs[static_cast<std::size_t>(reader.form)];
       ensure(log != nullptr && reader.next <= log->next(), "a remote cursor is never ahead of its log");
-      ensure((reader.greeted && reader.next == log->next()) || reader.waiting, "a remote reader's news is never forgotten");
+      ensure((reader.greeted && reader.next == log->next()) || reader.waiting,
+             "a remote reader's news is never forgotten");
     }
   });
 }

@@ -189,7 +189,8 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
   for (std::uint32_t i = 0; i < run->frames; ++i) {
     const std::uint32_t end = run->end_of(i);
     const auto age = std::chrono::duration_cast<microseconds>(run->received_at(i) - run->received).count();
-    store(out, MeshFrameEntry{.bytes = end - begin, .age_us = static_cast<std::uint32_t>(std::max<std::int64_t>(age, 0))});
+    store(out,
+          MeshFrameEntry{.bytes = end - begin, .age_us = static_cast<std::uint32_t>(std::max<std::int64_t>(age, 0))});
     out += sizeof(MeshFrameEntry);
     begin = end;
   }
@@ -213,8 +214,9 @@ bool ChannelRouter::lanes_empty() const {
 }
 
 bool ChannelRouter::settled() const {
-  return lanes_empty() &&
-         std::ranges::all_of(peers_, [](const Peer& there) { return there.readers.empty() && there.publishers.empty(); });
+  return lanes_empty() && std::ranges::all_of(peers_, [](const Peer& there) {
+           return there.readers.empty() && there.publishers.empty();
+         });
 }
 
 // ---- from other shards ----

@@ -132,7 +132,7 @@ void ShardCore::begin_shutdown(Now now) {
   state.sessions.begin_shutdown(now);
 }
 
-/// First everybody gets what was published: publishes have ended, lanes run dry. Then the 1001s; at the deadline, resets.
+/// First everybody gets what was published: publishes have ended, lanes run dry. Then the 1001s; at last, resets.
 void ShardCore::State::advance_shutdown(Now now) {
   const nanoseconds deadline = options->shutdown.deadline;
   const nanoseconds since = now.mono - shutdown_at;
