@@ -31,6 +31,7 @@ struct LogBlock {
   LogBlock* newer = nullptr;
   BlockPool* pool = nullptr;
   std::uint64_t position = 0;       // of the first data byte, in the log's ever growing count of bytes
+  std::uint64_t ordinal = 0;        // how many frames the log had ever appended before it: holes do not count
   Sequence first{};                 // of the first frame
   Instant first_time{};             // when the first frame was appended
   std::uint32_t capacity = 0;       // bytes for data and index

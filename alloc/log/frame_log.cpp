@@ -33,6 +33,7 @@ std::uint8_t* FrameLog::reserve(std::size_t bytes, Instant now) {
                                               newest_->size_class + 1, BlockPool::kBlockBytes.size() - 1));
     LogBlock* block = pool_->take(size_class, bytes, purpose_);
     block->position = position_;
+    block->ordinal = appended_;
     block->first = next_;
     block->first_time = now;
     block->older = newest_;
@@ -56,6 +57,7 @@ void FrameLog::commit(std::size_t bytes, Instant received) {
                                     .wait_us = age_us(received, reserved_at_)};
   next_ = ringcast::next(next_);
   ++frames_;
+  ++appended_;
   bytes_ += bytes;
   position_ += bytes;
   while (oldest_ != newest_ &&
@@ -120,6 +122,11 @@ bool FrameLog::holds(Sequence seq) const {
   return block != nullptr && block->first <= seq;
 }
 
+std::uint64_t FrameLog::frames_from(Sequence from) const {
+  const LogBlock* block = find(from);
+  return block == nullptr ? 0 : appended_ - (block->ordinal + distance(block->first, from));
+}
+
 std::uint64_t FrameLog::bytes_from(Sequence from) const {
   const LogBlock* block = find(from);
   if (block == nullptr) return 0;
@@ -174,6 +181,7 @@ void FrameLog::validate() const {
     ensure(block->frames > 0 && !block->dropped, "a block in a log holds frames");
     ensure(older == nullptr || older->end() <= block->first, "numbers grow from block to block");
     ensure(older == nullptr || older->position + older->used == block->position, "positions have no hole");
+    ensure(older == nullptr || older->ordinal + older->frames == block->ordinal, "frames are counted without holes");
     ensure(block->entry(block->frames - 1).end == block->used, "the index ends where the data ends");
     frames += block->frames;
     bytes += block->used;

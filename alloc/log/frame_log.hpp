@@ -85,6 +85,8 @@ class FrameLog {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   /// Bytes that were ever appended.
   [[nodiscard]] std::uint64_t position() const { return position_; }
+  /// Held frames from `from` on: the lag of a reader in messages; what lies in a hole does not wait for it.
+  [[nodiscard]] std::uint64_t frames_from(Sequence from) const;
   /// Bytes of the held frames from `from` on: the lag of a reader in bytes.
   [[nodiscard]] std::uint64_t bytes_from(Sequence from) const;
   /// When the first held frame at or after `from` was appended; nullopt when there is none.
@@ -114,6 +116,7 @@ class FrameLog {
   std::uint64_t frames_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t position_ = 0;
+  std::uint64_t appended_ = 0;
   Instant reserved_at_{};
   std::uint32_t reserved_ = 0;
   Purpose purpose_;

@@ -6,7 +6,7 @@ namespace ringcast {
 namespace {
 
 bool within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Instant late_from, Instant now) {
-  const std::uint64_t messages = distance(from, log.next());
+  const std::uint64_t messages = log.frames_from(from);
   if (messages > lag.messages) return false;
   // The newest alone may be larger than the bound, by its envelope: that is no reader's lag.
   if (messages > 1 && log.bytes_from(from) > lag.bytes) return false;
@@ -28,7 +28,8 @@ Sequence earliest_within_bounds(const FrameLog& log, const LagLimits& lag, Seque
       low = middle + 1;
     }
   }
-  return Sequence{low};
+  const auto run = log.run_from(Sequence{low}, 1);
+  return run ? run->first : Sequence{low};  // not into a hole: one notice tells it all
 }
 
 }  // namespace

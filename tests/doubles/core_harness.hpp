@@ -242,7 +242,6 @@ class CoreHarness {
   /// One turn of one shard; false if nothing came of it.
   bool turn(std::uint32_t shard) {
     ShardCore& one = core(shard);
-    const bool busy = !one.idle();
     one.drain_mesh(now);
     act(shard);
     one.expire_timers(now);
@@ -254,7 +253,7 @@ class CoreHarness {
     ensure((doorbells >> shards_.size()) == 0 && (doorbells >> shard & 1U) == 0, "a doorbell belongs to another shard");
     one.validate();
     (void)ledger();
-    return did || doorbells != 0 || (busy && one.idle());
+    return did || doorbells != 0 || !one.idle();
   }
   /// Time passes; every deadline on the way is kept.
   void advance(nanoseconds by) {

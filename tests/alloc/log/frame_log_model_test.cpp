@@ -168,6 +168,7 @@ class FrameLogAgainstModel {
     std::uint64_t bytes_from = 0;
     for (auto frame = at; frame != frames.end(); ++frame) bytes_from += frame->bytes.size();
     EXPECT_EQ(log_.bytes_from(wanted), bytes_from);
+    EXPECT_EQ(log_.frames_from(wanted), static_cast<std::uint64_t>(frames.end() - at));
     const auto appended = log_.appended_at(wanted);
     EXPECT_EQ(appended.has_value(), at != frames.end());
     if (appended) {

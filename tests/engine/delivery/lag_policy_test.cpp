@@ -68,14 +68,14 @@ const Row kRows[] = {
 
     {"overrun: what was wanted is dropped, what is left is within bounds",
      [](FrameLog& log) {
-       append(log, 3, 305);  // a block
+       append(log, 3, 302);  // a block
        append(log, 2);
        log.trim(Sequence{4}, kNow);
      },
      1, conflate_to(5), drop_to(4), kClose, conflate_to(5), kClose, kClose},
     {"overrun, and what is left is too much",
      [](FrameLog& log) {
-       append(log, 3, 305);
+       append(log, 3, 302);
        append(log, 12);
        log.trim(Sequence{4}, kNow);
      },
@@ -114,6 +114,19 @@ const Row kRows[] = {
        append(log, 1);
      },
      4, conflate_to(5), drop_to(5), drop_to(5), conflate_to(5), kClose, kClose},
+    {"a hole larger than the bound ahead of what is wanted and held: it does not wait for the reader",
+     [](FrameLog& log) {
+       append(log, 2);
+       log.skip_to(Sequence{500});
+     },
+     1, kKeep, kKeep, kKeep, kKeep, kKeep, kKeep},
+    {"too many messages, in front of a hole and behind it: what is left does not begin in the hole",
+     [](FrameLog& log) {
+       append(log, 5);
+       log.skip_to(Sequence{500});
+       append(log, 10);
+     },
+     1, conflate_to(509), drop_to(500), kClose, conflate_to(509), kClose, kClose},
     {"a hole ahead of what is wanted and held: first what is there",
      [](FrameLog& log) {
        append(log, 2);
