@@ -158,7 +158,8 @@ class CoreHarness {
   }
   [[nodiscard]] static std::string masked(Opcode opcode, std::string_view payload, bool final = true) {
     std::vector<std::uint8_t> frame;
-    append_frame(frame, FrameStart{.opcode = opcode, .final = final}, as_bytes(payload), MaskKey{0x37, 0xfa, 0x21, 0x3d});
+    append_frame(frame, FrameStart{.opcode = opcode, .final = final}, as_bytes(payload),
+                 MaskKey{0x37, 0xfa, 0x21, 0x3d});
     return {frame.begin(), frame.end()};
   }
   void text(Client& client, std::string_view payload) { bytes(client, masked(Opcode::text, payload)); }

@@ -10,7 +10,8 @@ using Texts = std::vector<std::string>;
 
 std::uint64_t number_after(std::string_view text, std::string_view member) {
   const std::size_t at = text.find(member);
-  return at == std::string_view::npos ? 0 : std::strtoull(std::string{text.substr(at + member.size(), 20)}.c_str(), nullptr, 10);
+  if (at == std::string_view::npos) return 0;
+  return std::strtoull(std::string{text.substr(at + member.size(), 20)}.c_str(), nullptr, 10);
 }
 std::uint64_t seq_of(std::string_view text) { return number_after(text, R"("seq":)"); }
 
@@ -153,7 +154,7 @@ TEST_F(MeshTest, AFullLaneIsLagAndNothingIsLost) {
   node.say(reader, subscribe(channel));
   CoreHarness::take_texts(reader);
   node.asleep[0] = true;
-  for (int i = 0; i < 1'000; ++i) node.say(publisher, publish(channel, 1'000));  // ten lanes full, within the log's bound
+  for (int i = 0; i < 1'000; ++i) node.say(publisher, publish(channel, 1'000));  // lanes full, within the log's bound
   EXPECT_GT(node.count(CounterId::mesh_lane_full), 0U);
   node.asleep[0] = false;
   node.run();
@@ -262,7 +263,8 @@ TEST_F(MeshTest, TheEnvelopeOfAChannelOfAnotherShardChangesBetweenTwoMessages) {
     ++next;
   }
   EXPECT_EQ(next, published + 1);
-  EXPECT_EQ(node.ledger(), (Ledger{.offered = static_cast<std::uint64_t>(published), .sent = static_cast<std::uint64_t>(published)}));
+  const auto all = static_cast<std::uint64_t>(published);
+  EXPECT_EQ(node.ledger(), (Ledger{.offered = all, .sent = all}));
 }
 
 TEST_F(MeshTest, ALogThatNobodyReadsIsKeptAWhileAndThenTheHomeIsTold) {
