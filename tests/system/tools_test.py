@@ -8,7 +8,7 @@ import signal
 import tempfile
 
 from support.native import open_socket
-from support.node import Node, environment, run_program
+from support.node import Node, environment, is_free, run_program
 from support.runner import Settings, case, equal, eventually, main, require, scaled, table
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
@@ -92,6 +92,7 @@ async def _():
             await reader.is_subscribed(node, "c")
             await node.kill()
             before = len(reader.lines)
+            await eventually(lambda: is_free(node.port), "the kernel gives the dead node's port back")
             async with Node(port=node.port, name=node.name) as successor:
                 async def arrived():
                     await run_program("pub", "--quiet", "--url", url(successor), "c", '"again"')

@@ -45,6 +45,18 @@ def free_port():
                 continue
 
 
+def is_free(port):
+    """May a listener be bound? The kernel takes a killed process's rings, and their sockets, apart a moment later."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+            return True
+        except OSError:
+            return False
+
+
 def unique_name():
     return f"test-{os.getpid()}-{next(_count)}"
 
