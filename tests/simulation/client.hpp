@@ -51,8 +51,8 @@ class Client {
   [[nodiscard]] bool ready() const {
     return conversation() != nullptr && opened_ && !close_sent_ && conversation()->open();
   }
-  void publish_marker(std::uint32_t channel, Instant now);
-  void subscribe_to_all();
+  /// A small message that nothing else is like, and `filler` bytes more.
+  void publish_marker(std::uint32_t channel, Instant now, std::size_t filler = 0);
 
   bool may_connect = true;
 

@@ -176,12 +176,12 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
   return request;
 }
 
-void Client::publish_marker(std::uint32_t channel, Instant now) {
+void Client::publish_marker(std::uint32_t channel, Instant now, std::size_t filler) {
   Publish publish;
   publish.channel = channel;
   publish.publisher = *connection_;
   publish.sent_at = now;
-  publish.data = fmt::format(R"({{"marker":{}}})", world_.truth.publishes() + 1);
+  publish.data = fmt::format(R"({{"marker":{},"pad":"{}"}})", world_.truth.publishes() + 1, std::string(filler, 'm'));
   const std::string key = dedupe_key(channel, "", publish.data);
   const std::string as_sent = publish.data;
   publish_as(std::move(publish), as_sent, key, true);
@@ -220,16 +220,6 @@ void Client::subscribe() {
   world_.trace.note("c{} asks to subscribe to {} (id {}) {}", *connection_, json_list(world_.scenario, channels), id,
                     resume);
   send_text(text);
-  decided_ = true;
-}
-
-void Client::subscribe_to_all() {
-  for (std::uint32_t channel = 0; channel < world_.scenario.channels.size(); ++channel) {
-    const std::uint64_t id =
-        talk().ask(Request{.kind = Request::Kind::subscribe, .publish = 0, .channels = {channel}, .resume = {}});
-    send_text(
-        fmt::format(R"({{"type":"subscribe","id":{},"channels":["{}"]}})", id, world_.scenario.channels[channel].name));
-  }
   decided_ = true;
 }
 

@@ -31,9 +31,11 @@ std::uint64_t kept_for_reuse(Purpose purpose) {
 
 }  // namespace
 
-bool World::round() {
+bool World::round(const Client* only) {
   bool did = false;
-  for (const auto& client : clients_) did = client->settle() || did;
+  for (const auto& client : clients_) {
+    if (only == nullptr || only == client.get()) did = client->settle() || did;
+  }
   for (ConnectionId id = 0; id < network_.connections(); ++id) did = network_.step(id) || did;
   for (std::uint32_t i = 0; i < shards_.size(); ++i) {
     if (wants_turn(i)) {
@@ -167,56 +169,83 @@ void World::tell_to_end(std::uint32_t index) {
   carry_out(index);
 }
 
-void World::shut_down(bool quiet) {
-  trace_.note("the node shuts down{}", quiet ? ", in peace" : "");
-  shutting_down_ = true;
-  for (const auto& talk : conversations_) talk->shutting_down = true;
-  for (const auto& client : clients_) client->may_connect = !quiet;
-  std::vector<bool> told(shards_.size(), quiet);
-  if (quiet) {
-    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-      tell_to_end(i);
-    }
-  }
-  if (!quiet) {  // each shard hears of it at another time, in the middle of everything
-    for (std::size_t i = 0; i < 300; ++i, ++step_) {
-      const std::size_t some = dice_.below(told.size());
-      if (!told[some] && dice_.one_in(20)) {
-        told[some] = true;
-        tell_to_end(static_cast<std::uint32_t>(some));
-      }
-      chaos_step();
-      for (const auto& talk : conversations_) talk->shutting_down = true;
-    }
-    for (std::size_t i = 0; i < told.size(); ++i) {
-      if (told[i]) continue;
-      tell_to_end(static_cast<std::uint32_t>(i));
-    }
-    network_.habits.healthy = true;
-    for (const auto& client : clients_) client->may_connect = false;
-  }
+void World::wait_until_drained() {
   const auto drained = [&] {
     return std::ranges::all_of(shards_, [](const Shard& shard) { return shard.core->drained(); });
   };
   const Instant deadline = now().mono + scenario_.options.shutdown.deadline;
-  std::vector<Conversation*> readers;
-  for (const auto& client : clients_) {
-    if (client->ready()) readers.push_back(client->conversation());
-  }
-  for (std::size_t i = 0; i < 2'000 && !drained(); ++i) {
+  for (std::size_t i = 0; i < 2'000; ++i) {
     run_until_quiet("at the end of the node");
-    if (drained()) break;
+    if (drained()) return;
     wait_for_next_deadline(seconds{1});
     check(now().mono <= deadline + seconds{1}, Checker::shutdown, "the node does not end by its deadline");
   }
   check(drained(), Checker::shutdown, "the node does not end");
-  if (!quiet) return;
-  for (const Conversation* reader : readers) {  // nobody is slow: nothing is lost
-    check(reader->close_code() == 1001, Checker::shutdown, "c{} was closed with {} at the end of the node",
-          reader->connection(), reader->close_code().value_or(0));
+}
+
+/// Everybody is well, but has not yet read the last messages when the node is told to end.
+void World::shut_down_in_peace() {
+  trace_.note("the node shuts down, in peace");
+  for (const auto& talk : conversations_) talk->shutting_down = true;
+  std::vector<Conversation*> readers;
+  for (const auto& client : clients_) {
+    if (client->ready()) readers.push_back(client->conversation());
+  }
+  Client& talker = *clients_.front();
+  std::vector<std::pair<std::uint32_t, PublishId>> last;
+  for (std::uint32_t channel = 0; channel < scenario_.channels.size() && talker.ready(); ++channel) {
+    for (std::size_t i = 0; i < 8; ++i) talker.publish_marker(channel, now().mono, scenario_.payload_bytes_max / 4);
+    last.emplace_back(channel, static_cast<PublishId>(truth_.publishes()));
+  }
+  const auto nobody_reads = [&] {
+    for (std::size_t i = 0; i < kRoundsMax && round(&talker); ++i) {}
+  };
+  nobody_reads();
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) tell_to_end(i);
+  const Instant goodbye = now().mono + std::min<nanoseconds>(kShutdownSettle, scenario_.options.shutdown.deadline / 2);
+  while (now().mono < goodbye) {
+    nobody_reads();
+    wait_for_next_deadline(goodbye - now().mono);
+  }
+  nobody_reads();
+  wait_until_drained();
+
+  for (const Conversation* reader : readers) {
+    const std::uint16_t code = reader->close_code().value_or(0);
+    if (code == value(CloseCode::slow_consumer)) continue;  // it did not read, and its bound in time may be short
+    check(code == value(CloseCode::going_away), Checker::shutdown, "c{} was closed with {} at the end of the node",
+          reader->connection(), code);
     check(!network_.lost_bytes(reader->connection()), Checker::shutdown, "c{} lost bytes at the end of the node",
           reader->connection());
+    for (const auto& [channel, id] : last) {
+      const Subscription& subscription = reader->subscriptions()[channel];
+      if (!subscription.active || !truth_.of(id).at) continue;
+      check(subscription.newest == id, Checker::shutdown, "c{} was closed without the last message of {}, seq {}",
+            reader->connection(), scenario_.channels[channel].name, value(truth_.of(id).at->seq));
+    }
   }
+}
+
+/// Each shard hears of it at another time, in the middle of everything.
+void World::shut_down_in_chaos() {
+  trace_.note("the node shuts down");
+  std::vector<bool> told(shards_.size(), false);
+  for (std::size_t i = 0; i < 300; ++i, ++step_) {
+    const std::size_t some = dice_.below(told.size());
+    if (!told[some] && dice_.one_in(20)) {
+      told[some] = true;
+      tell_to_end(static_cast<std::uint32_t>(some));
+    }
+    for (const auto& talk : conversations_) talk->shutting_down = true;
+    chaos_step();
+  }
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    if (!told[i]) tell_to_end(static_cast<std::uint32_t>(i));
+  }
+  for (const auto& talk : conversations_) talk->shutting_down = true;
+  network_.habits.healthy = true;
+  for (const auto& client : clients_) client->may_connect = false;
+  wait_until_drained();
 }
 
 void World::check_nothing_is_left() {

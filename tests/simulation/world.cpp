@@ -61,7 +61,15 @@ World::~World() {
 // ---- the loop ----
 
 void World::run(std::size_t steps) {
-  for (step_ = 0; step_ < steps; ++step_) chaos_step();
+  const std::size_t last_steps = dice_.between(50, 400);
+  for (step_ = 0; step_ < steps; ++step_) {
+    if (scenario_.starving != 0 && step_ + last_steps == steps &&
+        dice_.one_in(2)) {  // lanes are full as the end begins
+      dice_.pick(shards_).starved_until = steps;
+      trace_.note("a shard gets no turn until the end");
+    }
+    chaos_step();
+  }
   switch (scenario_.ending) {
     case Ending::everybody_leaves:
       heal();
@@ -69,11 +77,11 @@ void World::run(std::size_t steps) {
       break;
     case Ending::shutdown_when_quiet:
       heal();
-      shut_down(true);
+      shut_down_in_peace();
       break;
     case Ending::shutdown_in_chaos:
       coverage_.add(Seen::shutdowns_in_chaos);
-      shut_down(false);
+      shut_down_in_chaos();
       break;
   }
   check_nothing_is_left();

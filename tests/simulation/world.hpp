@@ -70,12 +70,15 @@ class World {
   // The endings.
   void heal();
   void run_until_quiet(const char* what);
-  bool round();
+  /// Each client, connection and shard once; of the clients perhaps only one. False when nothing was left to do.
+  bool round(const Client* only = nullptr);
   void check_everything_arrived();
   void check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>& markers);
   void everybody_leaves();
   void tell_to_end(std::uint32_t index);
-  void shut_down(bool quiet);
+  void shut_down_in_peace();
+  void shut_down_in_chaos();
+  void wait_until_drained();
   void check_nothing_is_left();
 
   Dice dice_;
@@ -93,7 +96,6 @@ class World {
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<SendReport> reports_;
   std::size_t step_ = 0;
-  bool shutting_down_ = false;
 };
 
 }  // namespace ringcast::simulation
