@@ -12,6 +12,7 @@ namespace ringcast {
 namespace {
 
 constexpr std::size_t kScratchBytes = kSendBatchMax * kTurnBytesMax;
+constexpr std::size_t kControlBytesKept = 4'096;  // of a publisher's replies: more is given back when they are sent
 
 }  // namespace
 
@@ -120,7 +121,17 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
         parts_.push_back({.kind = Part::Kind::frames, .bytes = run->bytes, .subscription = slot, .run = *run});
         return;
       }
-      if (run->bytes > room) return;  // a frame that does not fit behind the others: next turn
+      if (run->bytes > room) {  // one frame, and it does not fit
+        if (slot != outbox.pending_first) return;  // behind other channels: in the next turn it stands before them
+        // Behind replies, which might come every turn: its beginning now, the rest as a remainder.
+        std::memcpy(scratch + filled, run->data, room);
+        filled += static_cast<std::uint32_t>(room);
+        parts_.push_back({.kind = Part::Kind::frames,
+                          .bytes = static_cast<std::uint32_t>(room),
+                          .subscription = slot,
+                          .run = *run});
+        return;
+      }
       std::memcpy(scratch + filled, run->data, run->bytes);
       filled += run->bytes;
       parts_.push_back({.kind = Part::Kind::frames, .bytes = run->bytes, .subscription = slot, .run = *run});
@@ -232,6 +243,10 @@ void RollingSend::apply_control(Outbox& outbox, std::uint32_t accepted) {
   if (unsent.control_sent == unsent.control.size()) {
     unsent.control.clear();
     unsent.control_sent = 0;
+    if (unsent.control.capacity() > kControlBytesKept) std::string{}.swap(unsent.control);  // assigning keeps it
+  } else if (unsent.control_sent >= kControlBytesKept && unsent.control_sent >= unsent.control.size() / 2) {
+    unsent.control.erase(0, unsent.control_sent);  // a reader that is never quite done must not make it grow for ever
+    unsent.control_sent = 0;
   }
 }
 
@@ -247,7 +262,7 @@ void RollingSend::apply_frames(Outbox& outbox, const Part& part, std::uint32_t a
   const FrameLog::Run& run = part.run;
   Subscription& subscription = delivery_->subscription(part.subscription);
   std::uint32_t whole = run.frames;
-  if (accepted < part.bytes) {
+  if (accepted < run.bytes) {
     whole = 0;
     while (run.end_of(whole) <= accepted) ++whole;
   }
@@ -321,7 +336,8 @@ void RollingSend::clear_rest(Unsent& unsent) {
 
 void RollingSend::after_turn(Outbox& outbox, bool took_all, Now now) {
   if (took_all) {
-    if (outbox.unsent != nullptr && outbox.unsent->control.empty() && !outbox.publishes) outbox.unsent.reset();
+    const bool nothing_left = outbox.control_bytes() == 0 && !outbox.has_remainder();
+    if (nothing_left && !outbox.publishes) outbox.unsent.reset();
     delivery_->enqueue(outbox, now.mono);
     tell_if_empty(outbox);
     return;

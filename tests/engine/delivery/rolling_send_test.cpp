@@ -567,6 +567,72 @@ TEST_F(RollingSendTest, NewsIsNotStarvedByConnectionsThatAlwaysHaveMore) {
   EXPECT_LE(batches, 2 * (kBusy / static_cast<int>(kSendBatchMax) + 2));  // the lap under way and her own
 }
 
+TEST_F(RollingSendTest, ALargeFrameIsNotStarvedByRepliesThatComeEveryTurn) {
+  for (const std::size_t bytes : {60'000UL, 65'530UL, 100'000UL}) {
+    DeliveryHarness run;
+    const auto orders = run.open("orders");
+    const auto trades = run.open("trades", rule_with(SlowPolicy::conflate, 2));
+    Reader& alice = run.reader();
+    run.subscribe(alice, orders);
+    run.subscribe(alice, trades);
+    run.feed(orders, 10, bytes);
+    run.feed(trades, 10, bytes);
+    int replies = 0;
+    for (int turn = 0; turn < 40; ++turn) {
+      run.control(alice, "reply:" + std::string(6'000, 'r'));
+      ++replies;
+      run.batch();
+      run.complete_remainders();
+    }
+    run.run();
+    EXPECT_EQ(of_channel(alice, "orders"), numbered("orders", 1, 10));
+    const auto payloads = payloads_of(alice.stream);
+    const auto is_reply = [](const std::string& one) { return one.starts_with("reply:"); };
+    EXPECT_EQ(std::ranges::count_if(payloads, is_reply), replies);
+    EXPECT_EQ(payloads.back(), "reply:" + std::string(6'000, 'r'));  // the messages had gone out long before
+    EXPECT_EQ(run.ledger().queued, 0U);
+    EXPECT_EQ(run.budget.used(Purpose::remainders), 0U);
+  }
+}
+
+TEST_F(RollingSendTest, AFrameThatBeginsBehindRepliesMayBreakAtEveryByte) {
+  for (std::int64_t taken = 0; taken <= static_cast<std::int64_t>(kTurnBytesMax); taken += 997) {
+    DeliveryHarness run;
+    const auto orders = run.open("orders");
+    Reader& alice = run.reader();
+    run.subscribe(alice, orders);
+    run.control(alice, std::string(20'000, 'r'));
+    run.feed(orders, 2, 90'000);
+    run.batch(take_at_most(taken));
+    EXPECT_EQ(run.ledger().sent, 0U);
+    run.run();
+    const auto payloads = payloads_of(alice.stream);
+    ASSERT_EQ(payloads.size(), 3U);
+    EXPECT_EQ(payloads[0], std::string(20'000, 'r'));
+    EXPECT_EQ(payloads[1], run.payload_of(orders, Sequence{1}, 90'000));
+    EXPECT_EQ(payloads[2], run.payload_of(orders, Sequence{2}, 90'000));
+    EXPECT_EQ(run.ledger(), (Ledger{.offered = 2, .sent = 2}));
+  }
+}
+
+TEST_F(RollingSendTest, RepliesToAReaderThatIsNeverQuiteDoneDoNotPileUpInMemory) {
+  Reader& alice = reader();
+  alice.outbox.publishes = true;  // keeps its memory between replies
+  control(alice, std::string(20'000, 'r'));
+  std::size_t most = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    control(alice, std::string(998, 'x'));  // a thousand more with its header
+    batch(take_at_most(1'002));
+    unblock();
+    most = std::max(most, alice.outbox.unsent->control.capacity());
+  }
+  EXPECT_LT(most, 100'000U);
+  run();
+  EXPECT_LE(alice.outbox.unsent->control.capacity(), 4'096U);
+  EXPECT_EQ(payloads_of(alice.stream).size(), 2'001U);
+  EXPECT_EQ(budget.used(Purpose::control), 0U);
+}
+
 TEST_F(RollingSendTest, RepliesLargerThanATurnAreSentInPiecesAndNoMessageComesBetween) {
   const auto orders = open("orders");
   Reader& alice = reader();
