@@ -77,6 +77,8 @@ class FrameLog {
   [[nodiscard]] Sequence next() const { return next_; }
   /// The oldest frame held, or next() when none is.
   [[nodiscard]] Sequence tail() const { return oldest_ != nullptr ? oldest_->first : next_; }
+  /// The newest frame held, or next() when none is. A hole may lie behind it.
+  [[nodiscard]] Sequence newest() const { return frames_ != 0 ? Sequence{value(newest_->end()) - 1} : next_; }
   [[nodiscard]] bool holds(Sequence seq) const;
   /// Frames before this were held once and dropped; a missing frame at or after it was never appended (a hole).
   [[nodiscard]] Sequence dropped_end() const { return dropped_end_; }

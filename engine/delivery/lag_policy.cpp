@@ -19,7 +19,7 @@ bool within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Ins
 Sequence earliest_within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Instant late_from,
                                Instant now) {
   std::uint64_t low = value(std::max(from, log.tail()));
-  std::uint64_t high = value(log.next()) - 1;
+  std::uint64_t high = value(log.newest());
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
     if (within_bounds(log, lag, Sequence{middle}, late_from, now)) {
@@ -44,7 +44,7 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
   // The first frame that can be sent at all; past the end if only a hole is left.
   const auto run = log.run_from(wanted, 1);
   const Sequence first_held = run ? run->first : log.next();
-  const Sequence newest = first_held == log.next() ? log.next() : Sequence{value(log.next()) - 1};
+  const Sequence newest = run ? log.newest() : log.next();  // never into a hole: nothing would be sent from there
 
   switch (rule.slow) {
     case SlowPolicy::conflate:

@@ -155,6 +155,7 @@ class FrameLogAgainstModel {
     for (const ModelFrame& frame : frames) bytes += frame.bytes.size();
     EXPECT_EQ(log_.bytes(), bytes);
     EXPECT_EQ(log_.tail(), frames.empty() ? log_.next() : frames.front().seq);
+    EXPECT_EQ(log_.newest(), frames.empty() ? log_.next() : frames.back().seq);
     EXPECT_EQ(log_.dropped_end(), model_.dropped_end());
     if (below(8) != 0) return;
     const std::uint64_t from = value(log_.tail()) > 3 ? value(log_.tail()) - 3 : 0;

@@ -127,6 +127,18 @@ const Row kRows[] = {
        append(log, 10);
      },
      1, conflate_to(509), drop_to(500), kClose, conflate_to(509), kClose, kClose},
+    {"too many messages, and a hole at the head: the newest is a message that is there",
+     [](FrameLog& log) {
+       append(log, 12);
+       log.skip_to(Sequence{500});
+     },
+     1, conflate_to(12), drop_to(3), kClose, conflate_to(12), kClose, kClose},
+    {"everything is late, and a hole at the head",
+     [](FrameLog& log) {
+       append(log, 5, 10, seconds{60});
+       log.skip_to(Sequence{500});
+     },
+     1, conflate_to(5), drop_to(5), kClose, conflate_to(5), kClose, kClose},
     {"a hole ahead of what is wanted and held: first what is there",
      [](FrameLog& log) {
        append(log, 2);
