@@ -27,6 +27,8 @@ inline constexpr std::array kRegressionSeeds{
     RegressionSeed{126, "a reader moved between the logs of two forms amid one publish, and was offered it twice"},
     RegressionSeed{
         7336, "an exchange reader moved to the head of a hole kept its place among those with news: stuck for ever"},
+    RegressionSeed{
+        315, "a conflated exchange reader was moved into a hole at the head of its log, where nothing is sent from"},
 };
 
 }  // namespace ringcast::simulation

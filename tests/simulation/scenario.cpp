@@ -108,6 +108,10 @@ Scenario Scenario::from(Dice& dice) {
   plan.short_sends = dice.one_in(3) ? 0 : dice.between(1, 30);
   plan.starving = dice.one_in(2) ? 0 : dice.between(1, 4);
   plan.starving_steps = dice.between(20, 600);
+  if (options.shards > 1 && dice.one_in(3)) {  // a storm: lanes are full more often than not
+    plan.starving = dice.between(2, 6);
+    for (ClientPlan& client : plan.clients) client.floods = client.publishes;
+  }
   plan.step_time_max = nanoseconds{dice.size(1'000, 8'000'000)};
   plan.resets = dice.one_in(3) ? 0 : dice.between(1, 15);
   plan.jumps = dice.one_in(3) ? 0 : dice.between(1, 8);
