@@ -79,7 +79,7 @@ Scenario Scenario::from(Dice& dice) {
   options.heartbeat.interval = milliseconds{dice.one_in(4) ? 0 : dice.between(100, 30'000)};
   options.heartbeat.interval_exchange = milliseconds{dice.between(100, 20'000)};
   options.errors.errors_max = dice.one_in(2) ? 0 : 5;
-  options.shutdown.deadline = milliseconds{dice.between(100, 10'000)};
+  options.shutdown.deadline = milliseconds{dice.one_in(2) ? dice.between(100, 300) : dice.between(300, 10'000)};
   for (const NamespacePlan& space : kNamespaces) options.namespaces.push_back(rule_for(space, dice));
 
   // A lane that holds two records of the largest size and no more: it is full all the time. A record is one message, or
