@@ -29,6 +29,7 @@ inline constexpr std::array kRegressionSeeds{
         7336, "an exchange reader moved to the head of a hole kept its place among those with news: stuck for ever"},
     RegressionSeed{
         315, "a conflated exchange reader was moved into a hole at the head of its log, where nothing is sent from"},
+    RegressionSeed{8281, "the node ended while a reader let its last ping pass: the checker took its 4009 for a fault"},
 };
 
 }  // namespace ringcast::simulation

@@ -48,7 +48,8 @@ async def _():
 
 @case("without heartbeats a connection that says nothing is closed after the idle time, one that speaks is not")
 async def _():
-    flags = ("--heartbeat-interval", "0s", "--heartbeat-interval-exchange", "0s", "--limits-idle-time", "600ms")
+    flags = ("--heartbeat-interval", "0s", "--heartbeat-interval-exchange", "0s", "--limits-idle-time",
+             f"{scaled(600):.0f}ms")
     async with Node(*flags) as node, Native(node) as talker:
         async def talk():
             for _ in range(12):
