@@ -217,8 +217,8 @@ async def _():
     def few_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     async with Node(before_exec=few_descriptors) as node, Native(node) as insider:
-        # A guest comes and goes first: the sanitizer of undefined behaviour opens a pipe to look at an object whose class
-        # it has not met at that place, and takes a pipe that it cannot open for a finding.
+        # A guest comes and goes first: the sanitizer of undefined behaviour opens a pipe to look at an object whose
+        # class it has not met at that place, and takes a pipe that it cannot open for a finding.
         async with Native(node) as guest:
             require(await guest.is_quiet(), "a guest is served")
 
