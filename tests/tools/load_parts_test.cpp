@@ -88,7 +88,7 @@ TEST(SequenceCheck, StaysBoundedWithCountlessHoles) {
 }
 
 TEST(Payload, CarriesItsFieldsThroughAndNothingElsePasses) {
-  for (const std::uint32_t bytes : {kSyntheticPayloadBytesMin, 62U, 128U, 5'000U}) {
+  for (const std::uint32_t bytes : {kSyntheticPayloadBytesMin, 62U, 128U, 1'000U}) {
     PayloadTemplate writer{bytes};
     const PayloadTemplate reader{bytes};
     const SyntheticFields fields{Instant{nanoseconds{0x1234'5678'9abc'def0}}, 0xfedc'ba98'7654, 0xbeef};
@@ -107,6 +107,16 @@ TEST(Payload, CarriesItsFieldsThroughAndNothingElsePasses) {
       EXPECT_TRUE(!other || other->counter != fields.counter || other->source != fields.source ||
                   other->scheduled != fields.scheduled)
           << i;
+    }
+    for (std::size_t i = 0; i < payload.size(); ++i) {  // and only a digit takes the place of a digit
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string altered = payload;
+        altered[i] = static_cast<char>(byte);
+        const bool digits = (payload[i] >= '0' && payload[i] <= '9') || (payload[i] >= 'a' && payload[i] <= 'f');
+        const bool digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+        const bool accepted = reader.read(altered).has_value();
+        EXPECT_TRUE(!accepted || altered == payload || (digits && digit)) << i << ": " << byte;
+      }
     }
     EXPECT_FALSE(reader.read(std::string_view{payload}.substr(1)).has_value());
     EXPECT_FALSE(reader.read(payload + " ").has_value());
@@ -133,6 +143,20 @@ TEST(SyntheticSource, SchedulesEveryMessageAtItsInstant) {
     EXPECT_EQ(fields->source, 0U);
   }
   EXPECT_FALSE(source.peek().has_value());
+}
+
+TEST(SyntheticSource, GivesABurstOneInstantAndOneChannel) {
+  SyntheticSource source{1'000, 0.012, 2, 1, 128, 4};
+  source.begin(Instant{seconds{1}});
+  std::vector<std::pair<std::int64_t, std::uint32_t>> seen;  // milliseconds, target
+  while (const auto next = source.peek()) {
+    seen.emplace_back((next->due - Instant{seconds{1}}) / milliseconds{1}, next->target);
+    (void)source.take();
+  }
+  decltype(seen) expected(4, {0, 0});
+  expected.resize(8, {4, 1});
+  expected.resize(12, {8, 0});
+  EXPECT_EQ(seen, expected) << "the same rate, in lumps";
 }
 
 TEST(SyntheticSource, LetsSeveralPublishersOfAChannelTakeTurnsEachWithItsOwnCounter) {
@@ -228,6 +252,9 @@ TEST(LoadOptions, AreCheckedBeforeAnythingIsConnected) {
       {"--threads", [](LoadOptions& o) { o.threads = 0; }},
       {"--rate", [](LoadOptions& o) { o.rate = 0; }},
       {"--rate", [](LoadOptions& o) { o.rate = std::nan(""); }},
+      {"--burst", [](LoadOptions& o) { o.burst = 0; }},
+      {"--burst", [](LoadOptions& o) { o.feed = {"x"}, o.burst = 2; }},
+      {"--connect-only", [](LoadOptions& o) { o.feed = {"x"}, o.connect_only = true; }},
       {"--duration", [](LoadOptions& o) { o.duration = 0; }},
       {"--warmup", [](LoadOptions& o) { o.warmup = -1; }},
       {"--drain", [](LoadOptions& o) { o.drain = 0; }},

@@ -71,7 +71,8 @@ Client::Client(UniqueFd fd, const ClientOptions& options)
     : fd_{std::move(fd)},
       assembler_{Role::client, {.message_bytes_max = options.message_bytes_max}},
       buffer_{std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBytes)},
-      heard_at_{monotonic_now()} {}
+      heard_at_{monotonic_now()},
+      takes_binary_{options.takes_binary} {}
 
 SocketAddress Client::peer() const {
   SocketAddress address;
@@ -135,7 +136,12 @@ bool Client::next_buffered(Event& event) {
         event.kind = Event::Kind::text;
         event.text = next->text();
         return true;
-      case WsEvent::Kind::binary:  // no dialect that a tool asks for sends any
+      case WsEvent::Kind::binary:
+        if (takes_binary_) {
+          event.kind = Event::Kind::text;
+          event.text = as_text(next->payload);
+          return true;
+        }
         output_.append_close(CloseCode::unsupported_data, "binary message", random_);
         (void)output_.flush(fd_.get());
         event = ended(CloseCode::unsupported_data, "the server sent a binary message");

@@ -40,6 +40,7 @@ struct ClientOptions {
   milliseconds connect_timeout{5'000};
   std::uint32_t message_bytes_max = 64U << 20;  // a server's limit may be above the default of 1 MiB
   int also_readable = -1;                       // a descriptor that ends the wait in open(): the stop signal
+  bool takes_binary = false;                    // gives binary messages as text; otherwise one ends the connection
 };
 
 class Client {
@@ -58,6 +59,10 @@ class Client {
   void queue_text(std::string_view text) { queue_text(std::span{&text, 1}); }
   /// The same, given in pieces.
   void queue_text(std::span<const std::string_view> pieces) { output_.append_text(pieces, random_); }
+  /// One message of the kind that `opcode` says, text or binary.
+  void queue_message(Opcode opcode, std::span<const std::string_view> pieces) {
+    output_.append_message(opcode, pieces, random_);
+  }
   [[nodiscard]] std::size_t queued_bytes() const { return output_.pending_bytes(); }
 
   /// Sends what is queued and receives, until something happens. Answers pings by itself.
@@ -93,6 +98,7 @@ class Client {
   std::unique_ptr<std::uint8_t[]> buffer_;
   MutableBytes input_;  // received and not yet consumed, in buffer_
   Instant heard_at_{};
+  bool takes_binary_ = false;
   bool over_ = false;
 };
 

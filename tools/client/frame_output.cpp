@@ -13,14 +13,14 @@ void FrameOutput::append_raw(std::string_view bytes) {
   bytes_.insert(bytes_.end(), as_bytes(bytes).begin(), as_bytes(bytes).end());
 }
 
-void FrameOutput::append_text(std::span<const std::string_view> pieces, Prng& random) {
+void FrameOutput::append_message(Opcode opcode, std::span<const std::string_view> pieces, Prng& random) {
   std::size_t payload_bytes = 0;
   for (const std::string_view piece : pieces) payload_bytes += piece.size();
   const std::size_t header_bytes = frame_header_bytes(payload_bytes, Role::client);
   const std::size_t begin = bytes_.size();
   bytes_.resize(begin + header_bytes + payload_bytes);
   const MaskKey key = random.mask_key();
-  write_frame_header(MutableBytes{bytes_}.subspan(begin), {}, payload_bytes, key);
+  write_frame_header(MutableBytes{bytes_}.subspan(begin), {.opcode = opcode}, payload_bytes, key);
   std::uint8_t* out = bytes_.data() + begin + header_bytes;
   for (const std::string_view piece : pieces) {
     if (!piece.empty()) std::memcpy(out, piece.data(), piece.size());

@@ -21,8 +21,11 @@ class FrameOutput {
  public:
   /// Appends bytes that are no frame: the upgrade request.
   void append_raw(std::string_view bytes);
-  /// Appends one whole text message, masked, given in pieces.
-  void append_text(std::span<const std::string_view> pieces, Prng& random);
+  /// Appends one whole message, masked, given in pieces.
+  void append_message(Opcode opcode, std::span<const std::string_view> pieces, Prng& random);
+  void append_text(std::span<const std::string_view> pieces, Prng& random) {
+    append_message(Opcode::text, pieces, random);
+  }
   void append_text(std::string_view text, Prng& random) { append_text({&text, 1}, random); }
   void append_control(Opcode opcode, Bytes payload, Prng& random);
   void append_close(CloseCode code, std::string_view reason, Prng& random);

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "codec/text/json_write.hpp"
-#include "tools/client/endpoint.hpp"
+#include "tools/load/exchange_join.hpp"
 
 namespace ringcast {
 namespace {
@@ -36,15 +36,16 @@ FeedVerifier::FeedVerifier(const LoadPlan& plan, std::span<const PlannedConnecti
   }
 }
 
-/// The URL subscribes; the answer to this shows that it has.
-std::string FeedVerifier::greeting(std::uint32_t) const { return R"({"method":"LIST_SUBSCRIPTIONS","id":1})"; }
+std::string FeedVerifier::greeting(std::uint32_t) const { return std::string{kListSubscriptions}; }
 
 std::string FeedVerifier::target(std::uint32_t index, std::string_view query) const {
-  Endpoint endpoint;
-  if (!query.empty()) endpoint.target = fmt::format("/?{}", query);
+  return exchange_target(streams_of(index), query);
+}
+
+std::vector<std::string> FeedVerifier::streams_of(std::uint32_t index) const {
   std::vector<std::string> streams;
   for (const std::uint32_t target : connections_[index].targets) streams.push_back(plan_.names[target]);
-  return with_exchange_target(endpoint, streams, streams.size() > 1).target;
+  return streams;
 }
 
 Verifier::Taken FeedVerifier::take(std::uint32_t index, std::string_view text, Instant now) {
@@ -67,17 +68,8 @@ Verifier::Taken FeedVerifier::take(std::uint32_t index, std::string_view text, I
 }
 
 Verifier::Taken FeedVerifier::take_reply(std::uint32_t index, std::string_view text) {
-  if (!text.starts_with(R"({"result":[)")) {
-    trouble_ = fmt::format("the server answered LIST_SUBSCRIPTIONS with: {}", text.substr(0, 200));
-    return Taken::refused;
-  }
-  for (const std::uint32_t target : connections_[index].targets) {
-    std::string name;
-    append_json_string(name, plan_.names[target]);
-    if (text.contains(name)) continue;
-    trouble_ = fmt::format("the server did not subscribe {}: {}", name, text.substr(0, 200));
-    return Taken::refused;
-  }
+  trouble_ = exchange_join_fault(text, streams_of(index));
+  if (!trouble_.empty()) return Taken::refused;
   members_[index].joined = true;
   return Taken::joined;
 }

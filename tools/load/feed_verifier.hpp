@@ -63,6 +63,7 @@ class FeedVerifier final : public Verifier {
   };
   Taken take_reply(std::uint32_t index, std::string_view text);
   void take_payload(std::uint32_t index, Subscription& subscription, std::string_view payload, Instant now);
+  [[nodiscard]] std::vector<std::string> streams_of(std::uint32_t index) const;
   [[nodiscard]] std::uint64_t place_of(const Subscription& subscription, std::string_view payload) const;
   [[nodiscard]] Tally& tally_of(std::uint32_t index) { return connections_[index].slow ? slow_ : ordinary_; }
 

@@ -13,6 +13,7 @@ std::optional<std::string> check(const LoadOptions& options, Speed& speed) {
   if (options.threads == 0 || options.threads > 256) return "--threads must be 1 to 256";
   if (!(options.rate > 0) || options.rate > kRateMax)
     return fmt::format("--rate must be above 0 and at most {:.0f}", kRateMax);
+  if (options.burst == 0 || options.burst > kBurstMax) return fmt::format("--burst must be 1 to {}", kBurstMax);
   if (!(options.duration > 0) || options.duration > kSecondsMax) return "--duration must be above 0 and at most a day";
   if (options.warmup < 0 || options.warmup > kSecondsMax) return "--warmup must be between 0 and a day";
   if (!(options.drain > 0) || options.drain > kSecondsMax) return "--drain must be above 0 and at most a day";
@@ -31,6 +32,8 @@ std::optional<std::string> check(const LoadOptions& options, Speed& speed) {
   speed = *parsed;
   if (options.replays_feed()) {
     if (speed.flat_out()) return "--speed max has no schedule to measure latency from: give a number";
+    if (options.burst > 1) return "--burst is for synthetic messages: not with --feed";
+    if (options.connect_only) return "--connect-only publishes nothing: not with --feed";
     if (options.churn > 0) return "--churn needs a dialect that can tell where a subscriber joins: not with --feed";
     if (options.streams_per_connection == 0) return "--streams-per-connection must be at least 1";
   }

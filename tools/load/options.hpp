@@ -18,7 +18,9 @@ struct LoadOptions {
   std::string url = kDefaultUrl;
   std::uint32_t connections = 100;
   std::uint32_t channels = 1;
+  std::string wire = "native";  // how subscribers join and what they receive
   double rate = 1'000;          // messages published a second, over all channels
+  std::uint32_t burst = 1;      // messages that are due at the same instant
   std::uint32_t payload = 128;  // bytes of JSON text
   double duration = 10;         // seconds that are measured
   double warmup = 1;            // seconds before, verified but not timed
@@ -30,6 +32,7 @@ struct LoadOptions {
   std::optional<std::string> prefix;  // of channel names; default: "load." for synthetic ones, none for a feed's
   double slow = 0;                    // percent of the connections
   double churn = 0;                   // reconnects a second
+  bool connect_only = false;          // nothing is published: connect, hold for `duration`, leave
   double drain = 10;                  // seconds without progress after which what is missing is lost
   std::string json, report;           // files
   std::int32_t pid = 0;               // the server's; 0: unknown
@@ -40,6 +43,7 @@ struct LoadOptions {
 };
 
 inline constexpr double kRateMax = 10e6;
+inline constexpr std::uint32_t kBurstMax = 100'000;
 inline constexpr double kSecondsMax = 24 * 3'600;
 
 /// What is wrong with them, if anything. `speed` receives the parsed speed.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "alloc/base/bytes.hpp"
 #include "alloc/base/ensure.hpp"
 
 namespace ringcast {
@@ -20,28 +21,46 @@ constexpr std::size_t kSourceAt = kCounterAt + kCounterDigits + kBetween2.size()
 constexpr std::size_t kPaddingAt = kSourceAt + kSourceDigits + kBetween3.size();
 static_assert(kPaddingAt + kAfter.size() == kSyntheticPayloadBytesMin);
 
-constexpr std::array<std::int8_t, 256> kDigitOf = [] {
-  std::array<std::int8_t, 256> table{};
-  table.fill(-1);
-  for (int i = 0; i < 10; ++i) table[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
-  for (int i = 0; i < 6; ++i) table[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
-  return table;
-}();
+constexpr std::uint64_t repeated(std::uint8_t byte) { return 0x0101'0101'0101'0101U * byte; }
+constexpr std::uint64_t kSignBits = repeated(0x80);
+
+/// The sign bit of each byte of `bytes`, all below 128, that lies between `low` and `high`, both included.
+constexpr std::uint64_t between(std::uint64_t bytes, std::uint8_t low, std::uint8_t high) {
+  const std::uint64_t not_below = bytes + repeated(static_cast<std::uint8_t>(0x80 - low));
+  const std::uint64_t above = bytes + repeated(static_cast<std::uint8_t>(0x7f - high));
+  return not_below & ~above & kSignBits;
+}
 
 void write_hex(char* out, std::size_t digits, std::uint64_t number) {
   for (std::size_t i = digits; i-- > 0; number >>= 4) out[i] = "0123456789abcdef"[number & 15];
 }
 
-bool read_hex(const char* text, std::size_t digits, std::uint64_t& number) {
-  std::uint64_t value = 0;
-  int bad = 0;
-  for (std::size_t i = 0; i < digits; ++i) {
-    const int digit = kDigitOf[static_cast<std::uint8_t>(text[i])];
-    bad |= digit;  // the sign bit stays
-    value = (value << 4) | static_cast<std::uint64_t>(digit & 15);
+/// Eight digits at once, since every delivery has 32 of them. `text` has eight bytes; what is no lower-case digit shows
+/// in `bad`.
+std::uint64_t eight_digits(const char* text, std::uint64_t& bad) {
+  const auto bytes = load_big_endian<std::uint64_t>(reinterpret_cast<const std::uint8_t*>(text));
+  const std::uint64_t plain = bytes & ~kSignBits;
+  const std::uint64_t letters = between(plain, 'a', 'f');
+  bad |= (bytes & kSignBits) | ((letters | between(plain, '0', '9')) ^ kSignBits);
+  std::uint64_t digits = (plain & repeated(0x0f)) + (letters >> 7) * 9;  // 'a' & 15 is 1
+  digits = (digits | (digits >> 4)) & 0x00ff'00ff'00ff'00ffU;
+  digits = (digits | (digits >> 8)) & 0x0000'ffff'0000'ffffU;
+  return (digits | (digits >> 16)) & 0xffff'ffffU;
+}
+
+/// The number in 4, 12 or 16 digits; reads no other byte.
+template <std::size_t kDigits>
+std::uint64_t read_hex(const char* text, std::uint64_t& bad) {
+  if constexpr (kDigits == 16) {
+    return (eight_digits(text, bad) << 32) | eight_digits(text + 8, bad);
+  } else if constexpr (kDigits == 12) {  // overlapping by four
+    return (eight_digits(text, bad) << 16) | (eight_digits(text + 4, bad) & 0xffff);
+  } else {
+    static_assert(kDigits < 8);
+    std::array<char, 8> padded{'0', '0', '0', '0', '0', '0', '0', '0'};
+    std::memcpy(padded.data() + padded.size() - kDigits, text, kDigits);
+    return eight_digits(padded.data(), bad);
   }
-  number = value;
-  return bad >= 0;
 }
 
 bool same(const char* payload, const std::string& text, std::size_t at, std::size_t bytes) {
@@ -77,11 +96,11 @@ std::optional<SyntheticFields> PayloadTemplate::read(std::string_view payload) c
       !same(from, text_, kSourceAt + kSourceDigits, text_.size() - kSourceAt - kSourceDigits)) {
     return std::nullopt;
   }
-  std::uint64_t time = 0, counter = 0, source = 0;
-  if (!read_hex(from + kTimeAt, kTimeDigits, time) || !read_hex(from + kCounterAt, kCounterDigits, counter) ||
-      !read_hex(from + kSourceAt, kSourceDigits, source)) {
-    return std::nullopt;
-  }
+  std::uint64_t bad = 0;
+  const auto time = read_hex<kTimeDigits>(from + kTimeAt, bad);
+  const auto counter = read_hex<kCounterDigits>(from + kCounterAt, bad);
+  const auto source = read_hex<kSourceDigits>(from + kSourceAt, bad);
+  if (bad != 0) return std::nullopt;
   return SyntheticFields{Instant{nanoseconds{static_cast<nanoseconds::rep>(time)}}, counter,
                          static_cast<std::uint32_t>(source)};
 }

@@ -30,25 +30,28 @@ void sleep_until(Instant until) {
 // ---- what is published ----
 
 SyntheticSource::SyntheticSource(double rate, double time, std::uint32_t channels, std::uint32_t publishers,
-                                 std::uint32_t payload_bytes)
+                                 std::uint32_t payload_bytes, std::uint32_t burst)
     : interval_ns_{1e9 / rate},
       total_{std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(rate * time)))},
       channels_{channels},
       publishers_{publishers},
+      burst_{burst},
       template_{payload_bytes},
       sources_max_{(publishers + channels - 1) / channels} {
+  published_.resize(channels);
   counters_.resize(std::size_t{channels} * sources_max_);
 }
 
 std::optional<PublicationSource::Next> SyntheticSource::peek() {
   if (sent_ == total_) return std::nullopt;
-  const auto target = static_cast<std::uint32_t>(sent_ % channels_);
+  const std::uint64_t burst = sent_ / burst_;
+  const auto target = static_cast<std::uint32_t>(burst % channels_);
   std::uint32_t publisher = target % publishers_;
   if (publishers_ > channels_) {  // the channel's own publishers take turns
     const std::uint32_t own = publishers_ / channels_ + (target < publishers_ % channels_ ? 1U : 0U);
-    publisher = target + channels_ * static_cast<std::uint32_t>(sent_ / channels_ % own);
+    publisher = target + channels_ * static_cast<std::uint32_t>(published_[target] % own);
   }
-  const auto offset = static_cast<nanoseconds::rep>(static_cast<double>(sent_) * interval_ns_);
+  const auto offset = static_cast<nanoseconds::rep>(static_cast<double>(burst * burst_) * interval_ns_);
   return Next{start_ + nanoseconds{offset}, target, publisher};
 }
 
@@ -57,6 +60,7 @@ std::string_view SyntheticSource::take() {
   ensure(next.has_value(), "only what peek() showed is taken");
   const std::uint32_t source = publishers_ > channels_ ? next->publisher / channels_ : 0;
   ++sent_;
+  ++published_[next->target];
   const std::uint64_t counter = ++counters_[std::size_t{next->target} * sources_max_ + source];
   return template_.write({next->due, counter, source});
 }
@@ -75,24 +79,44 @@ std::string_view FeedSource::take() {
 
 // ---- publishing ----
 
-Result<void, std::string> PublisherThread::connect(const Endpoint& endpoint, std::uint32_t publishers, int stop_fd) {
-  for (std::uint32_t i = 0; i < publishers; ++i) {
-    auto client = Client::open(with_native_target(endpoint), {.also_readable = stop_fd});
+PublisherDialect::Around NativePublisherDialect::around(std::string_view channel) const {
+  Around around{R"({"type":"publish","channel":)", "}"};
+  append_json_string(around.before, channel);
+  around.before += R"(,"data":)";
+  return around;
+}
+
+PublisherDialect::Answer NativePublisherDialect::take(std::uint32_t, std::string_view text) {
+  const auto message = reader_.read(text);
+  if (!message) return {std::string{text.substr(0, 200)}, {}};
+  if (message->kind != ServerMessage::Kind::error) return {};
+  return {fmt::format("{}: {}", message->code, message->words), {}};
+}
+
+Result<SocketAddress, std::string> PublisherThread::connect(const Endpoint& endpoint, int stop_fd) {
+  const bool binary = dialect_->opcode() == Opcode::binary;
+  for (std::uint32_t i = 0; i < publishers_; ++i) {
+    auto client = Client::open(dialect_->endpoint(endpoint, i), {.also_readable = stop_fd, .takes_binary = binary});
     if (!client) return unexpected("publisher: " + client.error().sentence);
+    if (const std::string greeting = dialect_->greeting(); !greeting.empty()) {
+      client->queue_message(dialect_->opcode(), std::array<std::string_view, 1>{greeting});
+      client->flush();
+    }
     clients_.push_back(std::move(*client));
   }
-  for (const std::string& name : plan_.names) {
-    std::string& head = heads_.emplace_back(R"({"type":"publish","channel":)");
-    append_json_string(head, name);
-    head += R"(,"data":)";
-  }
+  for (const std::string& name : plan_.names) around_.push_back(dialect_->around(name));
   published_.resize(plan_.names.size());
-  return {};
+  return clients_.front().peer();
 }
 
 void PublisherThread::start(Instant start) {
   source_.begin(start);
   thread_ = std::thread{[this, start] { run(start); }};
+}
+
+void PublisherThread::stop_and_join() {
+  stopping_.store(true, std::memory_order_release);
+  join();
 }
 
 void PublisherThread::join() {
@@ -128,13 +152,15 @@ void PublisherThread::run(Instant start) {
 
 /// Queues everything that is due and has room.
 void PublisherThread::publish_due(Instant now) {
+  const Opcode opcode = dialect_->opcode();
   while (const auto next = source_.peek()) {
     if (next->due > now) break;
     Client& client = clients_[next->publisher];
     if (client.queued_bytes() >= kQueuedBytesMax) break;  // back pressure: order across channels is kept, so all wait
     const std::int64_t late = (now - next->due).count();
     if (late > late_max_.load(std::memory_order_relaxed)) late_max_.store(late, std::memory_order_relaxed);
-    client.queue_text(std::array<std::string_view, 3>{heads_[next->target], source_.take(), "}"});
+    const PublisherDialect::Around& around = around_[next->target];
+    client.queue_message(opcode, std::array<std::string_view, 3>{around.before, source_.take(), around.after});
     ++published_[next->target];
     sent_.store(sent_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
@@ -142,11 +168,11 @@ void PublisherThread::publish_due(Instant now) {
 
 /// Takes what the server said, without waiting. False: a connection is lost.
 bool PublisherThread::look_at_answers() {
-  for (Client& client : clients_) {
+  for (std::uint32_t i = 0; i < clients_.size(); ++i) {
     while (true) {
-      const auto event = client.wait(Instant{});
+      const auto event = clients_[i].wait(Instant{});
       if (event.kind == Client::Event::Kind::text) {
-        take_answer(event.text);
+        take_answer(i, event.text);
       } else if (event.kind == Client::Event::Kind::closed) {
         failure_ = fmt::format("a publisher's connection was lost: {} {}", value(event.code), event.reason);
         return false;
@@ -158,12 +184,14 @@ bool PublisherThread::look_at_answers() {
   return true;
 }
 
-void PublisherThread::take_answer(std::string_view text) {
-  const auto message = reader_.read(text);
-  if (message && message->kind != ServerMessage::Kind::error) return;
+void PublisherThread::take_answer(std::uint32_t index, std::string_view text) {
+  PublisherDialect::Answer answer = dialect_->take(index, text);
+  if (!answer.reply.empty()) {
+    clients_[index].queue_message(dialect_->opcode(), std::array<std::string_view, 1>{answer.reply});
+  }
+  if (answer.refusal.empty()) return;
   refused_.store(refused_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (!first_refusal_.empty()) return;
-  first_refusal_ = message ? fmt::format("{}: {}", message->code, message->words) : std::string{text.substr(0, 200)};
+  if (first_refusal_.empty()) first_refusal_ = std::move(answer.refusal);
 }
 
 void PublisherThread::close(milliseconds patience) {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,12 +18,14 @@
 #include <vector>
 
 #include "alloc/base/result.hpp"
+#include "codec/websocket/opcode.hpp"
 #include "tools/client/client.hpp"
 #include "tools/client/server_message.hpp"
 #include "tools/load/feed.hpp"
 #include "tools/load/feed_verifier.hpp"
 #include "tools/load/payload.hpp"
 #include "tools/load/plan.hpp"
+#include "tools/load/publisher.hpp"
 
 namespace ringcast {
 
@@ -47,11 +50,12 @@ class PublicationSource {
   [[nodiscard]] virtual std::string_view take() = 0;
 };
 
-/// Message k is due at start + k / rate; the channels take turns.
+/// Message k is due at start + k / rate; the channels take turns. With bursts, message k is due when the first of its
+/// burst is, and a burst belongs to one channel.
 class SyntheticSource final : public PublicationSource {
  public:
   SyntheticSource(double rate, double time, std::uint32_t channels, std::uint32_t publishers,
-                  std::uint32_t payload_bytes);
+                  std::uint32_t payload_bytes, std::uint32_t burst = 1);
   void begin(Instant start) override { start_ = start; }
   [[nodiscard]] std::optional<Next> peek() override;
   [[nodiscard]] std::string_view take() override;
@@ -60,10 +64,11 @@ class SyntheticSource final : public PublicationSource {
  private:
   double interval_ns_;
   std::uint64_t total_, sent_ = 0;
-  std::uint32_t channels_, publishers_;
+  std::uint32_t channels_, publishers_, burst_;
   Instant start_{};
   PayloadTemplate template_;
-  std::vector<std::uint64_t> counters_;  // by target and source
+  std::vector<std::uint64_t> published_;  // by target
+  std::vector<std::uint64_t> counters_;   // by target and source
   std::uint32_t sources_max_;
 };
 
@@ -83,49 +88,83 @@ class FeedSource final : public PublicationSource {
   std::size_t next_ = 0;
 };
 
-class PublisherThread {
+/// How a publishing connection speaks. Its thread's alone.
+class PublisherDialect {
+ public:
+  PublisherDialect() = default;
+  PublisherDialect(const PublisherDialect&) = delete;
+  PublisherDialect& operator=(const PublisherDialect&) = delete;
+  virtual ~PublisherDialect() = default;
+
+  /// Where publisher `index` connects to.
+  [[nodiscard]] virtual Endpoint endpoint(const Endpoint& server, std::uint32_t index) const = 0;
+  [[nodiscard]] virtual Opcode opcode() const { return Opcode::text; }
+  /// What is sent first; empty: nothing.
+  [[nodiscard]] virtual std::string greeting() const { return {}; }
+  /// What stands around the payloads of a channel.
+  struct Around {
+    std::string before, after;
+  };
+  [[nodiscard]] virtual Around around(std::string_view channel) const = 0;
+
+  struct Answer {
+    std::string refusal;  // not empty: a publish was refused, and why
+    std::string reply;    // not empty: to be sent
+  };
+  /// Judges what the server told publisher `index`.
+  [[nodiscard]] virtual Answer take(std::uint32_t index, std::string_view text) = 0;
+};
+
+/// {"type":"publish","channel":"x","data":...}
+class NativePublisherDialect final : public PublisherDialect {
+ public:
+  [[nodiscard]] Endpoint endpoint(const Endpoint& server, std::uint32_t) const override {
+    return with_native_target(server);
+  }
+  [[nodiscard]] Around around(std::string_view channel) const override;
+  [[nodiscard]] Answer take(std::uint32_t index, std::string_view text) override;
+
+ private:
+  ServerMessageReader reader_;
+};
+
+class PublisherThread final : public Publisher {
  public:
   static constexpr std::size_t kQueuedBytesMax = 1U << 20;
 
-  PublisherThread(const LoadPlan& plan, PublicationSource& source) : plan_{plan}, source_{source} {}
-  ~PublisherThread() { join(); }
+  PublisherThread(const LoadPlan& plan, PublicationSource& source, std::unique_ptr<PublisherDialect> dialect,
+                  std::uint32_t publishers)
+      : plan_{plan}, source_{source}, dialect_{std::move(dialect)}, publishers_{publishers} {}
+  ~PublisherThread() override { join(); }
 
-  /// Connects. Blocks.
-  [[nodiscard]] Result<void, std::string> connect(const Endpoint& endpoint, std::uint32_t publishers, int stop_fd);
-  /// The address at which the first connection found the server.
-  [[nodiscard]] SocketAddress server() const { return clients_.front().peer(); }
-  /// Publishes from `start` on.
-  void start(Instant start);
-  /// Ends early: nothing more is taken from the source.
-  void stop() { stopping_.store(true, std::memory_order_release); }
-  void join();
+  [[nodiscard]] Result<SocketAddress, std::string> connect(const Endpoint& endpoint, int stop_fd) override;
+  void start(Instant start) override;
+  void stop_and_join() override;
 
-  [[nodiscard]] bool done() const { return done_.load(std::memory_order_acquire); }
-  [[nodiscard]] std::uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
-  /// How far behind its schedule publishing was at worst: the server's back pressure, or too slow a host.
-  [[nodiscard]] nanoseconds late_max() const { return nanoseconds{late_max_.load(std::memory_order_relaxed)}; }
-  [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool done() const override { return done_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint64_t sent() const override { return sent_.load(std::memory_order_relaxed); }
+  [[nodiscard]] nanoseconds late_max() const override { return nanoseconds{late_max_.load(std::memory_order_relaxed)}; }
+  [[nodiscard]] std::uint64_t refused() const override { return refused_.load(std::memory_order_relaxed); }
 
-  /// After done(): by target.
-  [[nodiscard]] const std::vector<std::uint64_t>& published() const { return published_; }
-  [[nodiscard]] const std::string& failure() const { return failure_; }
-  [[nodiscard]] const std::string& first_refusal() const { return first_refusal_; }
-
-  /// After done(): reads what the server says until its answers have ended, and closes.
-  void close(milliseconds patience);
+  [[nodiscard]] std::vector<std::uint64_t> published() const override { return published_; }
+  [[nodiscard]] std::string failure() const override { return failure_; }
+  [[nodiscard]] std::string first_refusal() const override { return first_refusal_; }
+  void close(milliseconds patience) override;
 
  private:
   void run(Instant start);
   void publish_due(Instant now);
   bool look_at_answers();
-  void take_answer(std::string_view text);
+  void take_answer(std::uint32_t index, std::string_view text);
+  void join();
 
   const LoadPlan& plan_;
   PublicationSource& source_;
+  std::unique_ptr<PublisherDialect> dialect_;
+  std::uint32_t publishers_;
   std::vector<Client> clients_;
-  std::vector<std::string> heads_;  // by target: {"type":"publish","channel":"x","data":
+  std::vector<PublisherDialect::Around> around_;  // by target
   std::vector<std::uint64_t> published_;
-  ServerMessageReader reader_;
   std::string failure_, first_refusal_;
   std::thread thread_;
   std::atomic<std::uint64_t> sent_{0}, refused_{0};

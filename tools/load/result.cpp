@@ -40,6 +40,48 @@ std::string latency_line(const LoadResult& result) {
   return line + fmt::format("   max {}", ms(result.latency.max()));
 }
 
+void append_server_text(std::string& out, const LoadResult& result) {
+  if (!result.server_cpu_seconds) return;
+  out += "server        ";
+  if (result.measured_deliveries > 0) out += fmt::format("{:.0f} ns of CPU a delivery, ", result.cpu_ns_per_delivery());
+  out += fmt::format("{:.1f}% of a core, RSS {:.1f} MB (at most {:.1f}; {:.1f} before the first connection)\n",
+                     100 * *result.server_cpu_seconds / std::max(result.measured_seconds, 1e-9),
+                     static_cast<double>(result.server_rss_bytes) / 1e6,
+                     static_cast<double>(result.server_rss_max) / 1e6,
+                     static_cast<double>(result.server_rss_start) / 1e6);
+}
+
+std::string verdict_text(const LoadResult& result) {
+  const auto complaints = result.complaints();
+  std::string out = complaints.empty() ? "result        ok\n" : "result        FAILED\n";
+  for (const std::string& complaint : complaints) out += fmt::format("              {}\n", complaint);
+  if (!result.first_fault.empty()) out += fmt::format("              first fault: {}\n", result.first_fault);
+  return out;
+}
+
+/// The distribution as [share, milliseconds] pairs: every percent, then the tail.
+void append_curve_json(std::string& out, const LoadResult& result) {
+  out += R"("latency_curve":[)";
+  const auto add = [&](double share) {
+    out += fmt::format("{}[{:.6g},{}]", out.ends_with('[') ? "" : ",", share,
+                       static_cast<double>(result.latency.percentile(share)) / 1e6);
+  };
+  for (int percent = 0; percent < 100 && result.latency.count() > 0; ++percent) add(percent / 100.0);
+  for (const double share : {0.995, 0.999, 0.9995, 0.9999, 0.99995, 0.99999, 1.0}) {
+    if (result.latency.count() > 0) add(share);
+  }
+  out += "],";
+}
+
+void append_client_json(std::string& out, const ReceiveCost& client) {
+  if (client.deliveries == 0) return;
+  const auto deliveries = static_cast<double>(client.deliveries);
+  out += fmt::format(
+      R"(,"client":{{"user_ns_per_delivery":{},"system_ns_per_delivery":{},"deliveries_per_read":{}}})",
+      static_cast<double>(client.user.count()) / deliveries, static_cast<double>(client.system.count()) / deliveries,
+      deliveries / static_cast<double>(client.reads));
+}
+
 void append_feed_text(std::string& out, const LoadResult& result) {
   std::uint64_t messages = 0;
   for (const StreamResult& stream : result.streams) messages += stream.messages;
@@ -86,14 +128,19 @@ std::string summary_text(const LoadResult& result) {
   std::string out;
   if (options.replays_feed()) {
     append_feed_text(out, result);
-  } else {
+  } else if (!options.connect_only) {
     out += fmt::format(
         "load          {} channels, {:.0f} messages/s for {:.1f} s (after {:.1f} s of warm-up), {} bytes each\n",
         options.channels, options.rate, options.duration, options.warmup, options.payload);
   }
   out += fmt::format("connected     {} subscribers in {:.2f} s ({:.0f}/s), {} publishers\n", options.connections,
                      result.connect_seconds, options.connections / std::max(result.connect_seconds, 1e-9),
-                     options.publishers);
+                     options.connect_only ? 0 : options.publishers);
+  if (options.connect_only) {
+    out += fmt::format("held          all of them for {:.1f} s\n", result.measured_seconds);
+    append_server_text(out, result);
+    return out + verdict_text(result);
+  }
   out += fmt::format("published     {} of {} messages in {:.2f} s; {} refused; at most {:.3f} ms behind schedule\n",
                      result.published, result.scheduled, result.publish_seconds, result.refused,
                      result.publish_late_max * 1e3);
@@ -113,11 +160,13 @@ std::string summary_text(const LoadResult& result) {
       "throughput    {:.0f} deliveries/s, {:.1f} MB/s of payload\n", result.delivery_rate(),
       result.measured_seconds > 0 ? static_cast<double>(result.measured_bytes) / 1e6 / result.measured_seconds : 0);
   out += fmt::format("latency       {}\n", latency_line(result));
-  if (result.server_cpu_seconds) {
-    out += fmt::format(
-        "server        {:.0f} ns of CPU a delivery, {:.0f}% of a core, RSS {:.1f} MB (at most {:.1f})\n",
-        result.cpu_ns_per_delivery(), 100 * *result.server_cpu_seconds / std::max(result.measured_seconds, 1e-9),
-        static_cast<double>(result.server_rss_bytes) / 1e6, static_cast<double>(result.server_rss_max) / 1e6);
+  append_server_text(out, result);
+  if (result.client.deliveries > 0) {
+    const auto deliveries = static_cast<double>(result.client.deliveries);
+    out += fmt::format("client        {:.0f} ns of CPU a delivery, {:.0f} of them its own; {:.1f} deliveries a read\n",
+                       static_cast<double>((result.client.user + result.client.system).count()) / deliveries,
+                       static_cast<double>(result.client.user.count()) / deliveries,
+                       deliveries / static_cast<double>(result.client.reads));
   }
   if (options.churn > 0) {
     out += fmt::format("churn         {} reconnects, {} failed\n", result.reconnects, result.reconnect_failures);
@@ -138,19 +187,17 @@ std::string summary_text(const LoadResult& result) {
     out += fmt::format("              received by all our connections {}{}\n", ledger.received,
                        ledger.comparable ? "" : " (some were cut off: what their kernel buffers held is not seen)");
   }
-  const auto complaints = result.complaints();
-  out += complaints.empty() ? "result        ok\n" : "result        FAILED\n";
-  for (const std::string& complaint : complaints) out += fmt::format("              {}\n", complaint);
-  if (!result.first_fault.empty()) out += fmt::format("              first fault: {}\n", result.first_fault);
-  return out;
+  return out + verdict_text(result);
 }
 
 std::string summary_json(const LoadResult& result) {
   const LoadOptions& options = result.options;
-  std::string out = fmt::format(R"({{"connections":{},"channels":{},"rate":{},"payload":{},"duration":{},"warmup":{},)"
-                                R"("publishers":{},"threads":{},)",
-                                options.connections, options.channels, options.rate, options.payload, options.duration,
-                                options.warmup, options.publishers, options.threads);
+  std::string out = R"({"wire":)";
+  append_json_string(out, options.wire);
+  out += fmt::format(R"(,"connections":{},"channels":{},"rate":{},"burst":{},"payload":{},"duration":{},"warmup":{},)"
+                     R"("publishers":{},"threads":{},"connect_only":{},)",
+                     options.connections, options.channels, options.rate, options.burst, options.payload,
+                     options.duration, options.warmup, options.publishers, options.threads, options.connect_only);
   if (options.replays_feed()) {
     out += fmt::format(R"("feed":{{"speed":{},"seconds":{},"streams":[)", options.speed, result.feed_seconds);
     for (const StreamResult& stream : result.streams) {
@@ -164,9 +211,9 @@ std::string summary_json(const LoadResult& result) {
   }
   append_tally_json(out, result.ordinary);
   out += fmt::format(R"(,"published":{},"scheduled":{},"refused":{},"publish_seconds":{},"publish_late_max_ms":{},)"
-                     R"("connect_seconds":{},"connect_rate":{},)",
+                     R"("held_back":{},"connect_seconds":{},"connect_rate":{},)",
                      result.published, result.scheduled, result.refused, result.publish_seconds,
-                     result.publish_late_max * 1e3, result.connect_seconds,
+                     result.publish_late_max * 1e3, result.held_back(), result.connect_seconds,
                      options.connections / std::max(result.connect_seconds, 1e-9));
   out += fmt::format(R"("deliveries_per_second":{},"latency_ms":{{"count":{},"min":{},)", result.delivery_rate(),
                      result.latency.count(), static_cast<double>(result.latency_min) / 1e6);
@@ -174,14 +221,18 @@ std::string summary_json(const LoadResult& result) {
     out += fmt::format(R"("{}":{},)", kLatencyLabels[i],
                        static_cast<double>(result.latency.percentile(kLatencyShares[i])) / 1e6);
   }
-  out += fmt::format(R"("max":{}}},"reconnects":{},"reconnect_failures":{},"closed":)",
-                     static_cast<double>(result.latency.max()) / 1e6, result.reconnects, result.reconnect_failures);
+  out += fmt::format(R"("max":{}}},)", static_cast<double>(result.latency.max()) / 1e6);
+  append_curve_json(out, result);
+  out += fmt::format(R"("reconnects":{},"reconnect_failures":{},"closed":)", result.reconnects,
+                     result.reconnect_failures);
   append_codes_json(out, result.closed_ordinary);
   if (result.server_cpu_seconds) {
-    out += fmt::format(R"(,"server":{{"cpu_ns_per_delivery":{},"cpu_seconds":{},"rss_bytes":{},"rss_max_bytes":{}}})",
-                       result.cpu_ns_per_delivery(), *result.server_cpu_seconds, result.server_rss_bytes,
-                       result.server_rss_max);
+    out += fmt::format(R"(,"server":{{"cpu_ns_per_delivery":{},"cpu_seconds":{},"rss_start_bytes":{},)"
+                       R"("rss_bytes":{},"rss_max_bytes":{}}})",
+                       result.cpu_ns_per_delivery(), *result.server_cpu_seconds, result.server_rss_start,
+                       result.server_rss_bytes, result.server_rss_max);
   }
+  append_client_json(out, result.client);
   if (result.slow_connections > 0) {
     out += fmt::format(R"(,"slow":{{"connections":{},"open":{},"closed":)", result.slow_connections, result.slow_open);
     append_codes_json(out, result.closed_slow);

@@ -13,6 +13,7 @@
 #include "alloc/segment/histogram.hpp"
 #include "alloc/segment/ringcast_stats.h"
 #include "tools/load/options.hpp"
+#include "tools/load/subscriber_thread.hpp"
 #include "tools/load/tally.hpp"
 
 namespace ringcast {
@@ -63,7 +64,9 @@ struct LoadResult {
   double measured_seconds = 0;  // deliveries below were counted over this time
   std::uint64_t measured_deliveries = 0, measured_bytes = 0;
   std::optional<double> server_cpu_seconds;  // over the same time
+  std::uint64_t server_rss_start = 0;  // before the first connection
   std::uint64_t server_rss_bytes = 0, server_rss_max = 0;
+  ReceiveCost client;  // of all receiving threads
   std::optional<LedgerResult> ledger;
   std::vector<StreamResult> streams;
   double feed_seconds = 0;  // of the recording
@@ -75,6 +78,12 @@ struct LoadResult {
     return server_cpu_seconds && measured_deliveries > 0
                ? *server_cpu_seconds * 1e9 / static_cast<double>(measured_deliveries)
                : 0;
+  }
+  /// How much longer publishing took than its schedule, as a share of it.
+  [[nodiscard]] double held_back() const {
+    const double planned = options.warmup + options.duration;
+    const bool full = published == scheduled && scheduled > 0 && !options.replays_feed();
+    return full && publish_seconds > planned ? publish_seconds / planned - 1 : 0;
   }
   /// All that was asked for happened and nothing was lost, doubled, reordered or altered; why not, if not.
   [[nodiscard]] std::vector<std::string> complaints() const;

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
+
+#include "tools/load/own_wires.hpp"
 
 namespace ringcast {
 namespace {
@@ -54,6 +57,7 @@ Result<void, std::string> LoadRun::prepare() {
   auto endpoint = parse_endpoint(options_.url);
   if (!endpoint) return unexpected(endpoint.error());
   endpoint_ = std::move(*endpoint);
+  options_.publishers = wire_->publishers(options_);
   if (const auto fault = raise_descriptor_limit(options_.connections + options_.publishers)) return unexpected(*fault);
   if (options_.replays_feed()) {
     auto feed = Feed::load(options_.feed);
@@ -62,22 +66,27 @@ Result<void, std::string> LoadRun::prepare() {
     options_.publishers = std::min(options_.publishers, static_cast<std::uint32_t>(feed_.streams().size()));
     plan_ = plan_feed(options_, feed_);
     source_ = std::make_unique<FeedSource>(feed_, clock_, options_.publishers);
+    wire_ = make_feed_wire(feed_, clock_);
     result_.scheduled = feed_.messages().size();
   } else {
     plan_ = plan_synthetic(options_);
-    bases_ = std::make_unique<ChannelBases>(plan_.names.size());
-    auto source = std::make_unique<SyntheticSource>(options_.rate, options_.warmup + options_.duration,
-                                                    options_.channels, options_.publishers, options_.payload);
-    result_.scheduled = source->total();
+    auto source =
+        std::make_unique<SyntheticSource>(options_.rate, options_.warmup + options_.duration, options_.channels,
+                                          options_.publishers, options_.payload, options_.burst);
+    if (!options_.connect_only) result_.scheduled = source->total();
     source_ = std::move(source);
   }
   pid_ = options_.pid;
-  if (pid_ != 0 && !read_process_usage(pid_)) return unexpected(fmt::format("there is no process {}", pid_));
   if (!options_.ledger.empty()) {
     auto probe = LedgerProbe::open(options_.ledger);
     if (!probe) return unexpected(probe.error());
     ledger_probe_ = std::move(*probe);
     if (pid_ == 0) pid_ = ledger_probe_->pid();
+  }
+  if (pid_ != 0) {
+    const auto usage = read_process_usage(pid_);
+    if (!usage) return unexpected(fmt::format("there is no process {}", pid_));
+    result_.server_rss_start = usage->rss_bytes;
   }
   return {};
 }
@@ -88,13 +97,7 @@ void LoadRun::start_threads(const SocketAddress& address) {
   for (std::uint32_t i = 0; i < threads; ++i) {
     const std::size_t begin = all.size() * i / threads, end = all.size() * (i + 1) / threads;
     const auto own = all.subspan(begin, end - begin);
-    std::unique_ptr<Verifier> verifier;
-    if (options_.replays_feed()) {
-      verifier = std::make_unique<FeedVerifier>(plan_, own, feed_, clock_);
-    } else {
-      verifier = std::make_unique<NativeVerifier>(plan_, own, options_.payload, *bases_, control_.publishing,
-                                                  control_.measure_from);
-    }
+    auto verifier = wire_->verifier({options_, plan_, control_}, own);
     SubscriberOptions options{endpoint_, address, query_of(endpoint_),
                               options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size())};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
@@ -102,14 +105,24 @@ void LoadRun::start_threads(const SocketAddress& address) {
   }
 }
 
+Result<SocketAddress, std::string> LoadRun::reach_server() {
+  if (options_.connect_only) {
+    const auto addresses = resolve(endpoint_);
+    if (!addresses) return unexpected(addresses.error());
+    return addresses->front();
+  }
+  publisher_ = wire_->publisher({options_, plan_, control_}, *source_);
+  return publisher_->connect(endpoint_, stop_.fd());
+}
+
 bool LoadRun::connect_all() {
-  publisher_ = std::make_unique<PublisherThread>(plan_, *source_);
-  if (const auto connected = publisher_->connect(endpoint_, options_.publishers, stop_.fd()); !connected) {
-    control_.fail(connected.error());  // before a thousand others find out the same
+  const auto address = reach_server();
+  if (!address) {
+    control_.fail(address.error());  // before a thousand others find out the same
     return false;
   }
   const Instant began = monotonic_now();
-  start_threads(publisher_->server());
+  start_threads(*address);
   Instant moved = began;
   for (std::uint64_t ready = 0, before = 0; ready < options_.connections; before = ready) {
     if (ended_early()) return false;
@@ -133,7 +146,7 @@ void LoadRun::publish() {
   if (ledger_probe_) {
     if (const auto before = ledger_probe_->read()) ledger_before_ = *before;
   }
-  const Instant start = monotonic_now() + kStartDelay;
+  const Instant start = publisher_->start_time(monotonic_now() + kStartDelay);
   const auto warmup = nanoseconds{static_cast<nanoseconds::rep>((options_.replays_feed() ? 0 : options_.warmup) * 1e9)};
   clock_.start.store(start.time_since_epoch().count(), std::memory_order_release);
   control_.measure_from.store((start + warmup).time_since_epoch().count(), std::memory_order_release);
@@ -166,9 +179,26 @@ void LoadRun::publish() {
     if (usage) result_.server_rss_bytes = usage->rss_bytes;
   }
   result_.publish_seconds = in_seconds(ended - start);
-  publisher_->stop();
-  publisher_->join();
+  publisher_->stop_and_join();
   if (!publisher_->failure().empty()) control_.fail(publisher_->failure());
+}
+
+/// --connect-only: everybody stays for a while, and nothing happens.
+void LoadRun::hold() {
+  control_.measure_from.store(std::numeric_limits<std::int64_t>::max());
+  control_.phase.store(RunControl::Phase::running, std::memory_order_release);
+  const auto usage_before = pid_ != 0 ? read_process_usage(pid_) : std::nullopt;
+  const Instant began = monotonic_now();
+  const Instant end = began + nanoseconds{static_cast<nanoseconds::rep>(options_.duration * 1e9)};
+  while (monotonic_now() < end && !ended_early()) {
+    pause_for(milliseconds{20});
+    const auto usage = pid_ != 0 ? read_process_usage(pid_) : std::nullopt;
+    if (!usage || !usage_before) continue;
+    result_.server_rss_bytes = usage->rss_bytes;
+    result_.server_rss_max = std::max(result_.server_rss_max, usage->rss_bytes);
+    result_.server_cpu_seconds = in_seconds(usage->cpu - usage_before->cpu);
+  }
+  result_.measured_seconds = in_seconds(monotonic_now() - began);
 }
 
 /// Waits until every subscriber has what is due to it, or nothing moves any more.
@@ -217,9 +247,13 @@ const LoadResult& LoadRun::execute() {
   result_.options = options_;
   result_.options.speed = fmt::format("{}", clock_.speed.factor);  // a JSON number, however it was written
   if (connect_all()) {
-    publish();
-    if (!control_.failed()) drain();
-    if (!control_.failed()) close_ledger();
+    if (options_.connect_only) {
+      hold();
+    } else {
+      publish();
+      if (!control_.failed()) drain();
+      if (!control_.failed()) close_ledger();
+    }
   }
   progress_.clear();
   if (publisher_) publisher_->close(seconds{1});
@@ -247,6 +281,11 @@ void LoadRun::collect() {
     result_.latency.merge(verifier.latency());
     result_.latency_min = std::min(result_.latency_min, verifier.latency_min());
     if (result_.first_fault.empty()) result_.first_fault = verifier.first_fault();
+    const ReceiveCost& cost = thread->cost();
+    result_.client.user += cost.user;
+    result_.client.system += cost.system;
+    result_.client.deliveries += cost.deliveries;
+    result_.client.reads += cost.reads;
     result_.reconnects += counts.reconnects;
     result_.reconnect_failures += counts.reconnect_failures;
     result_.slow_connections += counts.slow_connections;

@@ -12,20 +12,21 @@
 #include "alloc/base/result.hpp"
 #include "tools/load/feed.hpp"
 #include "tools/load/feed_verifier.hpp"
-#include "tools/load/native_verifier.hpp"
 #include "tools/load/options.hpp"
 #include "tools/load/plan.hpp"
 #include "tools/load/publisher_thread.hpp"
 #include "tools/load/result.hpp"
 #include "tools/load/server_probe.hpp"
 #include "tools/load/subscriber_thread.hpp"
+#include "tools/load/wire.hpp"
 #include "tools/terminal.hpp"
 
 namespace ringcast {
 
 class LoadRun {
  public:
-  LoadRun(LoadOptions options, Speed speed, const StopSignals& stop) : options_{std::move(options)}, stop_{stop} {
+  LoadRun(LoadOptions options, Speed speed, std::unique_ptr<Wire> wire, const StopSignals& stop)
+      : options_{std::move(options)}, wire_{std::move(wire)}, stop_{stop} {
     clock_.speed = speed;
   }
 
@@ -36,8 +37,10 @@ class LoadRun {
 
  private:
   void start_threads(const SocketAddress& address);
+  [[nodiscard]] Result<SocketAddress, std::string> reach_server();
   [[nodiscard]] bool connect_all();
   void publish();
+  void hold();
   void drain();
   void close_ledger();
   void collect();
@@ -47,15 +50,15 @@ class LoadRun {
   [[nodiscard]] std::uint64_t payload_bytes();
 
   LoadOptions options_;
+  std::unique_ptr<Wire> wire_;
   const StopSignals& stop_;
   Endpoint endpoint_;
   Feed feed_;
   FeedClock clock_;
   LoadPlan plan_;
-  std::unique_ptr<ChannelBases> bases_;
   std::unique_ptr<PublicationSource> source_;
-  std::unique_ptr<PublisherThread> publisher_;
   RunControl control_;
+  std::unique_ptr<Publisher> publisher_;  // none with --connect-only
   std::vector<std::unique_ptr<SubscriberThread>> threads_;
   std::optional<LedgerProbe> ledger_probe_;
   rcs_ledger ledger_before_{};

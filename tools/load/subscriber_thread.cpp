@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -29,19 +30,26 @@ constexpr nanoseconds kRoundGap{100'000};  // measurements.md: a tight-polling c
 constexpr milliseconds kDrainInterval{20};
 constexpr milliseconds kDeadlineInterval{250};
 
-/// A whole unmasked text message in one frame at the front of `input`, the usual case. `bytes` is the frame's size,
-/// also when not all of it is there yet; 0 if it is something else.
-struct PlainText {
+/// A whole unmasked message of this kind in one frame at the front of `input`, the usual case. `bytes` is the frame's
+/// size, also when not all of it is there yet; 0 if it is something else.
+struct PlainFrame {
   std::size_t header_bytes = 0, bytes = 0;
 };
-PlainText plain_text_frame(MutableBytes input) {
-  constexpr std::uint8_t kFinalText = kFinBit | static_cast<std::uint8_t>(Opcode::text);
-  if (input.size() < 4 || input[0] != kFinalText) return {};
+PlainFrame plain_frame(MutableBytes input, Opcode opcode) {
+  if (input.size() < 4 || input[0] != (kFinBit | static_cast<std::uint8_t>(opcode))) return {};
   if (input[1] < kLength16) return {2, 2U + input[1]};
   if (input[1] != kLength16) return {};
   const auto length = load_big_endian<std::uint16_t>(input.data() + 2);
   if (length < kLength16) return {};  // not minimal: the general parser says so
   return {4, 4U + length};
+}
+
+/// The calling thread's CPU time so far, with these counts.
+ReceiveCost thread_cost(std::uint64_t deliveries, std::uint64_t reads) {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  const auto time = [](const timeval& value) { return seconds{value.tv_sec} + microseconds{value.tv_usec}; };
+  return {time(usage.ru_utime), time(usage.ru_stime), deliveries, reads};
 }
 
 }  // namespace
@@ -52,6 +60,7 @@ SubscriberThread::SubscriberThread(RunControl& control, SubscriberOptions option
       options_{std::move(options)},
       connections_{connections},
       verifier_{std::move(verifier)},
+      opcode_{verifier_->opcode()},
       links_(connections.size()),
       epoll_{epoll_create1(EPOLL_CLOEXEC)},
       buffer_{std::make_unique_for_overwrite<std::uint8_t[]>(kBufferBytes)} {
@@ -85,7 +94,23 @@ void SubscriberThread::run() {
   finish();
 }
 
+/// Takes the thread's CPU time when the measurement begins and when publishing has ended.
+void SubscriberThread::measure(Instant now) {
+  const auto phase = control_.phase.load(std::memory_order_relaxed);
+  const bool measured = phase == RunControl::Phase::running && now.time_since_epoch().count() >= control_.measure_from;
+  if (measured == measuring_) return;
+  const ReceiveCost cost = thread_cost(verifier_->live().delivered.load(std::memory_order_relaxed), reads_);
+  if (measured) {
+    cost_before_ = cost;
+  } else {
+    cost_ = {cost.user - cost_before_.user, cost.system - cost_before_.system,
+             cost.deliveries - cost_before_.deliveries, cost.reads - cost_before_.reads};
+  }
+  measuring_ = measured;
+}
+
 void SubscriberThread::round(Instant now) {
+  measure(now);
   begin_connects(now);
   std::array<epoll_event, kEventsMax> events;
   const int ready = epoll_wait(epoll_.get(), events.data(), kEventsMax, 1);
@@ -150,6 +175,21 @@ void SubscriberThread::begin_upgrade(std::uint32_t index) {
   flush(index);
 }
 
+/// The handshake is answered.
+void SubscriberThread::greet(std::uint32_t index) {
+  Link& link = links_[index];
+  link.handshake.reset();
+  link.state = State::joining;
+  if (const std::string greeting = verifier_->greeting(index); !greeting.empty()) {
+    const std::array<std::string_view, 1> pieces{greeting};
+    link.output.append_message(opcode_, pieces, random_);
+    flush(index);
+  } else if (link.watches_writable) {
+    watch(index, true, false);
+  }
+  if (verifier_->opened(index)) joined(index);
+}
+
 void SubscriberThread::joined(std::uint32_t index) {
   Link& link = links_[index];
   link.state = State::open;
@@ -192,6 +232,7 @@ void SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
     return;
   }
   link.partial.clear();
+  ++reads_;
   MutableBytes input{buffer_.get(), held + static_cast<std::size_t>(got)};
   const Instant now = monotonic_now();
   if (link.state == State::upgrading) {
@@ -202,10 +243,7 @@ void SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
     }
     if (!*answered) return;
     input = input.subspan(**answered);
-    link.handshake.reset();
-    link.state = State::joining;
-    link.output.append_text(verifier_->greeting(index), random_);
-    flush(index);
+    greet(index);
   }
   if (link.fd.is_open()) consume(index, input, now);
 }
@@ -214,9 +252,9 @@ void SubscriberThread::consume(std::uint32_t index, MutableBytes input, Instant 
   Link& link = links_[index];
   while (!input.empty()) {
     if (!link.assembler.mid_message()) {
-      const PlainText frame = plain_text_frame(input);
+      const PlainFrame frame = plain_frame(input, opcode_);
       if (frame.bytes > 0 && frame.bytes <= input.size()) [[likely]] {
-        if (!take_text(index, as_text(input.subspan(frame.header_bytes, frame.bytes - frame.header_bytes)), now))
+        if (!take_message(index, as_text(input.subspan(frame.header_bytes, frame.bytes - frame.header_bytes)), now))
           return;
         input = input.subspan(frame.bytes);
         continue;
@@ -233,7 +271,7 @@ void SubscriberThread::consume(std::uint32_t index, MutableBytes input, Instant 
 }
 
 /// False: the connection is over.
-bool SubscriberThread::take_text(std::uint32_t index, std::string_view text, Instant now) {
+bool SubscriberThread::take_message(std::uint32_t index, std::string_view text, Instant now) {
   switch (verifier_->take(index, text, now)) {
     case Verifier::Taken::message: return true;
     case Verifier::Taken::joined:
@@ -241,6 +279,12 @@ bool SubscriberThread::take_text(std::uint32_t index, std::string_view text, Ins
       return true;
     case Verifier::Taken::notice: return true;
     case Verifier::Taken::refused: control_.fail(verifier_->trouble()); return false;
+    case Verifier::Taken::reply: {
+      const std::array<std::string_view, 1> pieces{verifier_->reply()};
+      links_[index].output.append_message(opcode_, pieces, random_);
+      flush(index);
+      return links_[index].fd.is_open();
+    }
   }
   return true;
 }
@@ -248,7 +292,13 @@ bool SubscriberThread::take_text(std::uint32_t index, std::string_view text, Ins
 bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Instant now) {
   Link& link = links_[index];
   switch (event.kind) {
-    case WsEvent::Kind::text: return take_text(index, event.text(), now);
+    case WsEvent::Kind::text:
+    case WsEvent::Kind::binary:
+      if ((event.kind == WsEvent::Kind::binary) == (opcode_ == Opcode::binary)) {
+        return take_message(index, event.text(), now);
+      }
+      ended(index, CloseCode::unsupported_data, "the server sent a message of the wrong kind");
+      return false;
     case WsEvent::Kind::ping:
       link.output.append_control(Opcode::pong, event.payload, random_);
       flush(index);
@@ -264,9 +314,6 @@ bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Ins
       ended(index, code, reason);
       return false;
     }
-    case WsEvent::Kind::binary:
-      ended(index, CloseCode::unsupported_data, "the server sent a binary message");
-      return false;
     case WsEvent::Kind::error:
       control_.fail(fmt::format("the server broke the WebSocket protocol: {}", event.what));
       return false;

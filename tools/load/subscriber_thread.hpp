@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <thread>
@@ -25,41 +24,22 @@
 #include "tools/client/frame_output.hpp"
 #include "tools/client/socket.hpp"
 #include "tools/load/plan.hpp"
+#include "tools/load/run_control.hpp"
 #include "tools/load/verifier.hpp"
 
 namespace ringcast {
-
-/// What main and the threads tell each other.
-struct RunControl {
-  enum class Phase : std::uint8_t { connecting, running, draining, closing };
-  std::atomic<Phase> phase{Phase::connecting};  // written by main
-  std::atomic<bool> publishing{false};          // written by main: publishing has begun
-  std::atomic<std::int64_t> measure_from{0};    // written by main: ns of CLOCK_MONOTONIC
-  std::vector<std::uint64_t> published;         // by target; written by main before phase draining
-
-  /// Remembers the first reason why the run cannot go on.
-  void fail(std::string sentence) {
-    const std::lock_guard lock{mutex_};
-    if (failure_.empty()) failure_ = std::move(sentence);
-    failed_.store(true, std::memory_order_release);
-  }
-  [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
-  [[nodiscard]] std::string failure() {
-    const std::lock_guard lock{mutex_};
-    return failure_;
-  }
-
- private:
-  std::mutex mutex_;  // cold: taken once, when the run fails
-  std::string failure_;
-  std::atomic<bool> failed_{false};
-};
 
 struct SubscriberOptions {
   Endpoint endpoint;
   SocketAddress address;
   std::string query;            // of the URL, kept
   double churn_per_second = 0;  // this thread's share
+};
+
+/// What receiving cost the thread, while it was measured. Read after join().
+struct ReceiveCost {
+  nanoseconds user{}, system{};
+  std::uint64_t deliveries = 0, reads = 0;
 };
 
 /// How the connections fared. Read after join(), but for `ready`.
@@ -81,6 +61,7 @@ class SubscriberThread {
   void join();
   [[nodiscard]] Verifier& verifier() { return *verifier_; }
   [[nodiscard]] const LinkCounts& counts() const { return counts_; }
+  [[nodiscard]] const ReceiveCost& cost() const { return cost_; }
 
  private:
   enum class State : std::uint8_t { idle, connecting, upgrading, joining, open, leaving, over };
@@ -103,10 +84,11 @@ class SubscriberThread {
   void begin_connects(Instant now);
   bool begin_connect(std::uint32_t index, Instant now);
   void begin_upgrade(std::uint32_t index);
+  void greet(std::uint32_t index);
   void handle(std::uint32_t index, std::uint32_t events);
   void receive(std::uint32_t index, std::size_t bytes_max);
   void consume(std::uint32_t index, MutableBytes input, Instant now);
-  bool take_text(std::uint32_t index, std::string_view text, Instant now);
+  bool take_message(std::uint32_t index, std::string_view text, Instant now);
   bool take_event(std::uint32_t index, const WsEvent& event, Instant now);
   void joined(std::uint32_t index);
   void flush(std::uint32_t index);
@@ -116,6 +98,7 @@ class SubscriberThread {
   void churn(Instant now);
   void trickle(Instant now);
   void check_deadlines(Instant now);
+  void measure(Instant now);
   void drain(Instant now);
   void close_all();
   void finish();
@@ -126,7 +109,11 @@ class SubscriberThread {
   SubscriberOptions options_;
   std::span<const PlannedConnection> connections_;
   std::unique_ptr<Verifier> verifier_;
+  Opcode opcode_;  // the verifier's
   LinkCounts counts_;
+  ReceiveCost cost_, cost_before_;  // before: when the measurement began
+  std::uint64_t reads_ = 0;
+  bool measuring_ = false;
   std::vector<Link> links_;
   UniqueFd epoll_;
   Prng random_;

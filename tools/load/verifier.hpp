@@ -14,6 +14,7 @@
 #include "alloc/base/time.hpp"
 #include "alloc/base/units.hpp"
 #include "alloc/segment/histogram.hpp"
+#include "codec/websocket/opcode.hpp"
 #include "tools/load/tally.hpp"
 
 namespace ringcast {
@@ -32,21 +33,29 @@ struct alignas(kCacheLineBytes) LiveCounters {
 class Verifier {
  public:
   enum class Taken : std::uint8_t {
-    message,  // one delivery
+    message,  // a delivery, or several
     notice,   // a gap notice, a welcome: nothing to do
     joined,   // every subscription of the connection is confirmed now
     refused,  // a subscription was refused: trouble() says why
+    reply,    // something is to be sent: reply() says what
   };
   Verifier() = default;
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
   virtual ~Verifier() = default;
 
-  /// What to send once connection `index` (within the thread) is open, and what its URL's target is.
+  /// What to send once connection `index` (within the thread) is open (empty: nothing), and what its URL's target is.
   [[nodiscard]] virtual std::string greeting(std::uint32_t index) const = 0;
   [[nodiscard]] virtual std::string target(std::uint32_t index, std::string_view query) const = 0;
 
-  /// Takes one text message that was received at `now`.
+  /// Which kind of message this wire has; one of the other kind ends the connection.
+  [[nodiscard]] virtual Opcode opcode() const { return Opcode::text; }
+  /// The handshake is answered. True: with that the connection has joined.
+  virtual bool opened(std::uint32_t) { return false; }
+  /// What Taken::reply asks to send, valid until the next take().
+  [[nodiscard]] virtual std::string_view reply() const { return {}; }
+
+  /// Takes one message that was received at `now`.
   virtual Taken take(std::uint32_t index, std::string_view text, Instant now) = 0;
 
   /// The connection ended on our wish (churn): what it was sent until then is all that it should have got.

@@ -1,0 +1,93 @@
+#include "tools/load/own_wires.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "tools/load/exchange_join.hpp"
+#include "tools/load/native_verifier.hpp"
+#include "tools/load/payload_verifier.hpp"
+
+namespace ringcast {
+namespace {
+
+/// Every wire of ours publishes in the native dialect.
+std::unique_ptr<Publisher> native_publisher(const RunParts& parts, PublicationSource& source) {
+  return std::make_unique<PublisherThread>(parts.plan, source, std::make_unique<NativePublisherDialect>(),
+                                           parts.options.publishers);
+}
+
+class NativeWire final : public Wire {
+ public:
+  std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
+    if (!bases_) bases_ = std::make_unique<ChannelBases>(parts.plan.names.size());
+    return std::make_unique<NativeVerifier>(parts.plan, connections, parts.options.payload, *bases_,
+                                            parts.control.publishing, parts.control.measure_from);
+  }
+  std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
+    return native_publisher(parts, source);
+  }
+
+ private:
+  std::unique_ptr<ChannelBases> bases_;  // shared by the threads' verifiers
+};
+
+class RawVerifier final : public PayloadVerifier {
+ public:
+  using PayloadVerifier::PayloadVerifier;
+
+  std::string target(std::uint32_t index, std::string_view query) const override {
+    return exchange_target({&channel_of(index), 1}, query);
+  }
+  std::string greeting(std::uint32_t) const override { return std::string{kListSubscriptions}; }
+  Taken take(std::uint32_t index, std::string_view text, Instant now) override {
+    if (has_joined(index)) [[likely]] return take_payload(index, text, now);
+    trouble_ = exchange_join_fault(text, {&channel_of(index), 1});
+    if (!trouble_.empty()) return Taken::refused;
+    set_joined(index);
+    return Taken::joined;
+  }
+};
+
+class RawWire final : public Wire {
+ public:
+  std::optional<std::string> check(const LoadOptions& options) const override {
+    return check_bare_payloads("raw", options);
+  }
+  std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
+    return std::make_unique<RawVerifier>(parts, connections, SlowTail::due);
+  }
+  std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
+    return native_publisher(parts, source);
+  }
+};
+
+class FeedWire final : public Wire {
+ public:
+  FeedWire(const Feed& feed, const FeedClock& clock) : feed_{feed}, clock_{clock} {}
+  std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
+    return std::make_unique<FeedVerifier>(parts.plan, connections, feed_, clock_);
+  }
+  std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
+    return native_publisher(parts, source);
+  }
+
+ private:
+  const Feed& feed_;
+  const FeedClock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Wire> make_native_wire() { return std::make_unique<NativeWire>(); }
+std::unique_ptr<Wire> make_raw_wire() { return std::make_unique<RawWire>(); }
+std::unique_ptr<Wire> make_feed_wire(const Feed& feed, const FeedClock& clock) {
+  return std::make_unique<FeedWire>(feed, clock);
+}
+
+std::span<const WireRow> own_wires() {
+  static constexpr std::array kRows{WireRow{"native", make_native_wire}, WireRow{"raw", make_raw_wire}};
+  return kRows;
+}
+
+}  // namespace ringcast
