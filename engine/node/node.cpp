@@ -11,6 +11,7 @@
 
 #include "alloc/base/ensure.hpp"
 #include "alloc/segment/event_ring.hpp"
+#include "codec/websocket/handshake.hpp"
 #include "engine/shard/shard.hpp"
 
 namespace ringcast {
@@ -65,6 +66,10 @@ Result<void, std::string> Node::open_parts() {
   auto features = probe_ring_features();
   if (!features) return unexpected(std::move(features.error()));
   features_ = std::move(*features);
+  // The digest's library sets itself up at its first use, which had better not be a client's handshake.
+  const AcceptKey accept = accept_key_of("dGhlIHNhbXBsZSBub25jZQ==");
+  ensure(std::string_view{accept.data(), accept.size()} == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+         "the handshake's digest is that of RFC 6455, section 1.3");
   const auto cores = usable_cores();
   auto placement = place_shards(options_.shards.count, options_.shards.cores, cores);
   if (!placement) return unexpected(std::move(placement.error()));

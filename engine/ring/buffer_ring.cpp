@@ -22,7 +22,7 @@ BufferRing::BufferRing(Ring& ring, const BufferRingOptions& options, MappedRegio
 Result<std::unique_ptr<BufferRing>, std::string> BufferRing::open(Ring& ring, const BufferRingOptions& options) {
   ensure(std::has_single_bit(options.count) && options.count <= 32'768, "a buffer ring has a power of two of entries");
   ensure(options.bytes_each >= 1, "a buffer holds something");
-  auto buffers = MappedRegion::map(std::size_t{options.count} * options.bytes_each);
+  auto buffers = MappedRegion::map(std::size_t{options.count} * options.bytes_each, Prefault::yes);
   if (!buffers) return unexpected(std::string{"no memory for receive buffers: "} + std::strerror(buffers.error()));
   auto entries = MappedRegion::map(options.count * sizeof(io_uring_buf), Prefault::yes);
   if (!entries)

@@ -23,8 +23,8 @@ class Ring;
 
 struct BufferRingOptions {
   std::uint16_t group = 0;
-  std::uint32_t count = 1'024;       // a power of two, at most 32,768
-  std::uint32_t bytes_each = 4'096;  // a decision: most commands fit, and 1,024 are 4 MiB a shard
+  std::uint32_t count = 256;         // a power of two, at most 32,768
+  std::uint32_t bytes_each = 4'096;  // a decision: most commands fit, and 256 are 1 MiB a shard (docs/memory.md)
 };
 
 class BufferRing {
