@@ -1,0 +1,170 @@
+"""The command line: which scenarios, of which systems, how often, and where the results go."""
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+from harness import machine, markdown, page, process, results, tables, targets
+from harness.machine import ROOT
+from harness.measure import QUICK, Bench, Pace
+from harness.scenarios import NAMES, SCENARIOS
+from harness.summary import seconds_text
+from harness.systems import PEER_NAMES, Limit, Ringcast, peers
+
+RESULTS = ROOT / "bench" / "system" / "results"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+PACE = Pace(repeats=3, probe_seconds=1.0, repeat_seconds=1.5, warmup_seconds=0.3, slow_seconds=5.0)
+PACE_WITH_PEERS = Pace(repeats=5, probe_seconds=1.2, repeat_seconds=2.0, warmup_seconds=0.4, slow_seconds=6.0)
+MINUTES, MINUTES_WITH_PEERS = 9.5, 39.0  # no scenario is begun that would not fit
+
+
+def names_of(text, known, what):
+    chosen = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in chosen if name.lower() not in {one.lower() for one in known}]
+    if unknown or not chosen:
+        raise argparse.ArgumentTypeError(f"{what} are {', '.join(known)}; not {text!r}")
+    return [one for one in known if one.lower() in {name.lower() for name in chosen}]
+
+
+def arguments_of(argv):
+    parser = argparse.ArgumentParser(prog="scripts/bench",
+                                     description="Measures ringcast beside the limit program, and the peers.")
+    parser.add_argument("--with-peers", action="store_true", help="the peers as well; installs them first")
+    parser.add_argument("--only", type=lambda text: names_of(text, NAMES, "the scenarios"), metavar="W1,W3",
+                        help="these scenarios: " + ", ".join(NAMES))
+    parser.add_argument("--systems", metavar="NAME,...", type=lambda text: names_of(
+        text, ("ringcast", "limit", *PEER_NAMES), "the systems"), help="these systems only")
+    parser.add_argument("--repeats", type=int, help="runs that a median is taken of (3; 5 with peers)")
+    parser.add_argument("--minutes", type=float,
+                        help="no scenario is begun that would not end by then (9.5; 39 with peers)")
+    parser.add_argument("--quick", action="store_true",
+                        help="shows that everything works, in a few minutes; numbers are noise")
+    parser.add_argument("--output", type=pathlib.Path,
+                        help="a directory for the results instead of bench/system/results")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="the build directory")
+    parser.add_argument("--render", action="store_true",
+                        help="measure nothing: table, page and document from the results")
+    chosen = parser.parse_args(argv)
+    if chosen.repeats is not None and not 1 <= chosen.repeats <= 100:
+        parser.error("--repeats is 1 to 100")
+    return chosen
+
+
+def pace_of(chosen):
+    if chosen.quick:
+        pace = QUICK
+    else:
+        pace = PACE_WITH_PEERS if chosen.with_peers else PACE
+    return pace if chosen.repeats is None else Pace(**{**pace.__dict__, "repeats": chosen.repeats})
+
+
+def systems_of(chosen, build):
+    systems = [Ringcast(build), Limit(build)]
+    missing = [file for system in systems for file in system.missing()]
+    if missing:
+        raise process.BenchError("not built: " + ", ".join(missing))
+    if chosen.with_peers:
+        usable, absent = peers(build)
+        systems += usable
+        for name, files in absent.items():
+            print(f"   {name} is left out: {', '.join(files)} is missing")
+    if chosen.systems is not None:
+        systems = [system for system in systems if system.name in chosen.systems]
+    return systems
+
+
+def render(known, output, document):
+    output.mkdir(parents=True, exist_ok=True)
+    page.write(output / "report.html", known, NAMES)
+    if document is not None and document.exists():
+        markdown.update(document, known, NAMES)
+
+
+def print_scenario(name, known):
+    scenario = known["scenarios"][name]
+    print(f"\n{name}: {scenario['title']}")
+    for line in tables.aligned(*tables.table_of(scenario, tables.titles_of(known))):
+        print("  " + line)
+    for note in scenario["notes"]:
+        print("  note: " + note)
+    print(flush=True)
+
+
+def print_targets(known, names):
+    rows = [[f"{target.scenario}: {target.text}", reached, tables.verdict(met)]
+            for target, reached, met in targets.judged(known) if target.scenario in names]
+    if rows:
+        print("\nTargets")
+        for line in tables.aligned(["", "reached", ""], rows):
+            print("  " + line)
+
+
+def measure(chosen, output, document):
+    """Measures what was chosen; the results are written after each scenario. The exit status."""
+    pace, began = pace_of(chosen), time.monotonic()
+    minutes = chosen.minutes or (MINUTES_WITH_PEERS if chosen.with_peers else MINUTES)
+    build = chosen.build.resolve()
+    systems = systems_of(chosen, build)
+    run = {"date": machine.now(), "commit": machine.commit(), "repeats": pace.repeats, "quick": pace.quick}
+    run_name = f"{run['date']} {run['commit']}"
+    known = results.to_extend(output / "newest.json", machine.facts())
+    described = {system.name: {"title": system.title, "version": system.version()} for system in systems}
+    print(f"== {len(systems)} systems: {', '.join(described)}; {pace.repeats} repeats; commit {run['commit']}")
+    skipped = []
+    with tempfile.TemporaryDirectory(prefix="ringcast-bench.") as base:
+        bench = Bench(build, pace, base, began + 60 * minutes, lambda text: print(text, flush=True))
+        for scenario in SCENARIOS:
+            if chosen.only is not None and scenario.name not in chosen.only:
+                continue
+            count = sum(system.name in PEER_NAMES for system in systems)
+            seconds = scenario.estimate(pace.repeats, count) * (0.4 if pace.quick else 1)
+            if seconds > bench.time_left():
+                skipped.append(scenario.name)
+                continue
+            print(f"== {scenario.name} (about {seconds_text(seconds)})", flush=True)
+            started = time.monotonic()
+            outcome = scenario.run(bench, systems, known)
+            known = results.merge(known, run_name, run, described, scenario.name, outcome.as_data())
+            results.save(output / "newest.json", known)
+            print_scenario(scenario.name, known)
+            print(f"   {scenario.name} took {seconds_text(time.monotonic() - started)}", flush=True)
+    render(known, output, document)
+    print_targets(known, [scenario.name for scenario in SCENARIOS
+                          if (chosen.only is None or scenario.name in chosen.only) and scenario.name not in skipped])
+    for sentence in dict.fromkeys(bench.failures):
+        print(f"failed run: {sentence}")
+    if skipped:
+        print(f"no time was left for {', '.join(skipped)}: --minutes gives more, --only chooses")
+    print(f"== {seconds_text(time.monotonic() - began)}; {output / 'newest.json'}, {output / 'report.html'}")
+    return 0
+
+
+def main(argv):
+    chosen = arguments_of(argv)
+    output = chosen.output or (chosen.build / "bench" / "quick" if chosen.quick else RESULTS)
+    document = DOCUMENT if output.resolve() == RESULTS.resolve() else None
+    process.install_handlers()
+    try:
+        if chosen.render:
+            known = results.read(output / "newest.json")
+            if known is None:
+                raise process.BenchError(f"there are no results in {output}")
+            render(known, output, document)
+            for name in known["scenarios"]:
+                print_scenario(name, known)
+            print_targets(known, NAMES)
+            return 0
+        return measure(chosen, output, document)
+    except process.BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted; what was finished is in the results", file=sys.stderr)
+        return 130
+    finally:
+        process.end_all()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

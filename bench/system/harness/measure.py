@@ -1,0 +1,209 @@
+"""One run: a fresh server on its core, the load client on the others, and what came of it. And runs in turn."""
+import contextlib
+import dataclasses
+import json
+import pathlib
+import subprocess
+import time
+
+from harness.machine import ROOT, usable_cpus
+from harness.process import BenchError, Process
+from harness.systems import Limit, work_directory
+
+PAYLOAD_BYTES = 136  # a frame of 140 bytes, header included
+P99_MAX_MS = 5.0
+HELD_BACK_MAX = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What the load client is asked to do."""
+    connections: int
+    rate: float = 100.0
+    channels: int = 1
+    duration: float = 2.5
+    warmup: float = 0.5
+    burst: int = 1
+    payload: int = PAYLOAD_BYTES
+    publishers: int = 1
+    slow: int = 0
+    connect_only: bool = False
+    feeds: tuple = ()
+    speed: str = "1"
+    wire: str = ""  # empty: the system's own
+    drain: float = 3.0
+    more: tuple = ()
+    limit_batch: int = 0  # the limit program's: 0 sends whatever is due when a connection's turn comes
+    limit_closed_loop: bool = False
+
+    @property
+    def limit_rate(self):
+        return 0 if self.limit_closed_loop else self.rate
+
+    def options(self):
+        if self.feeds:
+            made = ["--connections", self.connections, "--speed", self.speed, "--drain", self.drain]
+            for feed in self.feeds:
+                made += ["--feed", feed]
+            return [*made, *self.more]
+        made = ["--connections", self.connections, "--channels", self.channels, "--payload", self.payload,
+                "--duration", self.duration, "--drain", self.drain, "--publishers", self.publishers]
+        if self.connect_only:
+            made.append("--connect-only")
+        else:
+            made += ["--rate", self.rate, "--warmup", self.warmup, "--burst", self.burst]
+        if self.slow:
+            made += ["--slow", self.slow]
+        return [*made, *self.more]
+
+    @property
+    def seconds_max(self):
+        """After this the run is ended and counts as failed; twice the server's capacity takes twice the time."""
+        return 15 + self.connections / 1000 + 4 * (self.duration + self.warmup)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """How long and how often. `quick` only shows that everything works; its numbers are noise."""
+    repeats: int = 5
+    probe_seconds: float = 1.5
+    repeat_seconds: float = 2.5
+    warmup_seconds: float = 0.5
+    slow_seconds: float = 8.0
+    idle_seconds: float = 20.0
+    flood_seconds: float = 30.0
+    quick: bool = False
+
+
+QUICK = Pace(repeats=1, probe_seconds=0.6, repeat_seconds=0.8, warmup_seconds=0.2, slow_seconds=2.0, idle_seconds=2.0,
+             flood_seconds=4.0, quick=True)
+
+
+class Bench:
+    """Where runs take place: programs, cores, a directory for files, a pace, a deadline."""
+
+    def __init__(self, build, pace, base, deadline, say):
+        cpus = usable_cpus()
+        self.build, self.pace, self.base, self.deadline, self.say = build, pace, pathlib.Path(base), deadline, say
+        self.cpus = cpus
+        self.server_cpus = cpus[:1]
+        self.load_cpus = cpus[1:] or cpus
+        self.failures = []  # sentences, for the end of the run
+
+    @property
+    def load_program(self):
+        return self.build / "bench" / "system" / "bench_load"
+
+    def polling_options(self):
+        """What makes the load client poll its sockets instead of looking every 100 µs; nothing where it cannot."""
+        options = subprocess.run([self.load_program, "--help"], capture_output=True, text=True, timeout=10, check=False)
+        return ("--poll",) if "--poll" in options.stdout else ()
+
+    @contextlib.contextmanager
+    def server(self, system, load, extra=(), cpus=None):
+        running = system.start(work_directory(self.base), cpus or self.server_cpus, load, extra)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+    def start_load(self, running, wire, load, name="load", cpus=None):
+        """The load client, and the file that it will write."""
+        report = self.base / f"{name}.json"
+        report.unlink(missing_ok=True)
+        command = [self.load_program, "--url", running.url, "--wire", load.wire or wire, *load.options(),
+                   "--pid", running.pid, "--json", report]
+        return Process(command, cpus or self.load_cpus, self.base / f"{name}.log", cwd=ROOT), report
+
+    def load(self, running, wire, load, name="load", cpus=None):
+        client, report = self.start_load(running, wire, load, name, cpus)
+        try:
+            client.wait(load.seconds_max)
+        finally:
+            client.stop()
+        return read_report(client, report)
+
+    def measure(self, system, load, extra=(), cpus=None, load_cpus=None):
+        """One run from start to end, as a flat dictionary; a failed one has ok = False and its reason."""
+        try:
+            with self.server(system, load, extra, cpus) as running:
+                sample = self.load(running, system.wire, load, cpus=load_cpus)
+                if isinstance(system, Limit):
+                    own = system.own_report(running)
+                    sample["cpu_ns"] = own["cpu_ns_per_delivery"]
+                    sample["frames_per_send"] = own.get("frames_per_send")
+                    if load.limit_closed_loop:
+                        sample["deliveries_per_second"] = own["deliveries_per_second"]
+                return sample
+        except BenchError as error:
+            return failed(str(error), load)
+
+    def in_turn(self, jobs, repeats, keep_on=None):
+        """Runs A B C A B C ...; jobs are name -> a call that gives a sample. keep_on(samples) may end one early."""
+        samples = {name: [] for name in jobs}
+        for number in range(repeats):
+            for name, job in jobs.items():
+                if keep_on is not None and not keep_on(samples[name], repeats):
+                    continue
+                sample = job()
+                samples[name].append(sample)
+                self.say(f"    {name} {number + 1}/{repeats}: {sentence_of(sample)}")
+                if not sample["ok"]:
+                    self.failures.append(f"{name}: {'; '.join(sample['complaints'])[:300]}")
+        return samples
+
+    def time_left(self):
+        return self.deadline - time.monotonic()
+
+
+def failed(reason, load=None):
+    return {"ok": False, "complaints": [reason], "rate": load.rate if load else None, "held_back": None}
+
+
+def read_report(client, report):
+    try:
+        told = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        raise BenchError(f"the load client failed: {client.said(400)}") from None
+    return flat(told)
+
+
+def flat(told):
+    """The load client's JSON, as far as the harness uses it, in one level."""
+    latency, server = told.get("latency_ms", {}), told.get("server", {})
+    sample = {key: told.get(key) for key in (
+        "ok", "complaints", "rate", "published", "scheduled", "refused", "lost", "delivered", "expected", "held_back",
+        "connect_rate", "connect_seconds", "deliveries_per_second", "publish_seconds", "publish_late_max_ms", "slow",
+        "duplicated", "reordered", "altered", "connections")}
+    for key in ("p50", "p90", "p99", "p99.9", "max", "mean"):
+        sample[key] = latency.get(key)
+    sample["curve"] = told.get("latency_curve", [])
+    sample["cpu_ns"] = server.get("cpu_ns_per_delivery")
+    sample["cpu_seconds"] = server.get("cpu_seconds")
+    sample["rss_start"], sample["rss"] = server.get("rss_start_bytes"), server.get("rss_bytes")
+    sample["rss_max"] = server.get("rss_max_bytes")
+    return sample
+
+
+def holds(sample, p99_max_ms=P99_MAX_MS):
+    """Whether a run kept its rate: everything arrived, the publisher was not held back, and in time."""
+    if not sample["ok"] or (sample["held_back"] or 0) > HELD_BACK_MAX:
+        return False
+    return p99_max_ms is None or (sample["p99"] is not None and sample["p99"] < p99_max_ms)
+
+
+def sentence_of(sample):
+    if not sample["ok"]:
+        return "FAILED: " + "; ".join(sample["complaints"])[:160]
+    parts = []
+    if sample.get("p99") is not None:
+        parts.append(f"{sample['rate']:,.0f} msg/s, p50 {sample['p50']:.3f} p99 {sample['p99']:.3f} ms")
+    if sample.get("deliveries_per_second"):
+        parts.append(f"{sample['deliveries_per_second']:,.0f} deliveries/s")
+    if sample.get("cpu_ns"):
+        parts.append(f"{sample['cpu_ns']:.0f} ns each")
+    if (sample.get("held_back") or 0) > HELD_BACK_MAX:
+        parts.append(f"held back {100 * sample['held_back']:.1f} %")
+    if not sample.get("p99") and sample.get("connect_rate"):
+        parts.append(f"{sample['connect_rate']:,.0f} connects/s")
+    return ", ".join(parts) or "ok"

@@ -1,0 +1,156 @@
+"""The flood: ten times what the node can carry, and what becomes of memory, ledger, publishers and latency."""
+import json
+import signal
+import threading
+import time
+
+from harness import results
+from harness.measure import Load, read_report
+from harness.outcome import Outcome
+from harness.process import BenchError
+from harness.summary import median
+from harness.websocket import Client
+
+CHANNELS, SUBSCRIBERS, PUBLISHERS = 100, 1000, 8
+BUDGET_MIB = 256
+PROBE_INTERVAL_SECONDS = 0.02
+CALM_SECONDS = 2.0
+NORMAL_FACTOR, NORMAL_MS = 3.0, 2.0  # "back to normal": within this of the latency before, or below this
+
+
+class Probe:
+    """A message every 20 ms on a channel of its own, and when it came back. Has threads of its own."""
+
+    def __init__(self, port):
+        self.subscriber, self.publisher = Client(port, "/ws/bench.probe"), Client(port, "/ws/connect")
+        self.samples, self.failure = [], ""  # (sent at, seconds until received)
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=run, daemon=True)
+                        for run in (self._publish, self._receive, self._drain)]
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        self.stopping.set()
+        time.sleep(0.2)
+        for client in (self.subscriber, self.publisher):
+            client.close()
+        for thread in self.threads:
+            thread.join(2)
+
+    def _guarded(self, step):
+        try:
+            while not self.stopping.is_set():
+                step()
+        except (OSError, BenchError, ValueError) as error:
+            if not self.stopping.is_set():
+                self.failure = self.failure or f"{type(error).__name__}: {error}"
+
+    def _publish(self):
+        def step():
+            text = json.dumps({"type": "publish", "channel": "bench.probe", "data": {"at": time.monotonic_ns()}})
+            self.publisher.send(text.encode())
+            self.stopping.wait(PROBE_INTERVAL_SECONDS)
+        self._guarded(step)
+
+    def _receive(self):
+        def step():
+            told = json.loads(self.subscriber.receive())
+            if "at" in told:
+                self.samples.append((told["at"] / 1e9, time.monotonic() - told["at"] / 1e9))
+        self._guarded(step)
+
+    def _drain(self):
+        self._guarded(self.publisher.receive)  # welcome, refusals: read, so that the node is not held up
+
+
+def latency_between(samples, begin, end):
+    return [1e3 * latency for sent, latency in samples if begin <= sent < end]
+
+
+def seconds_to_normal(samples, ended, normal_ms):
+    """From the end of the flood to the last probe that was sent after it and was not normal."""
+    late = [sent - ended for sent, latency in samples if sent >= ended and 1e3 * latency > normal_ms]
+    return max(late, default=0.0)
+
+
+def watch(running, seconds, client, statistics):
+    """The node's own numbers, once a second, until the flood has lasted its time: the most memory that it had."""
+    deadline, most = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline and client.running():
+        most = max(most, statistics(running)["memory"]["rss"])
+        time.sleep(min(1.0, max(0.05, deadline - time.monotonic())))
+    return most
+
+
+def flood(bench, ours, rate):
+    """One flood: the flat result of it."""
+    load = Load(connections=SUBSCRIBERS, channels=CHANNELS, rate=rate, publishers=PUBLISHERS,
+                duration=bench.pace.flood_seconds * 4, warmup=0.1)
+    with bench.server(ours, load, ("--memory-budget", f"{BUDGET_MIB}MiB")) as running:
+        probe = Probe(running.port)
+        probe.start()
+        try:
+            began = time.monotonic()
+            time.sleep(CALM_SECONDS)
+            client, report = bench.start_load(running, "native", load, "flood")
+            try:
+                flooding = time.monotonic() + 2  # its subscribers connect first
+                most = watch(running, bench.pace.flood_seconds + 2, client, ours.statistics)
+                client.signal(signal.SIGINT)
+                ended = time.monotonic()
+                client.wait(20)
+            finally:
+                client.stop()
+            time.sleep(CALM_SECONDS + 2)
+            told = ours.statistics(running)
+        finally:
+            probe.stop()
+        if probe.failure:
+            raise BenchError(f"the probe failed: {probe.failure}")
+        return judged(told, most, probe.samples, (began, flooding, ended), read_report(client, report))
+
+
+def judged(told, most, samples, times, load):
+    began, flooding, ended = times
+    calm = latency_between(samples, began + 0.2, began + CALM_SECONDS)
+    normal_ms = max(NORMAL_MS, NORMAL_FACTOR * median(calm))
+    during, after = latency_between(samples, flooding, ended), latency_between(samples, ended + 2, ended + 100)
+    return {
+        "ok": True, "complaints": [], "rss_most_mb": most / 1e6, "accounted_mb": told["memory"]["accounted"] / 1e6,
+        "ledger_closed": bool(told["ledger"]["closed"]), "published": load["published"],
+        "refused": told["counters"]["errors_sent"]["overloaded"], "held_back_ms": load["publish_late_max_ms"],
+        "before_ms": median(calm), "during_ms": median(during) if during else None,
+        "after_ms": median(after) if after else None, "to_normal": seconds_to_normal(samples, ended, normal_ms)}
+
+
+def run(bench, systems, known):
+    carried = results.value(known, "W2", "rate", "ringcast") or 100_000
+    seconds = bench.pace.flood_seconds
+    outcome = Outcome("Flood", f"Ten times the rate that W2 holds ({10 * carried:,.0f} msg/s offered, {PUBLISHERS} "
+                      f"publishers, {CHANNELS} channels, {SUBSCRIBERS:,} subscribers) for {seconds:.0f} s, with a "
+                      f"memory budget of {BUDGET_MIB} MiB. A probe sends a message every 20 ms throughout.")
+    ours = next((system for system in systems if system.name == "ringcast"), None)
+    if ours is None:
+        return outcome
+    try:
+        result = flood(bench, ours, 10 * carried)
+    except BenchError as error:
+        bench.failures.append(f"flood: {error}")
+        outcome.notes.append(f"the run failed: {error}")
+        return outcome
+    bench.say(f"    flood: {result}")
+    for name, title, unit, better in (
+            ("rss_most_mb", f"resident memory at most (budget {BUDGET_MIB} MiB)", "MB", "lower"),
+            ("published", "messages that the publishers handed over", "", "none"),
+            ("refused", "refused with `overloaded`", "", "none"),
+            ("held_back_ms", "publishers held back by, at most", "ms", "none"),
+            ("before_ms", "latency of the probe before (median)", "ms", "lower"),
+            ("during_ms", "during", "ms", "none"),
+            ("after_ms", "from 2 s after the end on", "ms", "lower"),
+            ("to_normal", "until the latency was normal again", "s", "lower")):
+        outcome.row(name, title, unit, better, {"ringcast": [result[name]]})
+    outcome.row("ledger", "the ledger closes (1: yes)", "", "higher", {"ringcast": [int(result["ledger_closed"])]})
+    return outcome

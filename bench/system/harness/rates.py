@@ -1,0 +1,125 @@
+"""W1, W2, W3: the highest rate that holds. Searched on the ladder, confirmed by repeats in turn."""
+import dataclasses
+
+from harness import ladder, results
+from harness.measure import Load, P99_MAX_MS, holds, sentence_of
+from harness.outcome import Outcome
+
+PAST_REPEATS_MAX = 3
+STEPS_DOWN_MAX = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class RateScenario:
+    name: str
+    title: str
+    connections: int
+    channels: int
+    p99_max_ms: float | None
+    lowest: int
+    highest: int
+    starts: dict  # system -> where the search begins without an earlier result
+    past: bool = False  # also offer twice the rate that holds
+
+    @property
+    def condition(self):
+        return "no loss" + ("" if self.p99_max_ms is None else f", p99 < {self.p99_max_ms:g} ms")
+
+
+W1 = RateScenario("W1", "One channel, 1,000 subscribers", 1000, 1, P99_MAX_MS, 50, 100_000,
+                  {"ringcast": 1_500, "limit": 3_000, "bun": 300, "nchan": 250, "gorilla": 200, "ws": 100, "nats": 100})
+W2 = RateScenario("W2", "100 channels, 10 subscribers each", 1000, 100, P99_MAX_MS, 500, 2_000_000,
+                  {"ringcast": 100_000, "limit": 200_000, "bun": 20_000, "nchan": 20_000, "gorilla": 10_000,
+                   "ws": 10_000, "nats": 1_000})
+W3 = RateScenario("W3", "One channel, 10 subscribers", 10, 1, None, 5_000, 2_000_000,
+                  {"ringcast": 300_000, "limit": 1_000_000, "bun": 200_000, "nchan": 30_000, "gorilla": 40_000,
+                   "ws": 50_000, "nats": 150_000}, past=True)
+
+
+def load_at(scenario, rate, seconds, pace):
+    return Load(connections=scenario.connections, channels=scenario.channels, rate=rate, duration=seconds,
+                warmup=pace.warmup_seconds)
+
+
+def enough_hold(samples, p99_max_ms):
+    """More than half of the runs hold: the median does, and one run that the host disturbed decides nothing."""
+    return 2 * sum(holds(one, p99_max_ms) for one in samples) > len(samples)
+
+
+def undecided(samples, repeats, p99_max_ms):
+    """Whether more runs could still change the verdict; a rate that fails is not measured to the end."""
+    return 2 * sum(not holds(one, p99_max_ms) for one in samples) < repeats
+
+
+def find(bench, scenario, system, rungs, start, outcome):
+    """The rung that the search ends at; its probes become points of the curve."""
+    def probe(rate):
+        sample = bench.measure(system, load_at(scenario, rate, bench.pace.probe_seconds, bench.pace))
+        outcome.points(system.name, [sample])
+        held = holds(sample, scenario.p99_max_ms)
+        bench.say(f"    {system.name} {'holds' if held else 'does not hold'} {rate:,} msg/s: {sentence_of(sample)}")
+        return held
+    return ladder.search(rungs, ladder.nearest(rungs, start), probe)
+
+
+def confirm(bench, scenario, systems, rungs, found, outcome):
+    """system -> (rung or None, samples at it): repeated in turn, and a step down where that does not hold."""
+    settled, pending = {}, dict(found)
+    for _ in range(STEPS_DOWN_MAX):
+        settled |= {name: (None, []) for name, index in pending.items() if index is None or index < 0}
+        pending = {name: index for name, index in pending.items() if name not in settled}
+        if not pending:
+            break
+        jobs = {system.name: lambda system=system: bench.measure(system, load_at(
+            scenario, rungs[pending[system.name]], bench.pace.repeat_seconds, bench.pace))
+            for system in systems if system.name in pending}
+        samples = bench.in_turn(jobs, bench.pace.repeats,
+                                lambda some, repeats: undecided(some, repeats, scenario.p99_max_ms))
+        for name, some in samples.items():
+            outcome.points(name, some)
+            if enough_hold(some, scenario.p99_max_ms):
+                settled[name] = (pending.pop(name), some)
+            else:
+                pending[name] -= 1
+    return settled | {name: (None, []) for name in pending}
+
+
+def run(bench, systems, known, scenario):
+    outcome = Outcome(scenario.title, f"The highest rate that holds: {scenario.condition}, the publisher not held back "
+                      "by more than 1 %. All else is measured at that rate.")
+    rungs = ladder.rungs(scenario.lowest, scenario.highest)
+    found = {}
+    for system in systems:
+        start = results.value(known, scenario.name, "rate", system.name) or scenario.starts.get(system.name, 0)
+        found[system.name] = find(bench, scenario, system, rungs, start, outcome)
+    settled = confirm(bench, scenario, systems, rungs, found, outcome)
+    samples = {name: some for name, (_, some) in settled.items()}
+    rates = {name: [] if index is None else [one["rate"] if holds(one, scenario.p99_max_ms) else None for one in some]
+             for name, (index, some) in settled.items()}
+    notes = {name: f"not even {rungs[0]:,} msg/s" for name, (index, _) in settled.items() if index is None}
+    outcome.row("rate", f"highest rate, {scenario.condition}", "msg/s", "higher", rates, notes)
+    outcome.row_of("deliveries", "deliveries at it", "/s", "higher", samples, "deliveries_per_second")
+    outcome.row_of("p50", "p50 at it", "ms", "lower", samples, "p50")
+    outcome.row_of("p99", "p99 at it", "ms", "lower", samples, "p99")
+    outcome.row_of("cpu", "CPU of the server a delivery", "ns", "lower", samples, "cpu_ns")
+    outcome.distribution(scenario.title, samples)
+    if scenario.past:
+        past_saturation(bench, scenario, systems, rungs, settled, outcome)
+    return outcome
+
+
+def past_saturation(bench, scenario, systems, rungs, settled, outcome):
+    """What is delivered when twice the highest rate is offered, as a share of the best that was seen."""
+    jobs = {}
+    for system in systems:
+        index = settled[system.name][0]
+        if index is not None:
+            jobs[system.name] = lambda system=system, index=index: bench.measure(
+                system, load_at(scenario, 2 * rungs[index], bench.pace.repeat_seconds, bench.pace))
+    samples = bench.in_turn(jobs, min(bench.pace.repeats, PAST_REPEATS_MAX))
+    shares = {}
+    for name, some in samples.items():
+        outcome.points(name, some)
+        peak = max(point["deliveries_per_second"] for point in outcome.curves[name])
+        shares[name] = [100 * (one.get("deliveries_per_second") or 0) / peak for one in some]
+    outcome.row("past", "delivered when twice that is offered, of the peak", "%", "higher", shares)
