@@ -44,7 +44,8 @@ void message_parse(benchmark::State& state) {
       benchmark::DoNotOptimize(event->payload.data());
     }
   }
-  report(state, frames, buffer.size());
+  report_time_an_item(state, "a_message", frames);
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(buffer.size()));
 }
 BENCHMARK(message_parse)->Arg(16)->Arg(140)->Arg(1'024)->Arg(65'536);
 
