@@ -176,7 +176,7 @@ def flat(told):
         "connect_rate", "connect_seconds", "deliveries_per_second", "publish_seconds", "publish_late_max_ms", "slow",
         "duplicated", "reordered", "altered", "connections")}
     for key in ("p50", "p90", "p99", "p99.9", "max", "mean"):
-        sample[key] = latency.get(key)
+        sample[key] = latency.get(key) if latency.get("count") != 0 else None
     sample["curve"] = told.get("latency_curve", [])
     sample["cpu_ns"] = server.get("cpu_ns_per_delivery")
     sample["cpu_seconds"] = server.get("cpu_seconds")

@@ -8,8 +8,8 @@ from harness.process import BenchError
 
 
 class Client:
-    def __init__(self, port, path, seconds=10):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+    def __init__(self, port, path):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         key = base64.b64encode(os.urandom(16)).decode()
@@ -21,6 +21,7 @@ class Client:
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         if not head.startswith(b"HTTP/1.1 101"):
             raise BenchError(f"the probe was refused: {head.splitlines()[0].decode('latin-1')}")
+        self.socket.settimeout(None)  # from here on close() ends what waits
 
     def _more(self):
         data = self.socket.recv(65536)
@@ -60,4 +61,9 @@ class Client:
                 raise BenchError("the probe's connection was closed by the node")
 
     def close(self):
+        """Also from another thread: whoever waits to receive or send gets an error."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.socket.close()

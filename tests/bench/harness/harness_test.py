@@ -146,10 +146,14 @@ class Verdicts(unittest.TestCase):
         self.assertAlmostEqual(headline.mean_of_curve([[0.0, 0.0], [1.0, 2.0]]), 1.0)
         self.assertIsNone(headline.mean_of_curve([]))
 
-    def test_the_time_to_normal_ends_with_the_last_late_probe(self):
-        probes = [(9.9, 0.5), (10.1, 0.5), (10.6, 0.004), (10.9, 0.001), (11.2, 0.0001)]
-        self.assertAlmostEqual(overload.seconds_to_normal(probes, 10.0, 2.0), 0.6)
-        self.assertEqual(overload.seconds_to_normal(probes, 10.8, 2.0), 0.0)
+    def test_the_time_to_normal_ends_with_the_last_late_quarter_of_a_second(self):
+        late, normal = 0.5, 0.001
+        for sentence, probes, seconds in (
+                ("nothing was late", [(10.1, normal), (11.0, normal)], 0.0),
+                ("late before the end only", [(9.9, late), (10.1, normal)], 0.0),
+                ("late in the third quarter", [(10.1, late), (10.6, late), (10.8, normal)], 0.75),
+                ("one of three in a quarter is no trend", [(10.0, normal), (10.1, late), (10.2, normal)], 0.0)):
+            self.assertEqual(overload.seconds_to_normal(probes, 10.0, 2.0), seconds, sentence)
 
 
 class Results(unittest.TestCase):
