@@ -155,7 +155,7 @@ bool SubscriberThread::begin_connect(std::uint32_t index, Instant now) {
   link.state = State::connecting;
   link.deadline = now + kHandshakeTime;
   ++connecting_;
-  epoll_event event{.events = EPOLLIN | EPOLLOUT, .data = {.u32 = index}};
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.u32 = index}};
   link.watches_writable = true;
   ensure(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, link.fd.get(), &event) == 0, "a new socket can be watched");
   return true;
@@ -217,19 +217,24 @@ void SubscriberThread::handle(std::uint32_t index, std::uint32_t events) {
     return;
   }
   if ((events & EPOLLOUT) != 0) flush(index);
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0 && link.fd.is_open()) receive(index, kBufferBytes);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) == 0) return;
+  // Edge triggered, so that a round does not look at every socket twice: a read that filled the buffer is not the last.
+  while (link.fd.is_open() && receive(index, kBufferBytes)) {
+  }
 }
 
-void SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
+/// Reads once. True: there may be more.
+bool SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
   Link& link = links_[index];
   const std::size_t held = link.partial.size();
   if (held > 0) std::memcpy(buffer_.get(), link.partial.data(), held);
   const std::size_t room = std::min(bytes_max, kBufferBytes - held);
   const ssize_t got = ::recv(link.fd.get(), buffer_.get() + held, room, MSG_DONTWAIT);
   if (got <= 0) {
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got < 0 && errno == EINTR) return true;
+    if (got < 0 && errno == EAGAIN) return false;
     ended(index, CloseCode::abnormal, got == 0 ? "the server closed the connection" : system_sentence(errno));
-    return;
+    return false;
   }
   link.partial.clear();
   ++reads_;
@@ -239,13 +244,14 @@ void SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
     const auto answered = link.handshake->feed(input);
     if (!answered) {
       ended(index, CloseCode::abnormal, answered.error().sentence);
-      return;
+      return false;
     }
-    if (!*answered) return;
+    if (!*answered) return false;
     input = input.subspan(**answered);
     greet(index);
   }
   if (link.fd.is_open()) consume(index, input, now);
+  return static_cast<std::size_t>(got) == room;
 }
 
 void SubscriberThread::consume(std::uint32_t index, MutableBytes input, Instant now) {
@@ -338,7 +344,8 @@ void SubscriberThread::flush(std::uint32_t index) {
 
 void SubscriberThread::watch(std::uint32_t index, bool readable, bool writable) {
   Link& link = links_[index];
-  epoll_event event{.events = (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U), .data = {.u32 = index}};
+  epoll_event event{.events = EPOLLET | (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U),
+                    .data = {.u32 = index}};
   link.watches_writable = writable;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, link.fd.get(), &event) != 0 && errno == ENOENT && reads_normally(index)) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, link.fd.get(), &event);
@@ -397,7 +404,7 @@ void SubscriberThread::trickle(Instant now) {
   trickle_next_ = now + kTrickleInterval;
   for (std::uint32_t i = 0; i < links_.size(); ++i) {
     if (connections_[i].slow && !connections_[i].never_reads && links_[i].state == State::open)
-      receive(i, kTrickleBytes);
+      (void)receive(i, kTrickleBytes);
   }
 }
 

@@ -86,7 +86,7 @@ class SubscriberThread {
   void begin_upgrade(std::uint32_t index);
   void greet(std::uint32_t index);
   void handle(std::uint32_t index, std::uint32_t events);
-  void receive(std::uint32_t index, std::size_t bytes_max);
+  bool receive(std::uint32_t index, std::size_t bytes_max);
   void consume(std::uint32_t index, MutableBytes input, Instant now);
   bool take_message(std::uint32_t index, std::string_view text, Instant now);
   bool take_event(std::uint32_t index, const WsEvent& event, Instant now);
