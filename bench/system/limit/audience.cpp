@@ -80,7 +80,10 @@ class Doorway {
     std::array<char, kReadBytes> bytes;
     const ssize_t got = ::recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
-    if (got <= 0) return "a reader left during its handshake";
+    if (got <= 0) {  // somebody who only looked whether the port is open
+      waiting_.erase(found);
+      return std::nullopt;
+    }
     std::string& request = found->second.request;
     request.append(bytes.data(), static_cast<std::size_t>(got));
     RequestHead head;
