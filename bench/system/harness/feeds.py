@@ -45,13 +45,15 @@ def run(bench, systems, _known):
     highest = highest_speed(bench, ours, lambda speed: load(whole, speed, 5))
     if highest is not None:
         jobs.append(("most", f"all of it at {highest:,} times", load(whole, highest, 5), bench.pace.repeats))
-    outcome.row("speed", "highest speed at which everybody had everything", "× its own", "higher", {"ringcast": [highest]})
+    outcome.row("speed", "highest speed at which everybody had everything", "× its own", "higher",
+                {"ringcast": [highest]})
     for name, title, made, repeats in jobs:
         samples = bench.in_turn({"ringcast": lambda made=made: bench.measure(ours, made)}, repeats)
         verified = [sum(bool(one["ok"]) for one in samples["ringcast"])]
         outcome.row(f"{name}_verified", f"{title}: runs in which everybody had everything", f"of {repeats}", "higher",
                     {"ringcast": verified})
-        outcome.row_of(f"{name}_deliveries", f"{title}: deliveries", "/s", "higher", samples, "deliveries_per_second")
+        outcome.row_of(f"{name}_deliveries", f"{title}: deliveries", "/s", "higher", samples,
+                       "deliveries_per_second")
         outcome.row_of(f"{name}_p50", f"{title}: p50", "ms", "lower", samples, "p50")
         outcome.row_of(f"{name}_p99", f"{title}: p99", "ms", "lower", samples, "p99")
         outcome.row_of(f"{name}_cpu", f"{title}: CPU a delivery", "ns", "lower", samples, "cpu_ns")
@@ -60,7 +62,7 @@ def run(bench, systems, _known):
 
 
 def highest_speed(bench, ours, load_at):
-    """Faster, and the schedule outruns the readers: by the shipped rules a trade stream disconnects who lags too far."""
+    """Faster, and readers fall behind: by the shipped rules book tickers then skip, and trades disconnect."""
     def holds(speed):
         sample = bench.measure(ours, load_at(speed))
         bench.say(f"    {speed:,} times: {sentence_of(sample)}")

@@ -7,6 +7,8 @@ from harness.systems import Limit, Ringcast
 
 SHAPES = (("1000", 1000, 100), ("1", 1, 1000))  # name, subscribers, messages a second
 
+SLOW = ", slow readers"  # behind a system's name
+
 
 def run_quiet(bench, systems, _known):
     outcome = Outcome("Latency at little load", "From the instant at which a message was due to its receipt. The load "
@@ -54,11 +56,11 @@ def run_slow(bench, systems, known):
         for slow in (0, 10):
             load = Load(connections=1000, rate=rate, slow=slow, duration=bench.pace.slow_seconds,
                         warmup=bench.pace.warmup_seconds)
-            jobs[system.name, slow] = lambda system=system, load=load: bench.measure(system, load)
+            jobs[system.name + (SLOW if slow else "")] = lambda system=system, load=load: bench.measure(system, load)
     repeats = bench.pace.repeats if len(jobs) <= 2 else min(bench.pace.repeats, 3)
     samples = bench.in_turn(jobs, repeats)
-    with_slow = {name: some for (name, slow), some in samples.items() if slow}
-    without = {name: some for (name, slow), some in samples.items() if not slow}
+    with_slow = {name.removesuffix(SLOW): some for name, some in samples.items() if name.endswith(SLOW)}
+    without = {name: some for name, some in samples.items() if not name.endswith(SLOW)}
     for name, some in with_slow.items():
         shares[name] = [100 * (one.get("delivered") or 0) / one["expected"] if one.get("expected") else 0
                         for one in some]

@@ -125,9 +125,9 @@ def resident_bytes(pid):
 
 
 def install_handlers():
-    """SIGTERM and SIGHUP end the run as Ctrl-C does: through the same cleaning up."""
+    """SIGTERM and SIGHUP end the run as Ctrl-C does, which a shell's background job would ignore: by cleaning up."""
     def interrupt(_number, _frame):
         raise KeyboardInterrupt
-    for which in (signal.SIGTERM, signal.SIGHUP):
+    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(which, interrupt)
     atexit.register(end_all)

@@ -24,17 +24,17 @@ def rate(scenario):
 
 
 SCENARIOS = (
-    Scenario("W1", rate(rates.W1), 30, 9, 15, 4.5),
-    Scenario("W2", rate(rates.W2), 30, 9, 15, 4.5),
-    Scenario("W3", rate(rates.W3), 30, 14, 15, 8),
-    Scenario("CPU", cost.run_cpu, 0, 50),
-    Scenario("W4", held.run_idle, 28, 3, 30, 4),
-    Scenario("W5", latency.run_quiet, 0, 23, 0, 8),
-    Scenario("W6", feeds.run, 45, 15),
-    Scenario("W7", latency.run_slow, 0, 21, 40, 6),
-    Scenario("W8", held.run_storm, 0, 2, 0, 3),
-    Scenario("W9", cost.run_shards, 0, 17),
-    Scenario("headline", headline.run, 0, 11),
+    Scenario("W1", rate(rates.W1), 20, 5.5, 10, 3.5),
+    Scenario("W2", rate(rates.W2), 20, 5.5, 10, 3.5),
+    Scenario("W3", rate(rates.W3), 25, 7, 18, 5),
+    Scenario("CPU", cost.run_cpu, 0, 33),
+    Scenario("W4", held.run_idle, 30, 2.5, 30, 3),
+    Scenario("W5", latency.run_quiet, 0, 16, 0, 6.5),
+    Scenario("W6", feeds.run, 45, 12),
+    Scenario("W7", latency.run_slow, 0, 15, 25, 4),
+    Scenario("W8", held.run_storm, 0, 1.5, 0, 1.5),
+    Scenario("W9", cost.run_shards, 0, 11),
+    Scenario("headline", headline.run, 0, 8),
     Scenario("flood", overload.run, 42, 0),
 )
 NAMES = tuple(scenario.name for scenario in SCENARIOS)

@@ -286,7 +286,13 @@ class Pages(unittest.TestCase):
         pictures = made.split("<svg")[1:]
         self.assertEqual(len(pictures), 3)
         for picture in pictures:
-            xml.fromstring("<svg" + picture.split("</svg>")[0] + "</svg>")
+            root = xml.fromstring("<svg" + picture.split("</svg>")[0] + "</svg>")
+            corners = [pair.split(",") for one in root.iter("polyline") for pair in one.get("points").split()]
+            corners += [(one.get("cx"), one.get("cy")) for one in root.iter("circle")]
+            self.assertGreater(len(corners), 2)
+            for x, y in corners:
+                self.assertTrue(charts.LEFT <= float(x) <= charts.WIDTH - charts.RIGHT, picture[:80])
+                self.assertTrue(charts.TOP <= float(y) <= charts.HEIGHT - charts.BOTTOM, picture[:80])
 
     def test_a_chart_of_nothing_is_nothing(self):
         self.assertEqual(charts.curve_chart("t", {"bun": []}, "p99", "ms"), "")
