@@ -161,6 +161,8 @@ LOADS = [
     ("200 subscribers of one channel", ["--connections", "200", "--channels", "1", "--rate", "200"]),
     ("50 channels with 10 subscribers each", ["--connections", "500", "--channels", "50", "--rate", "1000"]),
     ("subscribers that come and go", ["--connections", "100", "--rate", "200", "--churn", "20"]),
+    ("raw streams, and bursts", ["--wire", "raw", "--connections", "100", "--rate", "500", "--burst", "10"]),
+    ("nothing but connections", ["--connect-only", "--connections", "300"]),
 ]
 
 
