@@ -4,6 +4,7 @@
 // Thread  any (values).  Memory  none.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,6 +27,10 @@ inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in
 inline constexpr std::uint32_t kRefusalSlots = 256;                // above the limit, waiting for their 503
 inline constexpr std::uint32_t kSweepSlotsPerTick = 4'096;        // channels and logs looked at in one housekeeping
 inline constexpr std::size_t kMeshBatchBytesMax = 32_KiB;         // of frames in a mesh record; one may be larger
+inline constexpr std::size_t kMeshBacklogBytes = 256_KiB;         // of frames in a lane: more waits in the home's log
+inline constexpr std::size_t kLapBytesMax = 64_KiB;               // a channel grows by so much a lap of the turn queue
+inline constexpr std::uint32_t kLapLagShare = 8;                  // and by this part of its readers' lag bounds
+inline constexpr milliseconds kPaceTime{1'000};                   // publishers are held so long for a shard that stalls
 inline constexpr std::size_t kInboxPauseBytes = 64_KiB;           // unprocessed input above which receiving pauses
 inline constexpr std::uint32_t kMeshRecordsPerDrain = 1'024;      // a bound on one lane's share of a turn
 inline constexpr std::size_t kMeshBytesPerDrain = 256_KiB;         // the same for bulk: readers have turns in between
@@ -81,6 +86,12 @@ struct LagLimits {
   std::uint32_t messages = 4'096;
   std::uint64_t bytes = 4_MiB;
   milliseconds time{10'000};
+
+  /// How far a channel may run ahead of readers that only wait for their turn, well before the bounds are reached.
+  [[nodiscard]] constexpr std::uint32_t pace_messages() const { return std::max(messages / kLapLagShare, 1U); }
+  [[nodiscard]] constexpr std::uint64_t pace_bytes(std::uint64_t most) const {
+    return std::clamp<std::uint64_t>(bytes / kLapLagShare, 1, most);
+  }
 };
 struct DedupeOptions {
   DedupeBy by = DedupeBy::id;

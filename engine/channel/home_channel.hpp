@@ -28,6 +28,7 @@ struct RemoteReader {
   bool greeted = false;      // hello has been put into the lane
   bool waiting = false;      // in the queue of readers with something to copy
   Sequence next{};
+  Instant moved_at{};        // when something was last copied for it, or had to be
 };
 
 struct HomeChannel {

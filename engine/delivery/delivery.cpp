@@ -32,10 +32,22 @@ void Delivery::close_log(Handle handle) {
 void Delivery::appended(std::uint32_t slot, std::uint64_t count) {
   ChannelLog& log = logs_[slot];
   counted_.offered += count * log.readers.size();
+  if (log.lap != lap_) {
+    log.lap = lap_;
+    log.lap_position = log.log.position();
+    log.lap_next = log.log.next();
+  }
   if (!log.dirty && !log.readers.empty()) {
     log.dirty = true;
     dirty_.push_back(slot);
   }
+}
+
+bool Delivery::ahead_of_turns(const ChannelLog& log) const {
+  if (log.lap != lap_ || log.readers.empty() || log.rule->slow == SlowPolicy::conflate || !has_backlog()) return false;
+  const LagLimits& lag = log.rule->lag;
+  return log.log.position() - log.lap_position >= lag.pace_bytes(kLapBytesMax) ||
+         distance(log.lap_next, log.log.next()) >= lag.pace_messages();
 }
 
 // ---- subscriptions ----
@@ -246,6 +258,7 @@ void Delivery::unlink_pending(Subscription& subscription) {
 }
 
 void Delivery::expand_dirty(Instant now) {
+  ++lap_;
   expanding_.swap(dirty_);
   for (const std::uint32_t log_slot : expanding_) {
     ChannelLog& log = logs_[log_slot];

@@ -86,6 +86,17 @@ class Delivery {
   void forget(Outbox& outbox);
   [[nodiscard]] std::size_t queued_connections() const { return turn_size_; }
 
+  // ---- how fast a channel may grow ----
+
+  /// Whether this log has grown in the present lap of the turn queue by as much as its readers can be given in one: who
+  /// appends more before the lap ends leaves behind readers that only wait for their turn. Blocked ones do not count.
+  /// Not where readers conflate: they want the newest, whatever they miss.
+  [[nodiscard]] bool ahead_of_turns(const ChannelLog& log) const;
+  /// Counts the laps: each begins when the readers of logs with news join the queue.
+  [[nodiscard]] std::uint64_t lap() const { return lap_; }
+  /// Somebody waits for a turn.
+  [[nodiscard]] bool has_backlog() const { return turn_size_ != 0 || !dirty_.empty(); }
+
   /// Puts a subscription with news behind its connection's others, or takes it out.
   void link_pending(Subscription& subscription, std::uint32_t slot);
   void unlink_pending(Subscription& subscription);
@@ -132,6 +143,7 @@ class Delivery {
   Outbox* turn_first_ = nullptr;
   Outbox* turn_last_ = nullptr;
   std::size_t turn_size_ = 0;
+  std::uint64_t lap_ = 1;
   Ledger counted_;
   ShardStats* stats_;
 };

@@ -201,7 +201,12 @@ std::uint32_t ChannelRouter::next_subscription(std::uint32_t subscription) {
 PublishAnswer ChannelRouter::publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) {
   const ShardIndex home_shard = home_of(request.channel);
   if (home_shard != here_) return forward(home_shard, request, connection, id);
+  const PublishAnswer answer = publish_at_home(request, Hold::allowed, now);
+  if (answer.kind == PublishAnswer::Kind::no_room) held_.push_back(connection);
+  return answer;
+}
 
+PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now) {
   PublishAnswer answer;
   Channel* channel = channels_.find_or_create(
       request.channel, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
@@ -209,6 +214,12 @@ PublishAnswer ChannelRouter::publish(const PublishRequest& request, Handle conne
   if (home == nullptr) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);
     answer.refusal = kNoChannelSlot;
+    return answer;
+  }
+  if (hold_allowed == Hold::allowed && outruns_readers(*channel, *home, now)) {
+    hold(now);
+    stats_->add(CounterId::publishes_parked);
+    answer.kind = PublishAnswer::Kind::no_room;
     return answer;
   }
   answer.kind = PublishAnswer::Kind::published;
@@ -226,7 +237,7 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
     if (log.valid()) delivery_->settle_moves(log.slot, now.mono);
   }
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
-  if (!home.remote.empty()) remote_has_news(home, channel.home_state);
+  if (!home.remote.empty()) remote_has_news(home, channel.home_state, now);
   return published;
 }
 

@@ -2,8 +2,8 @@
 //
 // Owner    shard_core, by value.  Thread  the shard's.
 // Memory   the tables of channels and homes; queues of what waits for a lane, bounded by logs and connections.
-// Failure  a full bulk lane is lag (frames wait in the home's log, publishes with their publisher); no channel slot is
-//          an `overloaded` answer.
+// Failure  a full bulk lane is lag; a publisher that outruns the readers' turns is held back, and so is one whose lane
+//          is full; no channel slot is an `overloaded` answer.
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
 // channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told.
@@ -63,16 +63,21 @@ class ChannelRouter final : public ChannelPort {
       if (from == value(here_)) continue;
       drain_control(ShardIndex{static_cast<std::uint16_t>(from)}, now, on_reply);
       drain_bulk(ShardIndex{static_cast<std::uint16_t>(from)}, now);
+      drain_publishes(ShardIndex{static_cast<std::uint16_t>(from)}, now);
     }
     return arrivals_;
   }
   /// Copies what remote readers lack into the lanes, as far as there is room, and shows it to them.
   void pump(Now now);
-  /// Connections that wait for room in a lane and may find some now.
-  const std::vector<Handle>& take_room();
+  /// Connections whose publish was held back (for room in a lane, or for readers to have their turns) and may go on.
+  const std::vector<Handle>& take_room(Now now);
   [[nodiscard]] std::uint64_t take_doorbells();
   /// Nothing arrived that has not been drained.
   [[nodiscard]] bool lanes_empty() const;
+  /// Something can be drained, or a publisher let go on, right now.
+  [[nodiscard]] bool has_work() const;
+  /// When to look again at publishers that are held back although nobody here lacks a turn; none: Instant::max().
+  [[nodiscard]] Instant pace_deadline() const { return holding_ ? held_at_ + kPaceTime : Instant::max(); }
   /// Nothing waits to be copied to another shard either.
   [[nodiscard]] bool settled() const;
 
@@ -94,12 +99,15 @@ class ChannelRouter final : public ChannelPort {
     std::deque<Waiting> readers;
     std::deque<Handle> attaches;       // logs whose attach waits for a credit
     std::vector<Handle> publishers;    // connections whose publish waits for room or a credit
+    bool publishes_held = false;       // what stands first in its publish lane outruns the readers
     std::deque<Handle> refusals;       // their logs that this home has no room for: a hello has to say so
   };
 
   HomeChannel* ensure_home(Channel& channel, Now now);
   Handle ensure_log(Channel& channel, Form form, Now now, Refusal& refusal);
   JoinAnswer place(std::uint32_t subscription, Handle log, const ResumePoint* resume, Now now);
+  enum class Hold : bool { forbidden, allowed };
+  PublishAnswer publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now);
   Published publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now);
   PublishAnswer forward(ShardIndex home, const PublishRequest& request, Handle connection, std::string_view id);
   void release_unused();
@@ -109,12 +117,18 @@ class ChannelRouter final : public ChannelPort {
 
   Peer& peer(ShardIndex shard) { return peers_[value(shard)]; }
   bool send_attach(ShardIndex home, const ChannelLog& log, Handle handle);
-  void remote_has_news(HomeChannel& home, Handle home_handle);
+  void remote_has_news(HomeChannel& home, Handle home_handle, Now now);
   bool pump_reader(ShardIndex to, HomeChannel& home, Handle home_handle, RemoteReader& reader);
-  void pump_peer(ShardIndex to);
+  void pump_peer(ShardIndex to, Now now);
   template <class OnReply>
   void drain_control(ShardIndex from, Now now, OnReply& on_reply);
   void drain_bulk(ShardIndex from, Now now);
+  void drain_publishes(ShardIndex from, Now now);
+  void release_lane(MeshLane& lane, ShardIndex from);
+  [[nodiscard]] bool outruns_readers(std::string_view name, Now now);
+  [[nodiscard]] bool outruns_readers(const Channel& channel, const HomeChannel& home, Now now) const;
+  void hold(Now now);
+  [[nodiscard]] bool may_go_on() const;
   void on_attach(ShardIndex from, Bytes record, Now now);
   void on_detach(ShardIndex from, Bytes record, Now now);
   void on_hello(ShardIndex from, Bytes record, Now now);
@@ -123,7 +137,7 @@ class ChannelRouter final : public ChannelPort {
   void on_publish(ShardIndex from, Bytes record, Now now);
   void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
   void ask_for_room(ShardIndex to);
-  MutableBytes reserve_bulk(ShardIndex to, std::size_t bytes);
+  MutableBytes reserve(MeshLane& lane, ShardIndex to, std::size_t bytes);
 
   ShardIndex here_;
   std::uint32_t shards_;
@@ -140,6 +154,14 @@ class ChannelRouter final : public ChannelPort {
   std::vector<Peer> peers_;
   Arrivals arrivals_;
   std::vector<Handle> room_;
+  std::vector<Handle> held_;          // connections whose publish outran the readers
+  bool holding_ = false;              // something was held back; the next four say since when
+  Instant held_at_{};
+  bool held_backlog_ = false;         // readers here lacked a turn
+  std::uint64_t held_lap_ = 0;
+  std::uint64_t held_pumps_ = 0;
+  std::uint64_t pumps_ = 0;           // records copied for remote readers
+  std::size_t held_rotation_ = 0;     // who goes on first: nobody is always first
   std::uint64_t doorbells_ = 0;
   Instant release_at_{};
   std::uint32_t sweep_log_ = 0;

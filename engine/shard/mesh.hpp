@@ -1,13 +1,17 @@
 // engine/shard/mesh.hpp: the SPSC lanes between every ordered pair of shards.
 //
 // Owner    node (or the simulation).  Thread  each lane end belongs to one shard; see SpscByteRing.
-// Memory   for N shards N x (N-1) x (kBulkLaneBytes(message_bytes) + kControlLaneBytes), fixed at start-up.
-// Failure  none here: a full bulk lane is lag like any reader's; a control lane cannot be full (credits, below).
+// Memory   for N shards N x (N-1) x (2 x bulk_bytes_for(message_bytes) + kControlLaneBytes), fixed at start-up.
+// Failure  none here: a full bulk lane is lag like any reader's, a full publish lane holds publishers back; a control
+//          lane cannot be full (credits, below).
 // Not here the records and what they mean (mesh_records), who is woken (shard).
 //
-// Two lanes a pair. `bulk` carries frames, gap records and publishes, which can all wait at their source. `control`
-// carries requests and replies, which must never wait: a shard may have kMeshCredits requests outstanding at another,
-// and the lane has room for that many requests of its own and replies to the other's, so a push always fits.
+// Three lanes a pair. `bulk` carries frames and gap records, which can wait in the home's log; a shard takes them
+// unless its own readers lack a turn, whatever else waits. `publishes` carries messages on their way home, which can
+// wait with their publishers, and are not taken while a reader anywhere lacks a turn: in one lane with the frames, two
+// shards could wait for each other. `control` carries requests and replies, which must never wait: a shard may have
+// kMeshCredits requests outstanding at another, and the lane has room for that many requests of its own and replies to
+// the other's, so a push always fits.
 #pragma once
 
 #include <atomic>
@@ -45,8 +49,9 @@ class Mesh {
   }
 
   MeshLane& bulk(ShardIndex from, ShardIndex to) { return pair(from, to).bulk; }
+  MeshLane& publishes(ShardIndex from, ShardIndex to) { return pair(from, to).publishes; }
   MeshLane& control(ShardIndex from, ShardIndex to) { return pair(from, to).control; }
-  /// Set by the sender of a bulk lane that found no room; taken by the receiver after it made some, who then rings.
+  /// Set by a sender that found no room in `bulk` or `publishes`; taken by the receiver after it made some, who rings.
   std::atomic<bool>& room_wanted(ShardIndex from, ShardIndex to) { return pair(from, to).room_wanted; }
   [[nodiscard]] std::uint32_t shards() const { return shards_; }
 
@@ -59,8 +64,9 @@ class Mesh {
 
  private:
   struct Pair {
-    explicit Pair(std::size_t bulk_bytes) : bulk{bulk_bytes}, control{kControlLaneBytes} {}
+    explicit Pair(std::size_t bulk_bytes) : bulk{bulk_bytes}, publishes{bulk_bytes}, control{kControlLaneBytes} {}
     MeshLane bulk;
+    MeshLane publishes;
     MeshLane control;
     alignas(kCacheLineBytes) std::atomic<bool> room_wanted{false};
   };

@@ -23,9 +23,8 @@ void ChannelRouter::ask_for_room(ShardIndex to) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-/// Room in a bulk lane. Empty: there is none, and the other shard will ring when it has made some.
-MutableBytes ChannelRouter::reserve_bulk(ShardIndex to, std::size_t bytes) {
-  MeshLane& lane = mesh_->bulk(here_, to);
+/// Room in a lane for bulk or publishes. Empty: there is none, and the other shard will ring when it has made some.
+MutableBytes ChannelRouter::reserve(MeshLane& lane, ShardIndex to, std::size_t bytes) {
   const MutableBytes room = lane.reserve(bytes);
   if (!room.empty()) return room;
   stats_->add(CounterId::mesh_lane_full);
@@ -51,11 +50,11 @@ bool ChannelRouter::send_attach(ShardIndex home, const ChannelLog& log, Handle h
 PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& request, Handle connection,
                                      std::string_view id) {
   Peer& there = peer(home);
-  MeshLane& lane = mesh_->bulk(here_, home);
+  MeshLane& lane = mesh_->publishes(here_, home);
   const std::size_t bytes = sizeof(MeshPublish) + request.channel.size() + request.event.size() +
                             request.message_id.size() + id.size() + request.data.size();
   MutableBytes room;
-  if (there.credits != 0) room = reserve_bulk(home, bytes);
+  if (there.credits != 0) room = reserve(lane, home, bytes);
   if (room.empty()) {
     there.publishers.push_back(connection);
     stats_->add(CounterId::publishes_parked);
@@ -80,14 +79,63 @@ PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& requ
   return {.kind = PublishAnswer::Kind::forwarded};
 }
 
-const std::vector<Handle>& ChannelRouter::take_room() {
+// ---- back pressure ----
+
+/// Who publishes to this channel now leaves readers behind that only wait for their turn: here, or on another shard
+/// that is slow to take what there is for it. One that takes nothing for kPaceTime is not waited for: that is lag.
+bool ChannelRouter::outruns_readers(const Channel& channel, const HomeChannel& home, Now now) const {
+  if (home.rule->slow == SlowPolicy::conflate) return false;
+  for (const Handle log : channel.logs) {
+    if (log.valid() && delivery_->ahead_of_turns(delivery_->log(log.slot))) return true;
+  }
+  const LagLimits& lag = home.rule->lag;
+  for (const RemoteReader& reader : home.remote) {
+    const FrameLog& log = *home.form_logs[static_cast<std::size_t>(reader.form)];
+    if (!reader.greeted || now.mono - reader.moved_at >= kPaceTime) continue;
+    if (distance(reader.next, log.next()) >= lag.pace_messages() ||
+        log.bytes_from(reader.next) >= lag.pace_bytes(kMeshBacklogBytes)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool ChannelRouter::outruns_readers(std::string_view name, Now now) {
+  const Channel* channel = channels_.find(name);
+  if (channel == nullptr || !channel->home_state.valid()) return false;
+  return outruns_readers(*channel, homes_[channel->home_state.slot], now);
+}
+
+/// Something is held back from now on, until a lap of the turn queue or a lane has moved, or kPaceTime is over.
+void ChannelRouter::hold(Now now) {
+  if (holding_ && !may_go_on()) return;
+  holding_ = true;
+  held_at_ = now.mono;
+  held_backlog_ = delivery_->has_backlog();
+  held_lap_ = delivery_->lap();
+  held_pumps_ = pumps_;
+}
+
+bool ChannelRouter::may_go_on() const {
+  return delivery_->lap() != held_lap_ || pumps_ != held_pumps_ || (held_backlog_ && !delivery_->has_backlog());
+}
+
+const std::vector<Handle>& ChannelRouter::take_room(Now now) {
   room_.clear();
+  if (holding_ && (may_go_on() || now.mono >= pace_deadline())) {
+    holding_ = false;
+    if (!held_.empty()) {
+      std::ranges::rotate(held_, held_.begin() + static_cast<std::ptrdiff_t>(held_rotation_++ % held_.size()));
+      room_.swap(held_);
+    }
+    for (Peer& there : peers_) there.publishes_held = false;
+  }
   for (std::uint32_t i = 0; i < shards_; ++i) {
     Peer& there = peers_[i];
     if (there.publishers.empty() || there.credits == 0) continue;
     const ShardIndex to{static_cast<std::uint16_t>(i)};
     ask_for_room(to);
-    MeshLane& lane = mesh_->bulk(here_, to);
+    MeshLane& lane = mesh_->publishes(here_, to);
     if (lane.bytes_used() > lane.capacity() / 2) continue;  // half a lane takes any publish
     room_.insert(room_.end(), there.publishers.begin(), there.publishers.end());
     there.publishers.clear();
@@ -95,15 +143,16 @@ const std::vector<Handle>& ChannelRouter::take_room() {
   return room_;
 }
 
-void ChannelRouter::remote_has_news(HomeChannel& home, Handle home_handle) {
+void ChannelRouter::remote_has_news(HomeChannel& home, Handle home_handle, Now now) {
   for (RemoteReader& reader : home.remote) {
     if (reader.waiting) continue;
     reader.waiting = true;
+    reader.moved_at = now.mono;
     peer(reader.shard).readers.push_back({.home = home_handle, .their_log = reader.their_log});
   }
 }
 
-void ChannelRouter::pump(Now) {
+void ChannelRouter::pump(Now now) {
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex to{static_cast<std::uint16_t>(i)};
@@ -113,14 +162,14 @@ void ChannelRouter::pump(Now) {
       if (const ChannelLog* log = delivery_->find_log(handle)) send_attach(to, *log, handle);
       there.attaches.pop_front();
     }
-    if (!there.readers.empty() || !there.refusals.empty()) pump_peer(to);
+    if (!there.readers.empty() || !there.refusals.empty()) pump_peer(to, now);
   }
 }
 
-void ChannelRouter::pump_peer(ShardIndex to) {
+void ChannelRouter::pump_peer(ShardIndex to, Now now) {
   Peer& there = peer(to);
   while (!there.refusals.empty()) {
-    const MutableBytes room = reserve_bulk(to, sizeof(MeshHello));
+    const MutableBytes room = reserve(mesh_->bulk(here_, to), to, sizeof(MeshHello));
     if (room.empty()) break;
     store(room.data(), MeshHello{.refused = 1, .log = there.refusals.front()});
     mesh_->bulk(here_, to).commit();
@@ -141,6 +190,8 @@ void ChannelRouter::pump_peer(ShardIndex to) {
       continue;
     }
     if (!pump_reader(to, *home, waiting.home, *reader)) break;  // no room: lag, like any reader's
+    reader->moved_at = now.mono;
+    ++pumps_;
     there.readers.pop_front();
     if (reader->greeted && reader->next == home->form_logs[static_cast<std::size_t>(reader->form)]->next()) {
       reader->waiting = false;
@@ -155,7 +206,7 @@ void ChannelRouter::pump_peer(ShardIndex to) {
 bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_handle, RemoteReader& reader) {
   MeshLane& lane = mesh_->bulk(here_, to);
   if (!reader.greeted) {
-    const MutableBytes room = reserve_bulk(to, sizeof(MeshHello));
+    const MutableBytes room = reserve(lane, to, sizeof(MeshHello));
     if (room.empty()) return false;
     store(room.data(),
           MeshHello{.log = reader.their_log, .home = home_handle, .epoch = home.epoch, .next = reader.next});
@@ -168,7 +219,7 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
   if (!run || run->first != reader.next) {
     const Sequence next = run ? run->first : log.next();
     if (next == reader.next) return true;
-    const MutableBytes room = reserve_bulk(to, sizeof(MeshHole));
+    const MutableBytes room = reserve(lane, to, sizeof(MeshHole));
     if (room.empty()) return false;
     store(room.data(), MeshHole{.log = reader.their_log, .next = next});
     lane.commit();
@@ -176,8 +227,12 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
     reader.next = next;
     return true;
   }
+  if (lane.bytes_used() > kMeshBacklogBytes) {  // what waits in the log can be conflated, or go to a joiner at once
+    ask_for_room(to);
+    if (lane.bytes_used() > kMeshBacklogBytes) return false;
+  }
   const std::size_t bytes = sizeof(MeshFrames) + run->frames * sizeof(MeshFrameEntry) + run->bytes;
-  const MutableBytes room = reserve_bulk(to, bytes);
+  const MutableBytes room = reserve(lane, to, bytes);
   if (room.empty()) return false;
   std::uint8_t* out = room.data();
   store(out, MeshFrames{.frames = run->frames,
@@ -209,12 +264,24 @@ bool ChannelRouter::lanes_empty() const {
     if (i == value(here_)) continue;
     const ShardIndex from{static_cast<std::uint16_t>(i)};
     if (!mesh_->control(from, here_).empty() || !mesh_->bulk(from, here_).empty()) return false;
+    if (!mesh_->publishes(from, here_).empty()) return false;
   }
   return true;
 }
 
+bool ChannelRouter::has_work() const {
+  if (holding_ && may_go_on()) return true;
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    if (i == value(here_)) continue;
+    const ShardIndex from{static_cast<std::uint16_t>(i)};
+    if (!mesh_->control(from, here_).empty() || !mesh_->bulk(from, here_).empty()) return true;
+    if (!peers_[i].publishes_held && !mesh_->publishes(from, here_).empty()) return true;
+  }
+  return false;
+}
+
 bool ChannelRouter::settled() const {
-  return lanes_empty() && std::ranges::all_of(peers_, [](const Peer& there) {
+  return lanes_empty() && held_.empty() && std::ranges::all_of(peers_, [](const Peer& there) {
            return there.readers.empty() && there.publishers.empty();
          });
 }
@@ -272,24 +339,53 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
     if (record.empty()) break;
     bytes += record.size();
     switch (kind_of(record)) {
-      case MeshKind::publish:
-        on_publish(from, record, now);
-        break;
       case MeshKind::hello:
         on_hello(from, record, now);
         break;
-      case MeshKind::frames:
+      case MeshKind::frames: {
+        const ChannelLog* log = delivery_->find_log(load<MeshFrames>(record.data()).log);
+        if (log != nullptr && delivery_->ahead_of_turns(*log)) {  // the lap ends by itself: there is a backlog
+          release_lane(lane, from);
+          return;
+        }
         on_frames(record, now);
         break;
+      }
       case MeshKind::hole:
         on_hole(record, now);
         break;
       default:
-        ensure(false, "a bulk lane carries frames, holes, hellos and publishes");
+        ensure(false, "a bulk lane carries frames, holes and hellos");
     }
     lane.pop();
   }
-  if (taken == 0) return;
+  if (taken != 0) release_lane(lane, from);
+}
+
+void ChannelRouter::drain_publishes(ShardIndex from, Now now) {
+  MeshLane& lane = mesh_->publishes(from, here_);
+  if (peer(from).publishes_held) return;
+  std::uint32_t taken = 0;
+  std::size_t bytes = 0;
+  for (; taken < kMeshRecordsPerDrain && bytes < kMeshBytesPerDrain; ++taken) {
+    const Bytes record = lane.peek();
+    if (record.empty()) break;
+    const auto header = load<MeshPublish>(record.data());
+    if (outruns_readers(RecordTexts{record, sizeof header}.take(header.channel_bytes), now)) {
+      hold(now);
+      peer(from).publishes_held = true;
+      stats_->add(CounterId::publishes_parked);
+      break;
+    }
+    bytes += record.size();
+    on_publish(from, record, now);
+    lane.pop();
+  }
+  if (taken != 0) release_lane(lane, from);
+}
+
+/// Gives the room back, and notes that its sender is to be rung if it waits for some.
+void ChannelRouter::release_lane(MeshLane& lane, ShardIndex from) {
   lane.release();
   std::atomic_thread_fence(std::memory_order_seq_cst);  // our release before our look at the flag
   std::atomic<bool>& wanted = mesh_->room_wanted(from, here_);
@@ -374,7 +470,7 @@ void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
   request.publisher = header.publisher;
   request.snapshot = header.snapshot != 0;
   request.received = Instant{nanoseconds{header.received_ns}};
-  const PublishAnswer answer = publish(request, header.connection, id, now);
+  const PublishAnswer answer = publish_at_home(request, Hold::forbidden, now);
   ensure(answer.kind == PublishAnswer::Kind::published || answer.kind == PublishAnswer::Kind::refused,
          "a forwarded publish has arrived at its home");
 

@@ -27,7 +27,9 @@ std::size_t inward_lane_bytes(Mesh& mesh, ShardIndex own) {
   std::size_t bytes = 0;
   for (std::uint16_t from = 0; from < mesh.shards(); ++from) {
     if (from == value(own)) continue;
-    bytes += mesh.bulk(ShardIndex{from}, own).capacity() + mesh.control(ShardIndex{from}, own).capacity();
+    const ShardIndex neighbour{from};
+    bytes += mesh.bulk(neighbour, own).capacity() + mesh.publishes(neighbour, own).capacity() +
+             mesh.control(neighbour, own).capacity();
   }
   return bytes;
 }

@@ -48,6 +48,12 @@ struct ShardCore::State {
     handle_send_events(now);
     router.pump(now);
   }
+  /// Publishers that were held back go on if they may.
+  void serve_publishers(Now now) {
+    const auto& connections = router.take_room(now);
+    for (const Handle connection : connections) sessions.room_made(connection, now);
+    if (!connections.empty()) after_input(now);
+  }
   void advance_shutdown(Now now);
   void rank_connections(Now now);
 
@@ -101,8 +107,8 @@ void ShardCore::drain_mesh(Now now) {
   const auto& arrivals =
       state.router.drain(now, [&](const PublishReply& reply) { state.sessions.handle(reply, now); });
   for (const Handle subscription : arrivals.ready) state.sessions.join_ready(subscription, now);
-  for (const Handle connection : state.router.take_room()) state.sessions.room_made(connection, now);
   state.after_input(now);
+  state.serve_publishers(now);
 }
 
 void ShardCore::expire_timers(Now now) {
@@ -163,6 +169,7 @@ void ShardCore::State::rank_connections(Now now) {
 std::span<const SendEntry> ShardCore::prepare_sends(Now now) {
   State& state = *state_;
   state.after_input(now);
+  state.serve_publishers(now);
   for (int attempt = 0; attempt < 2; ++attempt) {  // a turn may find only a slow reader: then its goodbye is the news
     const auto batch = state.sends.prepare(now);
     if (!batch.empty()) return batch;
@@ -194,6 +201,7 @@ Instant ShardCore::next_deadline() const {
   const State& state = *state_;
   Instant next = state.housekeeping_at;
   if (state.sends.has_blocked()) next = std::min(next, state.lag_check_at);
+  next = std::min(next, state.router.pace_deadline());
   if (state.shutting_down) next = std::min(next, state.shutdown_check_at);
   if (const auto timer = state.sessions.next_deadline()) next = std::min(next, *timer);
   return next;
@@ -201,7 +209,7 @@ Instant ShardCore::next_deadline() const {
 
 bool ShardCore::idle() const {
   const State& state = *state_;
-  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && state.router.lanes_empty();
+  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work();
 }
 
 bool ShardCore::drained() const { return state_->shutting_down && state_->sessions.connections() == 0; }
