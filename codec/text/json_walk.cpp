@@ -174,6 +174,7 @@ std::optional<std::size_t> unescape_json(std::string_view escaped, char* out) {
 }
 
 bool escaped_equals(std::string_view escaped, std::string_view plain) {
+  if (escaped.find('\\') == std::string_view::npos) return escaped == plain;
   const char* at = escaped.data();
   const char* end = at + escaped.size();
   while (at != end) {
