@@ -63,9 +63,9 @@ def run(bench, systems, _known):
 
 def highest_speed(bench, ours, load_at):
     """Faster, and readers fall behind: by the shipped rules book tickers then skip, and trades disconnect."""
-    def holds(speed):
+    def verdict(speed):
         sample = bench.measure(ours, load_at(speed))
         bench.say(f"    {speed:,} times: {sentence_of(sample)}")
-        return sample["ok"]
-    index = ladder.search(SPEEDS, ladder.nearest(SPEEDS, SPEED_START), holds)
+        return ladder.HOLDS if sample["ok"] else ladder.OVER
+    index = ladder.search(SPEEDS, ladder.nearest(SPEEDS, SPEED_START), verdict)
     return None if index is None else SPEEDS[index]

@@ -19,41 +19,42 @@ def nearest(ladder, rate):
     return below[-1] if below else 0
 
 
-def search(ladder, start, holds):
-    """The index of the highest rung that holds, or None if the lowest does not.
+HOLDS, LATE, OVER = "holds", "late", "over"  # late: all arrived, too slowly; over: more than the server takes
+STRIDE = 3  # rungs, a factor of two
+LATE_IN_A_ROW_MAX = 4
 
-    holds(rate) is asked once a rung, a second time where it said no: a single no may be the host's. From `start` in
-    steps that double, then by halves; so what holds is taken to hold below, too.
+
+def search(ladder, start, verdict):
+    """The index of the highest rung found to hold, or None.
+
+    verdict(rate) is HOLDS, LATE or OVER; asked once a rung, a second time where it was not HOLDS: that may be the
+    host's. What is over is over for everything above. What is late is not: a server that sends what has gathered is
+    often late where it is just about to gather, and in time again above. So: up from `start` in strides until over, or
+    late several times in a row; down in strides if nothing held; then the rungs between the best and the next stride.
     """
     known = {}
 
     def asked(index):
         if index not in known:
-            if len(known) >= PROBES_MAX:
-                return False
-            known[index] = bool(holds(ladder[index]) or holds(ladder[index]))
+            known[index] = OVER if len(known) >= PROBES_MAX else verdict(ladder[index])
+            if known[index] != HOLDS and len(known) < PROBES_MAX and verdict(ladder[index]) == HOLDS:
+                known[index] = HOLDS
         return known[index]
 
-    low, high = -1, len(ladder)  # what holds, what does not
-    index, step = max(0, min(start, len(ladder) - 1)), 1
-    if asked(index):
-        low = index
-        while low + step < len(ladder) and asked(low + step):
-            low, step = low + step, step * 2
-        high = min(low + step, len(ladder))
-    else:
-        high = index
-        while high - step >= 0 and not asked(high - step):
-            high, step = high - step, step * 2
-        low = max(high - step, -1)
-        if low >= 0 and not asked(low):
-            low = -1
-        elif low == -1 and high > 0 and not asked(0):
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        if asked(middle):
-            low = middle
-        else:
-            high = middle
-    return low if low >= 0 else None
+    start = max(0, min(start, len(ladder) - 1))
+    best, late = None, 0
+    for index in range(start, len(ladder), STRIDE):
+        said = asked(index)
+        best, late = (index, 0) if said == HOLDS else (best, late + 1)
+        if said == OVER or late == LATE_IN_A_ROW_MAX:
+            break
+    below = start
+    while best is None and below > 0:
+        below = max(0, below - STRIDE)
+        best = below if asked(below) == HOLDS else None
+    if best is None:
+        return None
+    for index in range(min(best + STRIDE, len(ladder)) - 1, best, -1):
+        if asked(index) == HOLDS:
+            return index
+    return best

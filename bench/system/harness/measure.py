@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import time
 
+from harness import ladder
 from harness.machine import ROOT, usable_cpus
 from harness.process import BenchError, Process
 from harness.systems import Limit, work_directory
@@ -13,6 +14,7 @@ from harness.systems import Limit, work_directory
 PAYLOAD_BYTES = 136  # a frame of 140 bytes, header included
 P99_MAX_MS = 5.0
 HELD_BACK_MAX = 0.01
+KEPT_UP_MIN = 0.97  # of what was published in the measured time; the rest is what its last moments still owe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,11 +187,26 @@ def flat(told):
     return sample
 
 
+def kept_up(sample):
+    """The share of the offered deliveries that came in the measured time: less than all, and a backlog grows."""
+    offered = (sample.get("rate") or 0) * (sample.get("expected") or 0) / (sample.get("published") or 1)
+    if not offered or sample.get("deliveries_per_second") is None:
+        return 1.0
+    return sample["deliveries_per_second"] / offered
+
+
 def holds(sample, p99_max_ms=P99_MAX_MS):
-    """Whether a run kept its rate: everything arrived, the publisher was not held back, and in time."""
-    if not sample["ok"] or (sample["held_back"] or 0) > HELD_BACK_MAX:
+    """Whether a run kept its rate: everything arrived, no backlog grew before or behind the server, and in time."""
+    if not sample["ok"] or (sample["held_back"] or 0) > HELD_BACK_MAX or kept_up(sample) < KEPT_UP_MIN:
         return False
     return p99_max_ms is None or (sample["p99"] is not None and sample["p99"] < p99_max_ms)
+
+
+def verdict(sample, p99_max_ms=P99_MAX_MS):
+    """The ladder's question: whether the rate holds, and if not, whether only the latency says no."""
+    if holds(sample, p99_max_ms):
+        return ladder.HOLDS
+    return ladder.LATE if holds(sample, None) else ladder.OVER
 
 
 def sentence_of(sample):
@@ -204,6 +221,8 @@ def sentence_of(sample):
         parts.append(f"{sample['cpu_ns']:.0f} ns each")
     if (sample.get("held_back") or 0) > HELD_BACK_MAX:
         parts.append(f"held back {100 * sample['held_back']:.1f} %")
+    if kept_up(sample) < KEPT_UP_MIN:
+        parts.append(f"only {100 * kept_up(sample):.0f} % of it in time")
     if not sample.get("p99") and sample.get("connect_rate"):
         parts.append(f"{sample['connect_rate']:,.0f} connects/s")
     return ", ".join(parts) or "ok"

@@ -83,31 +83,50 @@ class Ladder(unittest.TestCase):
             for start in range(len(rungs)):
                 asked = []
 
-                def holds(rate):
+                def verdict(rate):
                     asked.append(rate)
-                    return rate <= limit
-                found = ladder.search(rungs, start, holds)
+                    return ladder.HOLDS if rate <= limit else ladder.OVER
+                found = ladder.search(rungs, start, verdict)
                 self.assertEqual(limit, 0 if found is None else rungs[found], f"from {rungs[start]}")
                 self.assertLessEqual(len(set(asked)), 11, "few probes, from everywhere")
 
-    def test_from_the_right_start_the_search_asks_for_two_rungs(self):
+    def test_from_the_right_start_the_search_asks_for_three_rungs_more(self):
         rungs, asked = ladder.rungs(50, 5_000), []
 
-        def holds(rate):
+        def verdict(rate):
             asked.append(rate)
-            return rate <= 300
-        self.assertEqual(rungs[ladder.search(rungs, ladder.nearest(rungs, 300), holds)], 300)
-        self.assertEqual(asked, [300, 400, 400])
+            return ladder.HOLDS if rate <= 300 else ladder.OVER
+        self.assertEqual(rungs[ladder.search(rungs, ladder.nearest(rungs, 300), verdict)], 300)
+        self.assertEqual(asked, [300, 600, 600, 500, 500, 400, 400])
 
     def test_a_single_no_is_asked_again(self):
         rungs, disturbed = ladder.rungs(50, 5_000), set()
 
-        def holds(rate):
+        def verdict(rate):
             if rate not in disturbed:
                 disturbed.add(rate)
-                return False
-            return rate <= 1_000
-        self.assertEqual(rungs[ladder.search(rungs, 3, holds)], 1_000)
+                return ladder.OVER
+            return ladder.HOLDS if rate <= 1_000 else ladder.OVER
+        self.assertEqual(rungs[ladder.search(rungs, 3, verdict)], 1_000)
+
+    def test_a_server_that_is_late_in_between_is_found_above(self):
+        rungs = ladder.rungs(50, 50_000)
+
+        def verdict(rate):
+            if rate > 3_000:
+                return ladder.OVER
+            return ladder.LATE if 250 < rate < 1_500 else ladder.HOLDS
+        for start in (50, 250, 300, 500, 1_000):
+            self.assertEqual(rungs[ladder.search(rungs, ladder.nearest(rungs, start), verdict)], 3_000)
+
+    def test_a_server_that_is_always_late_costs_few_probes_and_has_none(self):
+        asked = []
+
+        def verdict(rate):
+            asked.append(rate)
+            return ladder.LATE
+        self.assertIsNone(ladder.search(ladder.rungs(50, 100_000), 3, verdict))
+        self.assertLessEqual(len(asked), 10)
 
 
 class Verdicts(unittest.TestCase):
@@ -117,12 +136,21 @@ class Verdicts(unittest.TestCase):
             ("p99 below it", {"p99": 4.99}, True),
             ("held back by one percent", {"held_back": 0.01}, True),
             ("held back by more", {"held_back": 0.011}, False),
-            ("nothing was measured", {"p99": None}, False))
+            ("nothing was measured", {"p99": None}, False),
+            ("nearly all came in time",
+             {"expected": 5_000, "published": 500, "deliveries_per_second": 970}, True),
+            ("a backlog grew behind the server",
+             {"expected": 5_000, "published": 500, "deliveries_per_second": 960}, False))
 
     def test_a_run_holds_its_rate(self):
         for sentence, more, held in self.ROWS:
             self.assertEqual(measure.holds(sample(**more)), held, sentence)
         self.assertTrue(measure.holds(sample(p99=50), None), "without a limit the latency does not count")
+
+    def test_too_slow_is_late_and_everything_else_is_over(self):
+        for more, said in (({}, ladder.HOLDS), ({"p99": 50}, ladder.LATE), ({"ok": False, "p99": 50}, ladder.OVER),
+                           ({"held_back": 0.5}, ladder.OVER), ({"held_back": 0.5, "p99": 50}, ladder.OVER)):
+            self.assertEqual(measure.verdict(sample(**more)), said)
 
     def test_more_than_half_of_the_repeats_must_hold(self):
         good, bad = sample(), sample(ok=False)
