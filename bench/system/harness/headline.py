@@ -15,7 +15,6 @@ def mean_of_curve(points):
         return None
     area, share_before, value_before = 0.0, 0.0, points[0][1]
     for share, value in points:
-        share = share / 100 if points[-1][0] > 1.5 else share  # given in percent
         area += (share - share_before) * (value + value_before) / 2
         share_before, value_before = share, value
     return area + (1 - share_before) * value_before

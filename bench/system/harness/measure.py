@@ -14,6 +14,7 @@ from harness.systems import Limit, work_directory
 PAYLOAD_BYTES = 136  # a frame of 140 bytes, header included
 P99_MAX_MS = 5.0
 HELD_BACK_MAX = 0.01
+CLIENT_SHARE_MAX = 0.75  # of a core: beyond it the client's own queueing is part of what it measures
 KEPT_UP_MIN = 0.97  # of what was published in the measured time; the rest is what its last moments still owe
 
 
@@ -180,6 +181,9 @@ def flat(told):
     for key in ("p50", "p90", "p99", "p99.9", "max", "mean"):
         sample[key] = latency.get(key) if latency.get("count") != 0 else None
     sample["curve"] = told.get("latency_curve", [])
+    client = told.get("client", {})
+    client_ns = (client.get("user_ns_per_delivery") or 0) + (client.get("system_ns_per_delivery") or 0)
+    sample["client_share"] = client_ns * (told.get("deliveries_per_second") or 0) / 1e9  # of a core
     sample["cpu_ns"] = server.get("cpu_ns_per_delivery")
     sample["cpu_seconds"] = server.get("cpu_seconds")
     sample["rss_start"], sample["rss"] = server.get("rss_start_bytes"), server.get("rss_bytes")
@@ -221,6 +225,8 @@ def sentence_of(sample):
         parts.append(f"{sample['cpu_ns']:.0f} ns each")
     if (sample.get("held_back") or 0) > HELD_BACK_MAX:
         parts.append(f"held back {100 * sample['held_back']:.1f} %")
+    if (sample.get("client_share") or 0) > CLIENT_SHARE_MAX:
+        parts.append(f"the client itself {100 * sample['client_share']:.0f} % busy")
     if kept_up(sample) < KEPT_UP_MIN:
         parts.append(f"only {100 * kept_up(sample):.0f} % of it in time")
     if not sample.get("p99") and sample.get("connect_rate"):
