@@ -54,6 +54,8 @@ void add_load_options(CLI::App& command, LoadOptions& options, std::span<const W
       ->capture_default_str();
   command.add_option("--publishers", options.publishers, "publishing connections")->capture_default_str();
   command.add_option("--threads", options.threads, "receiving threads")->capture_default_str();
+  command.add_flag("--one-thread", options.one_thread, "the receiving thread publishes as well");
+  command.add_flag("--poll", options.poll, "and never sleeps: latency of microseconds, on a core of its own");
   CLI::Option* feed = command.add_option("--feed", options.feed, "publish these captures instead; may be repeated")
                           ->type_name("FILE");
   command.add_option("--speed", options.speed, "with --feed: how many times faster than recorded")

@@ -11,6 +11,7 @@ std::optional<std::string> check(const LoadOptions& options, Speed& speed) {
   if (options.channels == 0) return "--channels must be at least 1";
   if (options.publishers == 0) return "--publishers must be at least 1";
   if (options.threads == 0 || options.threads > 256) return "--threads must be 1 to 256";
+  if (options.threads != 1 && (options.one_thread || options.poll)) return "--one-thread and --poll need --threads 1";
   if (!(options.rate > 0) || options.rate > kRateMax)
     return fmt::format("--rate must be above 0 and at most {:.0f}", kRateMax);
   if (options.burst == 0 || options.burst > kBurstMax) return fmt::format("--burst must be 1 to {}", kBurstMax);

@@ -26,6 +26,8 @@ struct LoadOptions {
   double warmup = 1;            // seconds before, verified but not timed
   std::uint32_t publishers = 1;
   std::uint32_t threads = 1;      // that receive; publishing has its own
+  bool one_thread = false;        // or is done by the one that receives, between its rounds
+  bool poll = false;              // and there is no gap between these: needs a core of its own
   std::vector<std::string> feed;  // captures to publish instead of synthetic messages
   std::string speed = "1";
   std::uint32_t streams_per_connection = 2;

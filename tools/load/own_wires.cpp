@@ -34,12 +34,19 @@ class NativeWire final : public Wire {
 
 class RawVerifier final : public PayloadVerifier {
  public:
-  using PayloadVerifier::PayloadVerifier;
+  RawVerifier(const RunParts& parts, std::span<const PlannedConnection> connections)
+      : PayloadVerifier{parts, connections, SlowTail::due}, asks_{!parts.options.connect_only} {}
 
   std::string target(std::uint32_t index, std::string_view query) const override {
     return exchange_target({&channel_of(index), 1}, query);
   }
-  std::string greeting(std::uint32_t) const override { return std::string{kListSubscriptions}; }
+  /// The URL is the subscription, and at its home shard it stands when the handshake is answered. Who publishes asks
+  /// all the same: elsewhere it may come a moment later.
+  std::string greeting(std::uint32_t) const override { return asks_ ? std::string{kListSubscriptions} : std::string{}; }
+  bool opened(std::uint32_t index) override {
+    if (!asks_) set_joined(index);
+    return !asks_;
+  }
   Taken take(std::uint32_t index, std::string_view text, Instant now) override {
     if (has_joined(index)) [[likely]] return take_payload(index, text, now);
     trouble_ = exchange_join_fault(text, {&channel_of(index), 1});
@@ -47,6 +54,9 @@ class RawVerifier final : public PayloadVerifier {
     set_joined(index);
     return Taken::joined;
   }
+
+ private:
+  bool asks_;
 };
 
 class RawWire final : public Wire {
@@ -55,7 +65,7 @@ class RawWire final : public Wire {
     return check_bare_payloads("raw", options);
   }
   std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
-    return std::make_unique<RawVerifier>(parts, connections, SlowTail::due);
+    return std::make_unique<RawVerifier>(parts, connections);
   }
   std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
     return native_publisher(parts, source);

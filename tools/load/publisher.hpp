@@ -26,8 +26,11 @@ class Publisher {
   [[nodiscard]] virtual Result<SocketAddress, std::string> connect(const Endpoint& endpoint, int stop_fd) = 0;
   /// When the first message is due, asked once everybody has joined. `proposed` is when we would like it.
   [[nodiscard]] virtual Instant start_time(Instant proposed) { return proposed; }
-  /// Publishes from `start` on, which start_time() gave.
+  /// Publishes from `start` on, which start_time() gave, in a thread of its own.
   virtual void start(Instant start) = 0;
+  /// Or without one: whoever has a thread calls step() again and again, from any time before this until done().
+  virtual void start_stepped(Instant start) { this->start(start); }
+  virtual void step(Instant) {}
   /// Ends early, and waits for what was started.
   virtual void stop_and_join() = 0;
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr nanoseconds kRoundGap{100'000};   // messages that are due within it go out together
 constexpr milliseconds kAnswerInterval{5};  // how often a publisher looks for refusals and pings
+constexpr seconds kStepPatience{2};
 constexpr nanoseconds kSleepMax{50'000'000};
 
 void sleep_until(Instant until) {
@@ -111,11 +112,28 @@ Result<SocketAddress, std::string> PublisherThread::connect(const Endpoint& endp
 
 void PublisherThread::start(Instant start) {
   source_.begin(start);
-  thread_ = std::thread{[this, start] { run(start); }};
+  answers_next_ = start;
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void PublisherThread::start_stepped(Instant start) {
+  source_.begin(start);
+  answers_next_ = start;
+  stepped_.store(true, std::memory_order_release);
+}
+
+void PublisherThread::step(Instant now) {
+  if (!stepped_.load(std::memory_order_acquire) || done()) return;
+  if (!turn(now)) done_.store(true, std::memory_order_release);
 }
 
 void PublisherThread::stop_and_join() {
   stopping_.store(true, std::memory_order_release);
+  const Instant patience = monotonic_now() + kStepPatience;
+  while (stepped_.load(std::memory_order_relaxed) && !done() && monotonic_now() < patience) {
+    sleep_until(monotonic_now() + kAnswerInterval);
+  }
+  done_.store(true, std::memory_order_release);  // who stepped may have given up
   join();
 }
 
@@ -123,31 +141,31 @@ void PublisherThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void PublisherThread::run(Instant start) {
+void PublisherThread::run() {
   prctl(PR_SET_NAME, "load-publisher");
   prctl(PR_SET_TIMERSLACK, 1);
-  Instant answers_next = start;
-  while (!stopping_.load(std::memory_order_acquire)) {
-    const Instant now = monotonic_now();
-    publish_due(now);
-    for (Client& client : clients_) client.flush();
-    if (now >= answers_next) {
-      answers_next = now + kAnswerInterval;
-      if (!look_at_answers()) break;
-    }
-    const auto next = source_.peek();
-    const bool queued = std::ranges::any_of(clients_, [](const Client& client) { return client.queued_bytes() > 0; });
-    if (!next && !queued) break;
+  for (Instant now = monotonic_now(); turn(now); now = monotonic_now()) {
+    const auto next = stopping_.load(std::memory_order_relaxed) ? std::nullopt : source_.peek();
     sleep_until(next ? std::max(next->due, now + kRoundGap) : now + kRoundGap);
   }
-  while (failure_.empty() &&
-         std::ranges::any_of(clients_, [](const Client& client) { return client.queued_bytes() > 0; })) {
-    for (Client& client : clients_)
-      client.flush();  // what was taken from the source has been promised to the verifiers
-    if (!look_at_answers()) break;
-    sleep_until(monotonic_now() + kRoundGap);
-  }
   done_.store(true, std::memory_order_release);
+}
+
+/// Publishes what is due and hears what was answered. False when that was all, or the connection is lost; what was taken
+/// from the source has been promised to the verifiers, so it goes out also when publishing is to stop.
+bool PublisherThread::turn(Instant now) {
+  const bool stopping = stopping_.load(std::memory_order_acquire);
+  if (!stopping) publish_due(now);
+  bool queued = false;
+  for (Client& client : clients_) {
+    client.flush();
+    queued = queued || client.queued_bytes() > 0;
+  }
+  if (now >= answers_next_) {
+    answers_next_ = now + kAnswerInterval;
+    if (!look_at_answers()) return false;
+  }
+  return queued || (!stopping && source_.peek());
 }
 
 /// Queues everything that is due and has room.

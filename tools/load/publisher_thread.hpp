@@ -1,6 +1,6 @@
 // tools/load/publisher_thread.hpp: the publishing side: every message has an instant at which it is due.
 //
-// Owner    the run.  Thread  its own, from start() to join(); counters are read by main meanwhile.
+// Owner    the run.  Thread  its own, from start() to join(), or that which calls step(); main reads counters meanwhile.
 // Memory   the unsent bytes of each connection, at most kQueuedBytesMax and one message.
 // Failure  a lost connection ends publishing and is told by failure(); refusals are counted.
 //
@@ -139,6 +139,8 @@ class PublisherThread final : public Publisher {
 
   [[nodiscard]] Result<SocketAddress, std::string> connect(const Endpoint& endpoint, int stop_fd) override;
   void start(Instant start) override;
+  void start_stepped(Instant start) override;
+  void step(Instant now) override;
   void stop_and_join() override;
 
   [[nodiscard]] bool done() const override { return done_.load(std::memory_order_acquire); }
@@ -152,7 +154,8 @@ class PublisherThread final : public Publisher {
   void close(milliseconds patience) override;
 
  private:
-  void run(Instant start);
+  void run();
+  bool turn(Instant now);
   void publish_due(Instant now);
   bool look_at_answers();
   void take_answer(std::uint32_t index, std::string_view text);
@@ -169,7 +172,8 @@ class PublisherThread final : public Publisher {
   std::thread thread_;
   std::atomic<std::uint64_t> sent_{0}, refused_{0};
   std::atomic<std::int64_t> late_max_{0};
-  std::atomic<bool> stopping_{false}, done_{false};
+  std::atomic<bool> stopping_{false}, done_{false}, stepped_{false};
+  Instant answers_next_{};
 };
 
 }  // namespace ringcast

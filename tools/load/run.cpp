@@ -99,7 +99,8 @@ void LoadRun::start_threads(const SocketAddress& address) {
     const auto own = all.subspan(begin, end - begin);
     auto verifier = wire_->verifier({options_, plan_, control_}, own);
     SubscriberOptions options{endpoint_, address, query_of(endpoint_),
-                              options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size())};
+                              options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size()),
+                              publishes_between_rounds() ? publisher_.get() : nullptr, options_.poll};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
     threads_.back()->start();
   }
@@ -153,7 +154,11 @@ void LoadRun::publish() {
   control_.publishing.store(true, std::memory_order_release);
   control_.phase.store(RunControl::Phase::running, std::memory_order_release);
   publishing_began_ = start;
-  publisher_->start(start);
+  if (publishes_between_rounds()) {
+    publisher_->start_stepped(start);
+  } else {
+    publisher_->start(start);
+  }
 
   std::optional<ProcessUsage> usage_before;
   std::uint64_t delivered_before = 0, bytes_before = 0;

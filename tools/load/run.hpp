@@ -44,6 +44,7 @@ class LoadRun {
   void drain();
   void close_ledger();
   void collect();
+  [[nodiscard]] bool publishes_between_rounds() const { return options_.one_thread || options_.poll; }
   [[nodiscard]] bool ended_early() const { return control_.failed() || StopSignals::requested(); }
   void sample(Instant now);
   [[nodiscard]] std::uint64_t delivered();

@@ -84,7 +84,8 @@ void SubscriberThread::run() {
   while (control_.phase.load(std::memory_order_acquire) != RunControl::Phase::closing && !control_.failed()) {
     const Instant begun = monotonic_now();
     round(begun);
-    if (control_.phase.load(std::memory_order_relaxed) == RunControl::Phase::connecting) continue;
+    if (options_.publisher != nullptr) options_.publisher->step(monotonic_now());
+    if (options_.polls || control_.phase.load(std::memory_order_relaxed) == RunControl::Phase::connecting) continue;
     const nanoseconds left = kRoundGap - (monotonic_now() - begun);
     if (left > nanoseconds{0}) {
       const timespec gap{.tv_sec = 0, .tv_nsec = left.count()};
@@ -113,7 +114,7 @@ void SubscriberThread::round(Instant now) {
   measure(now);
   begin_connects(now);
   std::array<epoll_event, kEventsMax> events;
-  const int ready = epoll_wait(epoll_.get(), events.data(), kEventsMax, 1);
+  const int ready = epoll_wait(epoll_.get(), events.data(), kEventsMax, waits_ms());
   for (int i = 0; i < ready; ++i)
     handle(events[static_cast<std::size_t>(i)].data.u32, events[static_cast<std::size_t>(i)].events);
   if (now >= deadlines_next_) check_deadlines(now);

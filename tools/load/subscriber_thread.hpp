@@ -24,6 +24,7 @@
 #include "tools/client/frame_output.hpp"
 #include "tools/client/socket.hpp"
 #include "tools/load/plan.hpp"
+#include "tools/load/publisher.hpp"
 #include "tools/load/run_control.hpp"
 #include "tools/load/verifier.hpp"
 
@@ -34,6 +35,8 @@ struct SubscriberOptions {
   SocketAddress address;
   std::string query;            // of the URL, kept
   double churn_per_second = 0;  // this thread's share
+  Publisher* publisher = nullptr;  // not null: publishing is done between rounds
+  bool polls = false;              // no gap between rounds
 };
 
 /// What receiving cost the thread, while it was measured. Read after join().
@@ -80,6 +83,8 @@ class SubscriberThread {
   static constexpr std::uint32_t kMessageBytesMax = 64U << 20;
 
   void run();
+  /// How long a round waits for news; between two there is a gap anyway.
+  [[nodiscard]] int waits_ms() const { return options_.publisher != nullptr || options_.polls ? 0 : 1; }
   void round(Instant now);
   void begin_connects(Instant now);
   bool begin_connect(std::uint32_t index, Instant now);

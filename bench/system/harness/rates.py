@@ -2,6 +2,7 @@
 import dataclasses
 
 from harness import ladder, results
+from harness.machine import ROOT
 from harness.measure import Load, P99_MAX_MS, holds, sentence_of, verdict
 from harness.outcome import Outcome
 
@@ -20,6 +21,8 @@ class RateScenario:
     highest: int
     starts: dict  # system -> where the search begins without an earlier result
     past: bool = False  # also offer twice the rate that holds
+    only: tuple = ()  # the systems that are compared; empty: all
+    arguments: dict = dataclasses.field(default_factory=dict)  # system -> more for its server
 
     @property
     def condition(self):
@@ -31,9 +34,20 @@ W1 = RateScenario("W1", "One channel, 1,000 subscribers", 1000, 1, P99_MAX_MS, 5
 W2 = RateScenario("W2", "100 channels, 10 subscribers each", 1000, 100, P99_MAX_MS, 500, 2_000_000,
                   {"ringcast": 100_000, "limit": 200_000, "bun": 20_000, "nchan": 20_000, "gorilla": 10_000,
                    "ws": 10_000, "nats": 1_000})
+# With 10 ms instead: where one send takes the kernel 4 µs or more, a thousand of them leave no room below 5 ms.
+W1_10MS = dataclasses.replace(W1, name="W1-10ms", p99_max_ms=10.0, only=("ringcast", "limit", "bun"),
+                              starts={"ringcast": 8_000, "limit": 8_000, "bun": 1_500})
+W2_10MS = dataclasses.replace(W2, name="W2-10ms", p99_max_ms=10.0, only=("ringcast", "limit", "bun"),
+                              starts={"ringcast": 200_000, "limit": 300_000, "bun": 30_000})
+# A reader may be as far behind as Bun lets its readers be, 16 MB: 4,096 messages are 3 ms at these rates.
+W3_CONFIG = ROOT / "bench" / "system" / "w3.toml"
 W3 = RateScenario("W3", "One channel, 10 subscribers", 10, 1, None, 5_000, 2_000_000,
                   {"ringcast": 300_000, "limit": 1_000_000, "bun": 200_000, "nchan": 30_000, "gorilla": 40_000,
-                   "ws": 50_000, "nats": 150_000}, past=True)
+                   "ws": 50_000, "nats": 150_000}, past=True, arguments={"ringcast": ("--config", W3_CONFIG)})
+
+
+def measure(bench, scenario, system, rate, seconds):
+    return bench.measure(system, load_at(scenario, rate, seconds, bench.pace), scenario.arguments.get(system.name, ()))
 
 
 def load_at(scenario, rate, seconds, pace):
@@ -54,7 +68,7 @@ def undecided(samples, repeats, p99_max_ms):
 def find(bench, scenario, system, rungs, start, outcome):
     """The rung that the search ends at; its probes become points of the curve."""
     def probe(rate):
-        sample = bench.measure(system, load_at(scenario, rate, bench.pace.probe_seconds, bench.pace))
+        sample = measure(bench, scenario, system, rate, bench.pace.probe_seconds)
         outcome.points(system.name, [sample])
         said = verdict(sample, scenario.p99_max_ms)
         bench.say(f"    {system.name}, {rate:,} msg/s {said}: {sentence_of(sample)}")
@@ -70,8 +84,8 @@ def confirm(bench, scenario, systems, rungs, found, outcome):
         pending = {name: index for name, index in pending.items() if name not in settled}
         if not pending:
             break
-        jobs = {system.name: lambda system=system: bench.measure(system, load_at(
-            scenario, rungs[pending[system.name]], bench.pace.repeat_seconds, bench.pace))
+        jobs = {system.name: lambda system=system: measure(
+            bench, scenario, system, rungs[pending[system.name]], bench.pace.repeat_seconds)
             for system in systems if system.name in pending}
         samples = bench.in_turn(jobs, bench.pace.repeats,
                                 lambda some, repeats: undecided(some, repeats, scenario.p99_max_ms))
@@ -87,6 +101,7 @@ def confirm(bench, scenario, systems, rungs, found, outcome):
 def run(bench, systems, known, scenario):
     outcome = Outcome(scenario.title, f"The highest rate that holds: {scenario.condition}, no backlog before or behind "
                       "the server. All else is measured at that rate.")
+    systems = [system for system in systems if not scenario.only or system.name in scenario.only]
     rungs = ladder.rungs(scenario.lowest, scenario.highest)
     found = {}
     for system in systems:
@@ -116,8 +131,8 @@ def past_saturation(bench, scenario, systems, rungs, settled, outcome):
     for system in systems:
         index = settled[system.name][0]
         if index is not None:
-            jobs[system.name] = lambda system=system, index=index: bench.measure(
-                system, load_at(scenario, 2 * rungs[index], bench.pace.repeat_seconds, bench.pace))
+            jobs[system.name] = lambda system=system, index=index: measure(
+                bench, scenario, system, 2 * rungs[index], bench.pace.repeat_seconds)
     samples = bench.in_turn(jobs, min(bench.pace.repeats, PAST_REPEATS_MAX))
     shares = {}
     for name, some in samples.items():

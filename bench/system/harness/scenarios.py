@@ -26,6 +26,8 @@ def rate(scenario):
 SCENARIOS = (
     Scenario("W1", rate(rates.W1), 20, 5.5, 10, 3.5),
     Scenario("W2", rate(rates.W2), 20, 5.5, 10, 3.5),
+    Scenario("W1-10ms", rate(rates.W1_10MS), 30, 8),
+    Scenario("W2-10ms", rate(rates.W2_10MS), 30, 8),
     Scenario("W3", rate(rates.W3), 25, 7, 18, 5),
     Scenario("CPU", cost.run_cpu, 0, 33),
     Scenario("W4", held.run_idle, 30, 2.5, 30, 3),

@@ -83,6 +83,8 @@ def held_back_or_refused(known):
 TARGETS = (
     Target("W1", "at least 5 × the rate of Bun", ratio("W1", "rate", "ringcast", "bun", 5, True)),
     Target("W2", "at least 3 × the rate of Bun", ratio("W2", "rate", "ringcast", "bun", 3, True)),
+    Target("W1-10ms", "the same with p99 < 10 ms", ratio("W1-10ms", "rate", "ringcast", "bun", 5, True)),
+    Target("W2-10ms", "the same with p99 < 10 ms", ratio("W2-10ms", "rate", "ringcast", "bun", 3, True)),
     Target("W3", "at least 1.5 × the rate of Bun", ratio("W3", "rate", "ringcast", "bun", 1.5, True)),
     Target("W3", "past saturation within 10 % of the peak", bound("W3", "past", 90, "%", at_least=True)),
     *(Target("CPU", f"K = {burst}: at most 1.15 × the limit program",
