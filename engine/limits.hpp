@@ -19,6 +19,7 @@ namespace ringcast {
 
 inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
 inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
+inline constexpr std::uint32_t kExpandShare = 4;                  // readers looked at for news, for each turn given
 inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
 inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies left unread before a client's input pauses
 inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
@@ -35,6 +36,8 @@ inline constexpr std::size_t kInboxPauseBytes = 64_KiB;           // unprocessed
 inline constexpr std::uint32_t kMeshRecordsPerDrain = 1'024;      // a bound on one lane's share of a turn
 inline constexpr std::size_t kMeshBytesPerDrain = 256_KiB;         // the same for bulk: readers have turns in between
 inline constexpr milliseconds kTimerTick{1};
+inline constexpr int kHeartbeatSteps = 128;                       // pings of connections go out together, in so many
+inline constexpr milliseconds kHeartbeatStepMax{100};             // steps an interval, or in steps of this
 inline constexpr milliseconds kLingerTime{2'000};                 // from our FIN to the peer's
 inline constexpr milliseconds kReleaseInterval{10'000};           // how often empty chunks of slabs are looked for
 inline constexpr milliseconds kLogLinger{10'000};                 // a log that lost its last reader is kept this long

@@ -73,6 +73,7 @@ struct ChannelLog {
   Form form;
   State state;
   bool dirty = false;                   // in the queue of logs with news
+  std::uint64_t expanded_turn = 0;      // the turn before which its readers were last looked at for news
   std::uint64_t lap = 0;                // the lap of the turn queue in which the two below were noted
   std::uint64_t lap_position = 0;       // where the head was early in that lap
   Sequence lap_next{};

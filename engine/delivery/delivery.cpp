@@ -257,14 +257,18 @@ void Delivery::unlink_pending(Subscription& subscription) {
   subscription.pending_next = kNoSlot;
 }
 
-void Delivery::expand_dirty(Instant now) {
-  ++lap_;
+void Delivery::expand_dirty(Expand which, Instant now) {
   expanding_.swap(dirty_);
   for (const std::uint32_t log_slot : expanding_) {
     ChannelLog& log = logs_[log_slot];
-    log.dirty = false;
     const auto readers = static_cast<std::uint32_t>(log.readers.size());
+    if (which == Expand::cheap && turns_ - log.expanded_turn < readers / kExpandShare) {
+      dirty_.push_back(log_slot);
+      continue;
+    }
+    log.dirty = false;
     if (readers == 0) continue;
+    log.expanded_turn = turns_;
     const std::uint32_t start = log.rotation % readers;
     log.rotation = start + 1;
     for (std::uint32_t i = 0; i < readers; ++i) {
@@ -303,6 +307,7 @@ Outbox* Delivery::take_turn() {
   outbox->turn_next = nullptr;
   outbox->queued = false;
   --turn_size_;
+  ++turns_;
   return outbox;
 }
 

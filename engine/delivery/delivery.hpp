@@ -75,8 +75,10 @@ class Delivery {
 
   // ---- who has news ----
 
-  /// Puts the readers of logs with news into the turn queue.
-  void expand_dirty(Instant now);
+  enum class Expand : std::uint8_t { all, cheap };
+  /// Puts the readers of logs with news into the turn queue. `cheap` leaves logs for later whose readers were looked at
+  /// fewer turns ago than a quarter of their number: most of them still wait for their turn, and get it all then.
+  void expand_dirty(Expand which, Instant now);
   [[nodiscard]] bool has_dirty() const { return !dirty_.empty(); }
   /// Queues a connection that has something to send, unless it is queued or waits for its socket.
   void enqueue(Outbox& outbox, Instant now);
@@ -92,8 +94,9 @@ class Delivery {
   /// appends more before the lap ends leaves behind readers that only wait for their turn. Blocked ones do not count.
   /// Not where readers conflate: they want the newest, whatever they miss.
   [[nodiscard]] bool ahead_of_turns(const ChannelLog& log) const;
-  /// Counts the laps: each begins when the readers of logs with news join the queue.
+  /// Counts the laps: in each, everybody who was in the queue when it began has a turn.
   [[nodiscard]] std::uint64_t lap() const { return lap_; }
+  void begin_lap() { ++lap_; }
   /// Somebody waits for a turn.
   [[nodiscard]] bool has_backlog() const { return turn_size_ != 0 || !dirty_.empty(); }
 
@@ -144,6 +147,7 @@ class Delivery {
   Outbox* turn_last_ = nullptr;
   std::size_t turn_size_ = 0;
   std::uint64_t lap_ = 1;
+  std::uint64_t turns_ = 0;  // taken from the queue
   Ledger counted_;
   ShardStats* stats_;
 };

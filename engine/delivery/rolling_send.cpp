@@ -35,8 +35,14 @@ std::span<const SendEntry> RollingSend::prepare(Now now) {
   entries_.clear();
   plans_.clear();
   parts_.clear();
-  if (delivery_->has_dirty() && (delivery_->queued_connections() < kSendBatchMax || lap_left_ == 0)) {
-    delivery_->expand_dirty(now.mono);
+  const std::size_t queued = delivery_->queued_connections();
+  const bool lap_over = lap_left_ == 0 || queued == 0;
+  if (delivery_->has_dirty()) {
+    const bool all = lap_over || queued < kSendBatchMax;
+    delivery_->expand_dirty(all ? Delivery::Expand::all : Delivery::Expand::cheap, now.mono);
+  }
+  if (lap_over && delivery_->queued_connections() != 0) {
+    delivery_->begin_lap();
     lap_left_ = delivery_->queued_connections();
   }
   while (entries_.size() < kSendBatchMax) {

@@ -151,8 +151,8 @@ void PublisherThread::run() {
   done_.store(true, std::memory_order_release);
 }
 
-/// Publishes what is due and hears what was answered. False when that was all, or the connection is lost; what was taken
-/// from the source has been promised to the verifiers, so it goes out also when publishing is to stop.
+/// Publishes what is due and hears what was answered. False when that was all, or the connection is lost; what was
+/// taken from the source has been promised to the verifiers, so it goes out also when publishing is to stop.
 bool PublisherThread::turn(Instant now) {
   const bool stopping = stopping_.load(std::memory_order_acquire);
   if (!stopping) publish_due(now);

@@ -1,6 +1,6 @@
 // tools/load/publisher_thread.hpp: the publishing side: every message has an instant at which it is due.
 //
-// Owner    the run.  Thread  its own, from start() to join(), or that which calls step(); main reads counters meanwhile.
+// Owner    the run.  Thread  its own, from start() to join(), or the one that calls step(); main reads counters.
 // Memory   the unsent bytes of each connection, at most kQueuedBytesMax and one message.
 // Failure  a lost connection ends publishing and is told by failure(); refusals are counted.
 //

@@ -28,7 +28,7 @@ TEST_F(RollingSendTest, ATurnSendsToTheHeadAsItIsThenNotAsItWasWhenTheNewsCame) 
   Reader& alice = reader();
   subscribe(alice, orders);
   feed(orders, 1);
-  delivery.expand_dirty(now.mono);  // she is in the queue now
+  delivery.expand_dirty(Delivery::Expand::all, now.mono);  // she is in the queue now
   feed(orders, 5);
   EXPECT_EQ(batch().size(), 1U);
   EXPECT_EQ(payloads_of(alice.stream), numbered("orders", 1, 6));

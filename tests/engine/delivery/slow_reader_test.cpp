@@ -152,7 +152,7 @@ TEST_F(RollingSendTest, ABlockedReaderBeyondItsBoundInTimeIsFoundThoughItsTurnDo
       run.batch(take_at_most(with_remainder ? 3 : 0));
       run.batch();
       run.feed(orders, 1);
-      run.delivery.expand_dirty(run.now.mono);
+      run.delivery.expand_dirty(Delivery::Expand::all, run.now.mono);
       EXPECT_TRUE(run.sends.has_blocked());
       run.sends.check_blocked(run.now);
       run.take_events();
