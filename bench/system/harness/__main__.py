@@ -7,7 +7,8 @@ import time
 
 from harness import machine, markdown, page, process, results, tables, targets
 from harness.machine import ROOT
-from harness.measure import QUICK, Bench, Pace
+from harness.measure import QUICK, Bench, Pace, reason_of
+from harness.outcome import Outcome
 from harness.scenarios import NAMES, SCENARIOS
 from harness.summary import seconds_text
 from harness.systems import PEER_NAMES, Limit, Ringcast, peers
@@ -15,7 +16,7 @@ from harness.systems import PEER_NAMES, Limit, Ringcast, peers
 RESULTS = ROOT / "bench" / "system" / "results"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 PACE = Pace(repeats=3, probe_seconds=1.0, repeat_seconds=1.5, warmup_seconds=0.3, slow_seconds=5.0)
-PACE_WITH_PEERS = Pace(repeats=5, probe_seconds=1.2, repeat_seconds=2.0, warmup_seconds=0.4, slow_seconds=6.0)
+PACE_WITH_PEERS = Pace(repeats=5, probe_seconds=1.2, repeat_seconds=2.0, warmup_seconds=0.4, slow_seconds=5.0)
 MINUTES, MINUTES_WITH_PEERS = 9.5, 39.0  # no scenario is begun that would not fit
 
 
@@ -37,12 +38,15 @@ def arguments_of(argv):
         text, ("ringcast", "limit", *PEER_NAMES), "the systems"), help="these systems only")
     parser.add_argument("--repeats", type=int, help="runs that a median is taken of (3; 5 with peers)")
     parser.add_argument("--minutes", type=float,
-                        help="no scenario is begun that would not end by then (9.5; 39 with peers)")
+                        help="measuring, without install and build: "
+                        "no scenario is begun that would not end by then (9.5; 39 with peers)")
     parser.add_argument("--quick", action="store_true",
                         help="shows that everything works, in a few minutes; numbers are noise")
     parser.add_argument("--output", type=pathlib.Path,
                         help="a directory for the results instead of bench/system/results")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="the build directory")
+    parser.add_argument("--elapsed", type=float, default=0, metavar="SECONDS",
+                        help="what installing and building took before; told at the end")
     parser.add_argument("--render", action="store_true",
                         help="measure nothing: table, page and document from the results")
     chosen = parser.parse_args(argv)
@@ -67,8 +71,8 @@ def systems_of(chosen, build):
     if chosen.with_peers:
         usable, absent = peers(build)
         systems += usable
-        for name, files in absent.items():
-            print(f"   {name} is left out: {', '.join(files)} is missing")
+        for name, reason in absent.items():
+            print(f"   {name} is left out: {reason}")
     if chosen.systems is not None:
         systems = [system for system in systems if system.name in chosen.systems]
     return systems
@@ -100,6 +104,26 @@ def print_targets(known, names):
             print("  " + line)
 
 
+def outcome_of(scenario, bench, systems, known):
+    """What one scenario gave. An error that nobody foresaw costs this scenario and no other."""
+    bench.failures, bench.answers = [], []
+    try:
+        outcome = scenario.run(bench, systems, known)
+    except Exception as error:
+        outcome = Outcome(scenario.name, "It failed.")
+        outcome.failed = reason_of(error)
+        bench.failures.append(f"the scenario: {outcome.failed}")
+    outcome.tell(bench.failures, bench.answers)
+    return outcome
+
+
+FAILED, NOT_ALL_RUN = 1, 3  # exit statuses
+
+
+def exit_status(failures, skipped):
+    return FAILED if failures else NOT_ALL_RUN if skipped else 0
+
+
 def measure(chosen, output, document):
     """Measures what was chosen; the results are written after each scenario. The exit status."""
     pace, began = pace_of(chosen), time.monotonic()
@@ -111,33 +135,41 @@ def measure(chosen, output, document):
     known = results.to_extend(output / "newest.json", machine.facts())
     described = {system.name: {"title": system.title, "version": system.version()} for system in systems}
     print(f"== {len(systems)} systems: {', '.join(described)}; {pace.repeats} repeats; commit {run['commit']}")
-    skipped = []
+    skipped, failures = [], []
     with tempfile.TemporaryDirectory(prefix="ringcast-bench.") as base:
         bench = Bench(build, pace, base, began + 60 * minutes, lambda text: print(text, flush=True))
         for scenario in SCENARIOS:
             if chosen.only is not None and scenario.name not in chosen.only:
                 continue
             count = sum(system.name in PEER_NAMES for system in systems)
+            if scenario.with_peers_only and count == 0 and chosen.only is None:
+                continue
             seconds = scenario.estimate(pace.repeats, count) * (0.4 if pace.quick else 1)
             if seconds > bench.time_left():
                 skipped.append(scenario.name)
                 continue
             print(f"== {scenario.name} (about {seconds_text(seconds)})", flush=True)
             started = time.monotonic()
-            outcome = scenario.run(bench, systems, known)
+            outcome = outcome_of(scenario, bench, systems, known)
+            failures += [f"{scenario.name}: {sentence}" for sentence in outcome.failures]
             known = results.merge(known, run_name, run, described, scenario.name, outcome.as_data())
             results.save(output / "newest.json", known)
             print_scenario(scenario.name, known)
             print(f"   {scenario.name} took {seconds_text(time.monotonic() - started)}", flush=True)
+    known["not_run"] = [name for name in NAMES if name in (*skipped, *known.get("not_run", []))]
+    results.save(output / "newest.json", known)
     render(known, output, document)
     print_targets(known, [scenario.name for scenario in SCENARIOS
                           if (chosen.only is None or scenario.name in chosen.only) and scenario.name not in skipped])
-    for sentence in dict.fromkeys(bench.failures):
+    for sentence in dict.fromkeys(failures):
         print(f"failed run: {sentence}")
     if skipped:
-        print(f"no time was left for {', '.join(skipped)}: --minutes gives more, --only chooses")
-    print(f"== {seconds_text(time.monotonic() - began)}; {output / 'newest.json'}, {output / 'report.html'}")
-    return 0
+        print(f"not run, no time was left: {', '.join(skipped)}; --minutes gives more, --only chooses")
+    took = time.monotonic() - began
+    print(f"== {output / 'newest.json'}, {output / 'report.html'}")
+    print(f"== measuring took {seconds_text(took)} of the {minutes:g} min that it may take; installing and building "
+          f"before it {seconds_text(chosen.elapsed)}; together {seconds_text(took + chosen.elapsed)}")
+    return exit_status(failures, skipped)
 
 
 def main(argv):

@@ -18,7 +18,8 @@ def run_cpu(bench, systems, _known):
     """Both at the same rate, below saturation; then the limit as fast as it goes, and ringcast offered as much."""
     outcome = Outcome("CPU a delivery", f"One channel, {CONNECTIONS:,} subscribers, {BURSTS_A_SECOND} times a second K "
                       "messages at the same instant. At saturation: the limit program in a closed loop, K frames a "
-                      "send; ringcast offered what that delivered.")
+                      "send; ringcast offered what that delivered; "
+                      "for information.")
     both = [system for system in systems if system.name in ("ringcast", "limit")]
     for burst in BURSTS:
         samples = bench.in_turn({system.name: lambda system=system, burst=burst: bench.measure(

@@ -25,6 +25,7 @@ def part(known, names):
                 if system["version"] and name != "ringcast"]
     if versions:
         lines += ["", "Versions: " + ", ".join(versions) + "."]
+    lines += ["", tables.not_run_sentence(known)] if tables.not_run_sentence(known) else []
     judged = targets.judged(known)
     if judged:
         lines += ["", "### Targets", ""]
@@ -40,7 +41,7 @@ def part(known, names):
         lines += table(*tables.table_of(scenario, titles))
         lines += ["", *(f"- {note}" for note in scenario["notes"])] if scenario["notes"] else []
         quick = ", quick: these numbers are noise" if run["quick"] else ""
-        lines += ["", f"*{run['date'][:10]}, commit {run['commit']}, median of {run['repeats']}{quick}.*"]
+        lines += ["", f"*{run['date'][:10]}, commit {run['commit']}, medians of n runs{quick}.*"]
     return lines
 
 

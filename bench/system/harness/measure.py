@@ -73,13 +73,14 @@ class Pace:
     repeat_seconds: float = 2.5
     warmup_seconds: float = 0.5
     slow_seconds: float = 8.0
-    idle_seconds: float = 20.0
+    idle_seconds: float = 45.0  # ringcast's: two heartbeats of each connection are in it
+    idle_seconds_others: float = 15.0
     flood_seconds: float = 30.0
     quick: bool = False
 
 
 QUICK = Pace(repeats=1, probe_seconds=0.6, repeat_seconds=0.8, warmup_seconds=0.2, slow_seconds=2.0, idle_seconds=2.0,
-             flood_seconds=4.0, quick=True)
+             idle_seconds_others=1.0, flood_seconds=4.0, quick=True)
 
 
 class Bench:
@@ -91,7 +92,8 @@ class Bench:
         self.cpus = cpus
         self.server_cpus = cpus[:1]
         self.load_cpus = cpus[1:] or cpus
-        self.failures = []  # sentences, for the end of the run
+        self.failures = []  # sentences, of a scenario: runs that should have been complete
+        self.answers = []  # sentences: runs whose failure is what was asked for, such as beyond saturation
 
     @property
     def load_program(self):
@@ -126,11 +128,18 @@ class Bench:
             client.stop()
         return read_report(client, report)
 
-    def measure(self, system, load, extra=(), cpus=None, load_cpus=None):
-        """One run from start to end, as a flat dictionary; a failed one has ok = False and its reason."""
+    def measure(self, system, load, extra=(), cpus=None, load_cpus=None, warm=False, check=None):
+        """One run from start to end, as a flat dictionary; a failed one has ok = False and its reason.
+
+        warm: one connection comes and goes before. check(running) raises BenchError if the server itself disagrees.
+        """
         try:
             with self.server(system, load, extra, cpus) as running:
+                if warm:
+                    self.load(running, system.wire, THROWAWAY, "throwaway")
                 sample = self.load(running, system.wire, load, cpus=load_cpus)
+                if check is not None:
+                    check(running)
                 if isinstance(system, Limit):
                     own = system.own_report(running)
                     sample["cpu_ns"] = own["cpu_ns_per_delivery"]
@@ -138,11 +147,14 @@ class Bench:
                     if load.limit_closed_loop:
                         sample["deliveries_per_second"] = own["deliveries_per_second"]
                 return sample
-        except BenchError as error:
-            return failed(str(error), load)
+        except Exception as error:  # whatever it is, it costs this run and no other
+            return failed(reason_of(error), load)
 
-    def in_turn(self, jobs, repeats, keep_on=None):
-        """Runs A B C A B C ...; jobs are name -> a call that gives a sample. keep_on(samples) may end one early."""
+    def in_turn(self, jobs, repeats, keep_on=None, failing_answers=False):
+        """Runs A B C A B C ...; jobs are name -> a call that gives a sample. keep_on(samples) may end one early.
+
+        failing_answers: a run that fails is an answer (so much was too much), and no fault of the measurement.
+        """
         samples = {name: [] for name in jobs}
         for number in range(repeats):
             for name, job in jobs.items():
@@ -152,11 +164,19 @@ class Bench:
                 samples[name].append(sample)
                 self.say(f"    {name} {number + 1}/{repeats}: {sentence_of(sample)}")
                 if not sample["ok"]:
-                    self.failures.append(f"{name}: {'; '.join(sample['complaints'])[:300]}")
+                    told = self.answers if failing_answers else self.failures
+                    told.append(f"{name}: {'; '.join(sample['complaints'])[:300]}")
         return samples
 
     def time_left(self):
         return self.deadline - time.monotonic()
+
+
+THROWAWAY = Load(connections=1, connect_only=True, duration=0.1)
+
+
+def reason_of(error):
+    return str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
 
 
 def failed(reason, load=None):
@@ -183,7 +203,9 @@ def flat(told):
     sample["curve"] = told.get("latency_curve", [])
     client = told.get("client", {})
     client_ns = (client.get("user_ns_per_delivery") or 0) + (client.get("system_ns_per_delivery") or 0)
-    sample["client_share"] = client_ns * (told.get("deliveries_per_second") or 0) / 1e9  # of a core
+    sample["client_share"] = client_ns * (told.get("deliveries_per_second") or 0) / 1e9  # of a core; receiving alone
+    counted, a_second = latency.get("count"), told.get("deliveries_per_second")
+    sample["measured_seconds"] = counted / a_second if counted and a_second else None
     sample["cpu_ns"] = server.get("cpu_ns_per_delivery")
     sample["cpu_seconds"] = server.get("cpu_seconds")
     sample["rss_start"], sample["rss"] = server.get("rss_start_bytes"), server.get("rss_bytes")

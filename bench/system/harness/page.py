@@ -27,14 +27,19 @@ def targets_of(known):
     return f"<h2>Targets</h2><table class='targets'>{heads}{rows}</table>"
 
 
+def not_run_of(known):
+    sentence = tables.not_run_sentence(known)
+    return f"<p><b>{html.escape(sentence)}</b></p>" if sentence else ""
+
+
 def table_of(scenario, titles):
     columns = tables.columns_of(scenario)
     heads, rows = tables.table_of(scenario, titles)
-    ours = ["" if system != "ringcast" else " class='ours'" for system in ["", *columns]]
+    ours = ["" if system != "ringcast" else " class='ours'" for system in ["", "", *columns]]
     made = "<tr>" + "".join(f"<th{mark}>{html.escape(head)}</th>" for head, mark in zip(heads, ours)) + "</tr>"
     for texts, row in zip(rows, scenario["rows"]):
         made += "<tr>"
-        for text, mark, system in zip(texts, ours, ["", *columns]):
+        for text, mark, system in zip(texts, ours, ["", "", *columns]):
             runs = row["cells"].get(system, {}).get("runs")
             title = f" title='{html.escape(', '.join(f'{run:g}' for run in runs if run is not None))}'" if runs else ""
             made += f"<td{mark}{title}>{html.escape(text)}</td>"
@@ -68,7 +73,7 @@ def scenario_of(name, scenario, known, titles):
     quick = " <b>Quick run: these numbers are noise.</b>" if run["quick"] else ""
     return (f"<h2 id='{name}'>{name}: {html.escape(scenario['title'])}</h2><p>{html.escape(scenario['text'])}</p>{text}"
             f"{'<ul>' + notes + '</ul>' if notes else ''}<p class='run'>{run['date']}, commit "
-            f"{html.escape(run['commit'])}, median of {run['repeats']}; ± is half the distance of the extremes."
+            f"{html.escape(run['commit'])}; medians of n runs; ± is half the distance of the extremes."
             f"{dagger}{quick}</p>"
             f"{charts_of(name, scenario, titles)}")
 
@@ -78,7 +83,8 @@ def page(known, names):
     scenarios = "".join(scenario_of(name, known["scenarios"][name], known, titles)
                         for name in names if name in known["scenarios"])
     return ("<!doctype html><html lang='en'><head><meta charset='utf-8'><title>ringcast: benchmarks</title>"
-            f"<style>{STYLE}</style></head><body><h1>ringcast: benchmarks</h1>{facts_of(known)}{targets_of(known)}"
+            f"<style>{STYLE}</style></head><body><h1>ringcast: benchmarks</h1>{facts_of(known)}{not_run_of(known)}"
+            f"{targets_of(known)}"
             f"{scenarios}</body></html>\n")
 
 

@@ -117,11 +117,15 @@ def end_all():
 
 
 def child_of(pid):
-    """The only child of a process that has one, as a master and its worker."""
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    if len(children) != 1:
-        raise BenchError(f"process {pid} has {len(children)} children, not one")
-    return int(children[0])
+    """The only child of a process that has one, as a master and its worker; a master listens before it has one."""
+    deadline = time.monotonic() + 2
+    while True:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        if len(children) == 1:
+            return int(children[0])
+        if time.monotonic() > deadline:
+            raise BenchError(f"process {pid} has {len(children)} children, not one")
+        time.sleep(0.02)
 
 
 def cpu_seconds(pid):

@@ -52,6 +52,7 @@ def merge(known, run_name, run, systems, scenario_name, outcome):
         kept = {name: one for name, one in before["distributions"].get(label, {}).items() if name not in systems}
         distributions[label] = {**kept, **curves}
     kept_curves = {name: one for name, one in before["curves"].items() if name not in systems}
+    merged["not_run"] = [name for name in known.get("not_run", []) if name != scenario_name]
     merged["scenarios"][scenario_name] = {
         **outcome, "run": run_name, "rows": rows, "distributions": distributions,
         "curves": {**kept_curves, **outcome["curves"]}}
@@ -65,12 +66,27 @@ def without_unused_runs(known):
     return {**known, "runs": {name: run for name, run in known["runs"].items() if name in used}}
 
 
+def row_of(known, scenario, row):
+    """One row of a scenario's table, or None."""
+    return next((one for one in known["scenarios"].get(scenario, {"rows": []})["rows"] if one["name"] == row), None)
+
+
+def cell_of(known, scenario, row, system):
+    """One cell; None if that system was not measured there. Its value is None if it was and gave no number."""
+    found = row_of(known, scenario, row)
+    return None if found is None else found["cells"].get(system)
+
+
 def value(known, scenario, row, system):
     """The median of one cell, or None."""
-    for one in known["scenarios"].get(scenario, {"rows": []})["rows"]:
-        if one["name"] == row and system in one["cells"]:
-            return one["cells"][system]["value"]
-    return None
+    found = cell_of(known, scenario, row, system)
+    return None if found is None else found["value"]
+
+
+def counted_runs(row):
+    """Of how many runs the numbers of a row are that counts runs; None for every other row."""
+    unit = row["unit"]
+    return int(unit[3:]) if unit.startswith("of ") and unit[3:].isdigit() else None
 
 
 def rounded(data):

@@ -28,6 +28,16 @@ class Running:
         self.process.stop()
 
 
+def started(process, port, name="", measured=lambda process: process.pid):
+    """A server that answers; one that does not is ended."""
+    try:
+        process.wait_for_port(port)
+        return Running(process, port, measured(process), name)
+    except BaseException:
+        process.stop()
+        raise
+
+
 class Ringcast:
     """One node. `arguments` are added to every start, e.g. another number of shards."""
     wire = "raw"
@@ -46,8 +56,7 @@ class Ringcast:
         port, node = free_port(), f"bench-{os.getpid()}-{next(_numbers)}"
         process = Process([self.program, "serve", "--name", node, "--listen", f"127.0.0.1:{port}",
                            "--limits-connections", "20000", *self.arguments, *extra], cpus, work / "server.log")
-        process.wait_for_port(port)
-        return Running(process, port, process.pid, node)
+        return started(process, port, node)
 
     def statistics(self, running):
         text = subprocess.run([self.program, "stat", "--name", running.name, "--once", "--json"], timeout=10,
@@ -75,8 +84,7 @@ class Limit:
                    "--burst", load.burst, "--payload", load.payload, "--seconds", load.duration + load.warmup,
                    "--batch", load.limit_batch, "--json", self.report]
         process = Process([self.program, "--port", port, *options, *extra], cpus, work / "server.log")
-        process.wait_for_port(port)
-        return Running(process, port, process.pid)
+        return started(process, port)
 
     def own_report(self, running, seconds=15):
         """What it says at its end, which comes when its readers have left."""
@@ -124,22 +132,25 @@ class Peer:
             (work / file).write_text(text, encoding="utf-8")
         command = [self._filled(part, port=port, work=work) for part in self.description["command"]]
         process = Process([*command, *extra], cpus, work / "server.log")
-        process.wait_for_port(port)
-        pid = child_of(process.pid) if self.description["measured"] == "child" else process.pid
-        return Running(process, port, pid)
+        return started(process, port, measured=lambda process: child_of(process.pid)
+                       if self.description["measured"] == "child" else process.pid)
 
 
 def peers(build):
-    """(those that can run here, name -> what is missing of the others)"""
+    """(those that can run here, name -> why another cannot)"""
     usable, absent = [], {}
     for name in PEER_NAMES:
-        peer = Peer(name, build)
-        missing = peer.missing()
-        if missing:
-            absent[name] = missing
-        else:
-            peer.prepare()
-            usable.append(peer)
+        try:
+            peer = Peer(name, build)
+            missing = peer.missing()
+            if not missing:
+                peer.prepare()
+                usable.append(peer)
+                continue
+            reason = f"{', '.join(missing)} is missing"
+        except (BenchError, OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        absent[name] = reason
     return usable, absent
 
 

@@ -1,41 +1,13 @@
 #!/usr/bin/python3
-"""The pure parts of bench/system/harness: medians, the ladder, merging, targets, tables, charts, documents."""
-import copy
-import json
+"""What bench/system/harness makes of runs: medians, the ladder, which rate holds, what failed."""
 import pathlib
-import sys
 import tempfile
 import unittest
-import xml.etree.ElementTree as xml
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "bench" / "system"))
-
-from harness import charts, headline, ladder, markdown, measure, overload, page, rates, results  # noqa: E402
-from harness import scenarios, summary, tables, targets  # noqa: E402
-
-MACHINE = {"cpu": "a processor", "cores": 2, "memory_gib": 4.0, "kernel": "6.1", "descriptors_max": 1024,
-           "compiler": "g++", "network": "loopback"}
-RUN = {"date": "2026-01-02T03:04:05Z", "commit": "abc", "repeats": 3, "quick": False}
-TITLES = {"ringcast": {"title": "ringcast", "version": "1"}, "bun": {"title": "Bun", "version": "2"}}
-
-
-def outcome(cells, curves=None, distributions=None):
-    """A scenario's data with one row, `rate`."""
-    made = {system: summary.cell(runs) for system, runs in cells.items()}
-    return {"title": "A scenario", "text": "What it is.", "notes": [], "curves": curves or {},
-            "distributions": distributions or {},
-            "rows": [{"name": "rate", "title": "highest rate", "unit": "msg/s", "better": "higher", "cells": made}]}
-
-
-def merged(known, name, cells, scenario="W1", **more):
-    systems = {system: TITLES.get(system, {"title": system, "version": ""}) for system in cells}
-    return results.merge(known, name, {**RUN, "commit": name}, systems, scenario, outcome(cells, **more))
-
-
-def sample(**more):
-    return {"ok": True, "complaints": [], "held_back": 0.0, "p99": 1.0, "rate": 100, **more}
+from made_up import sample
+from harness import __main__ as command
+from harness import headline, held, ladder, measure, outcome as outcomes, overload
+from harness import process, rates, scenarios, summary, systems
 
 
 class Summary(unittest.TestCase):
@@ -177,165 +149,94 @@ class Verdicts(unittest.TestCase):
     def test_the_time_to_normal_ends_with_the_last_late_quarter_of_a_second(self):
         late, normal = 0.5, 0.001
         for sentence, probes, seconds in (
-                ("nothing was late", [(10.1, normal), (11.0, normal)], 0.0),
-                ("late before the end only", [(9.9, late), (10.1, normal)], 0.0),
-                ("late in the third quarter", [(10.1, late), (10.6, late), (10.8, normal)], 0.75),
+                ("nothing was late", [], 0.0),
+                ("late before the end only", [(9.9, late)], 0.0),
+                ("late in the third quarter", [(10.1, late), (10.6, late), (10.6, late)], 0.75),
                 ("one of three in a quarter is no trend", [(10.0, normal), (10.1, late), (10.2, normal)], 0.0)):
-            self.assertEqual(overload.seconds_to_normal(probes, 10.0, 2.0), seconds, sentence)
+            calm = [(10.05 + 0.25 * part, normal) for part in range(8)]
+            self.assertEqual(overload.seconds_to_normal(calm + probes, 10.0, 12.0, 2.0), seconds, sentence)
+
+    def test_a_quarter_of_a_second_without_an_answer_is_late(self):
+        probes = [(10.05 + 0.25 * part, 0.001) for part in (0, 1, 2, 4, 5, 6)]
+        self.assertEqual(overload.seconds_to_normal(probes, 10.0, 11.75, 2.0), 1.0, "the fourth is missing")
+        self.assertEqual(overload.seconds_to_normal([], 10.0, 12.0, 2.0), 2.0, "nobody answered any more")
+
+    def test_a_flood_in_which_nothing_was_published_is_none(self):
+        told = {"counters": {"errors_sent": {"overloaded": 2}, "publishes_parked": 3, "messages_published": 40},
+                "ledger": {"closed": True, "offered": 100, "sent": 75}, "memory": {"accounted": 5e6}}
+        probes = [(at / 10, 0.001) for at in range(100)]
+        flood = overload.judged(told, 7e6, probes, (0.0, 2.0, 5.0, 9.0), {"published": 60, "publish_seconds": 2}, 100)
+        self.assertEqual([flood[key] for key in ("offered", "handed_over", "taken", "carried", "skipped", "refused",
+                                                 "parked", "ledger", "to_normal")],
+                         [100, 30, 20, 37.5, 25, 2, 3, 1, 0.0])
+        for published, samples in ((0, probes), (60, [])):
+            self.assertRaises(process.BenchError, overload.judged, told, 7e6, samples, (0.0, 2.0, 5.0, 9.0),
+                              {"published": published}, 100)
 
 
-class Results(unittest.TestCase):
-    def test_what_was_measured_replaces_and_the_rest_stays_with_its_run(self):
-        known = merged(results.empty(MACHINE), "old", {"ringcast": [1], "bun": [2]})
-        known = merged(known, "new", {"ringcast": [3]})
-        cells = known["scenarios"]["W1"]["rows"][0]["cells"]
-        self.assertEqual({system: (one["value"], one["run"]) for system, one in cells.items()},
-                         {"ringcast": (3, "new"), "bun": (2, "old")})
-        self.assertEqual(set(known["runs"]), {"old", "new"})
+    def test_repeats_last_for_a_thousand_messages_within_reason(self):
+        pace = measure.Pace(repeat_seconds=2.0)
+        for rate, seconds in ((100, 4.0), (250, 4.0), (400, 2.5), (500, 2.0), (10_000, 2.0)):
+            self.assertEqual(rates.repeat_seconds(rate, pace), seconds)
+        self.assertEqual(rates.repeat_seconds(100, measure.QUICK), measure.QUICK.repeat_seconds)
 
-    def test_other_scenarios_stay_and_runs_that_nothing_names_go(self):
-        known = merged(results.empty(MACHINE), "first", {"ringcast": [1]}, "W1")
-        known = merged(known, "second", {"ringcast": [2]}, "W2")
-        self.assertEqual(results.value(known, "W1", "rate", "ringcast"), 1)
-        known = merged(known, "third", {"ringcast": [4]}, "W1")
-        self.assertEqual((results.value(known, "W1", "rate", "ringcast"), set(known["runs"])), (4, {"second", "third"}))
+    def test_what_a_failed_run_measured_is_in_no_median(self):
+        made = outcomes.Outcome("t", "")
+        made.row_of("p50", "p50", "ms", "lower", {"ringcast": [{"ok": True, "p50": 1}, {"ok": False, "p50": 9}]}, "p50")
+        self.assertEqual(made.rows[0]["cells"]["ringcast"]["runs"], [1, None])
 
-    def test_curves_and_distributions_of_systems_that_were_not_measured_stay(self):
-        known = merged(results.empty(MACHINE), "old", {"ringcast": [1], "bun": [2]},
-                       curves={"ringcast": ["a"], "bun": ["b"]}, distributions={"shape": {"ringcast": 1, "bun": 2}})
-        known = merged(known, "new", {"ringcast": [1]}, curves={"ringcast": ["c"]},
-                       distributions={"shape": {"ringcast": 3}})
-        scenario = known["scenarios"]["W1"]
-        self.assertEqual(scenario["curves"], {"ringcast": ["c"], "bun": ["b"]})
-        self.assertEqual(scenario["distributions"], {"shape": {"ringcast": 3, "bun": 2}})
+    def test_failures_are_in_the_notes_and_in_the_data(self):
+        made = outcomes.Outcome("t", "")
+        made.tell(["bun: why", "bun: why"], ["ws: so"])
+        self.assertEqual(made.as_data()["notes"], ["failed run: bun: why (2 times)", "not complete: ws: so"])
+        self.assertEqual(made.as_data()["failures"], ["bun: why", "bun: why"])
 
-    def test_a_system_that_was_measured_and_gave_nothing_has_no_old_number(self):
-        known = merged(results.empty(MACHINE), "old", {"ringcast": [1], "bun": [2]})
-        known = merged(known, "new", {"ringcast": [1], "bun": []})
-        self.assertIsNone(results.value(known, "W1", "rate", "bun"))
+    def test_the_exit_status_tells_failures_and_what_was_not_run(self):
+        for failures, skipped, status in (([], [], 0), (["one"], [], 1), (["one"], ["W9"], 1), ([], ["W9"], 3)):
+            self.assertEqual(command.exit_status(failures, skipped), status)
 
-    def test_merging_changes_nothing_that_it_was_given(self):
-        known = merged(results.empty(MACHINE), "old", {"ringcast": [1], "bun": [2]})
-        before = copy.deepcopy(known)
-        merged(known, "new", {"ringcast": [3]})
-        self.assertEqual(known, before)
+    def test_an_error_nobody_foresaw_costs_one_run_or_one_scenario(self):
+        class Broken:
+            wire = "raw"
 
-    def test_the_file_comes_back_as_it_was_and_another_machine_begins_anew(self):
-        known = merged(results.empty(MACHINE), "old", {"ringcast": [1.23456789], "bun": [2]})
-        with tempfile.TemporaryDirectory() as directory:
-            path = pathlib.Path(directory) / "deep" / "newest.json"
-            results.save(path, known)
-            self.assertEqual(results.to_extend(path, MACHINE), results.rounded(known))
-            self.assertEqual(results.to_extend(path, {**MACHINE, "cores": 4})["scenarios"], {})
-            self.assertEqual(list(path.parent.iterdir()), [path], "nothing is left beside it")
-            self.assertIsNone(results.read(path.parent / "other.json"))
+            def start(self, *_):
+                raise KeyError("port")
 
-    def test_numbers_are_kept_to_six_digits(self):
-        self.assertEqual(results.rounded({"a": [1.23456789, {"b": 123456789.0}], "c": "1.23456789"}),
-                         {"a": [1.23457, {"b": 123457000.0}], "c": "1.23456789"})
+        with tempfile.TemporaryDirectory() as base:
+            bench = measure.Bench(pathlib.Path(base), measure.QUICK, base, 0, lambda _: None)
+            told = bench.measure(Broken(), measure.Load(connections=1))
+            self.assertEqual((told["ok"], told["complaints"]), (False, ["KeyError: 'port'"]))
 
+            def run(*_):
+                raise ZeroDivisionError("so")
+            made = command.outcome_of(scenarios.Scenario("W1", run, 1, 1), bench, [], {}).as_data()
+            self.assertEqual((made["failed"], made["failures"]),
+                             ("ZeroDivisionError: so", ["the scenario: ZeroDivisionError: so"]))
 
-class Targets(unittest.TestCase):
-    def judged(self, text, **cells):
-        known = merged(results.empty(MACHINE), "run", {name: runs for name, runs in cells.items()})
-        return {target.text: (reached, met) for target, reached, met in targets.judged(known)}[text]
+    def test_a_server_that_does_not_answer_is_ended(self):
+        class Silent:
+            pid, stopped = 1, False
 
-    def test_a_ratio_is_met_at_its_bound_and_missed_below(self):
-        text = "at least 5 × the rate of Bun"
-        self.assertEqual(self.judged(text, ringcast=[1500], bun=[300])[1], True)
-        self.assertEqual(self.judged(text, ringcast=[1499], bun=[300])[1], False)
+            def wait_for_port(self, _port):
+                raise process.BenchError("no answer")
 
-    def test_what_was_not_measured_is_neither_met_nor_missed(self):
-        text = "at least 5 × the rate of Bun"
-        self.assertEqual(self.judged(text, ringcast=[1500]), ("bun not measured", None))
-        self.assertEqual(self.judged(text, bun=[300]), ("not measured", None))
+            def stop(self):
+                self.stopped = True
+        server = Silent()
+        self.assertRaises(process.BenchError, systems.started, server, 1)
+        self.assertTrue(server.stopped)
 
-    def test_a_peer_that_holds_no_rate_at_all_is_beaten(self):
-        self.assertEqual(self.judged("at least 5 × the rate of Bun", ringcast=[50], bun=[]), ("bun has none", True))
+    def test_cpu_that_nobody_measured_is_not_zero(self):
+        for one, share in (({"ok": True}, None), ({"ok": False, "cpu_seconds": 1}, None),
+                           ({"ok": True, "cpu_seconds": 0.5}, 25), ({"ok": True, "cpu_seconds": 0.0}, 0)):
+            self.assertEqual(held.cpu_share(one, 2), share)
 
-    def test_of_several_conditions_one_that_is_missed_decides(self):
-        for verdicts, met in (((True, True), True), ((True, None), None), ((None, False), False)):
-            judges = [lambda _known, one=one: ("text", one) for one in verdicts]
-            self.assertEqual(targets.all_of(*judges)({})[1], met)
-
-    def test_every_target_names_a_scenario_that_there_is(self):
-        self.assertLessEqual({target.scenario for target in targets.TARGETS}, set(scenarios.NAMES))
-
-    def test_no_target_fails_on_results_that_lack_its_numbers(self):
-        known = results.empty(MACHINE)
-        for name in scenarios.NAMES:
-            known = merged(known, "run", {"ringcast": []}, name)
-        for target, _, met in targets.judged(known):
-            self.assertNotEqual(met, True, target.text)
-
-
-class Pages(unittest.TestCase):
-    def known(self):
-        points = [{"rate": rate, "p50": 1, "p99": 2 + rate / 100, "ok": rate < 300, "held_back": 0,
-                   "deliveries_per_second": rate * 1000} for rate in (100, 200, 300)]
-        distribution = {"ringcast": {"rate": 100, "points": [[0.0, 0.1], [0.5, 1.0], [0.99, 2.0], [1.0, 3.0]]}}
-        known = merged(results.empty(MACHINE), "old", {"ringcast": [100, 200, 300], "bun": [5]},
-                       curves={"ringcast": points, "bun": points[:1]}, distributions={"<shape>": distribution})
-        return merged(known, "new", {"ringcast": [100, 200, 300]}, curves={"ringcast": points},
-                      distributions={"<shape>": distribution})
-
-    def test_a_table_shows_median_and_spread_and_marks_another_runs_numbers(self):
-        heads, rows = tables.table_of(self.known()["scenarios"]["W1"], {"bun": "Bun"})
-        self.assertEqual(heads, ["", "ringcast", "Bun"])
-        self.assertEqual(rows, [["highest rate [msg/s]", "200 ±50%", "5.00†"]])
-
-    def test_a_system_without_a_number_says_why(self):
-        self.assertEqual(tables.cell_text(summary.cell([], "not even 50"), "run"), "not even 50")
-        self.assertEqual(tables.cell_text(summary.cell([]), "run"), "none")
-        self.assertEqual(tables.cell_text(None, "run"), "")
-
-    def test_columns_of_the_terminal_are_aligned(self):
-        self.assertEqual(tables.aligned(["", "b"], [["long", "1"], ["x", "100"]]),
-                         ["        b", "long    1", "x     100"])
-
-    def test_the_document_keeps_what_people_wrote_around_its_generated_part(self):
-        text = f"# Title\n\nbefore\n{markdown.BEGIN}\nold\n{markdown.END}\nafter\n"
-        made = markdown.replaced(text, markdown.part(self.known(), ["W1", "W2"]))
-        self.assertTrue(made.startswith(f"# Title\n\nbefore\n{markdown.BEGIN}\n"))
-        self.assertTrue(made.endswith(f"\n{markdown.END}\nafter\n"))
-        self.assertNotIn("\nold\n", made)
-        self.assertIn("| highest rate [msg/s] | 200 ±50% | 5.00† |", made)
-        self.assertEqual(markdown.replaced(made, markdown.part(self.known(), ["W1", "W2"])), made)
-
-    def test_a_document_without_its_markers_is_left_alone(self):
-        begin, end = markdown.BEGIN, markdown.END
-        for text in ("nothing", begin, f"{end}\n{begin}", 2 * (begin + end)):
-            self.assertRaises(ValueError, markdown.replaced, text, [])
-
-    def test_the_page_stands_alone_and_its_charts_are_sound(self):
-        made = page.page(self.known(), ["W1"])
-        self.assertNotIn("http", made)
-        self.assertNotIn("<shape>", made)
-        pictures = made.split("<svg")[1:]
-        self.assertEqual(len(pictures), 3)
-        for picture in pictures:
-            root = xml.fromstring("<svg" + picture.split("</svg>")[0] + "</svg>")
-            corners = [pair.split(",") for one in root.iter("polyline") for pair in one.get("points").split()]
-            corners += [(one.get("cx"), one.get("cy")) for one in root.iter("circle")]
-            self.assertGreater(len(corners), 2)
-            for x, y in corners:
-                self.assertTrue(charts.LEFT <= float(x) <= charts.WIDTH - charts.RIGHT, picture[:80])
-                self.assertTrue(charts.TOP <= float(y) <= charts.HEIGHT - charts.BOTTOM, picture[:80])
-
-    def test_a_chart_of_nothing_is_nothing(self):
-        self.assertEqual(charts.curve_chart("t", {"bun": []}, "p99", "ms"), "")
-        self.assertEqual(charts.distribution_chart("t", {"bun": {"points": []}}), "")
-
-    def test_ticks_lie_within_their_axis(self):
-        self.assertEqual(charts.log_ticks(1, 10), [1, 2, 5, 10])
-        self.assertEqual(charts.log_ticks(3, 3_000_000), [10, 100, 1_000, 10_000, 100_000, 1_000_000])
-
-    def test_the_peers_descriptors_are_complete(self):
-        folder = ROOT / "bench" / "system" / "peers"
-        for name in ("bun", "ws", "gorilla", "nchan", "nats"):
-            told = json.loads((folder / name / "peer.json").read_text(encoding="utf-8"))
-            self.assertLessEqual({"title", "wire", "needs", "version", "command", "measured"}, set(told), name)
-            self.assertIn(told["measured"], ("process", "child"))
+    def test_subscriptions_are_counted_by_the_node_itself(self):
+        class Node:
+            def statistics(self, _running):
+                return {"counters": {"subscriptions_total": 4_999}}
+        self.assertRaises(process.BenchError, held.subscribed(Node(), 5_000, seconds=0), None)
+        held.subscribed(Node(), 4_999, seconds=0)(None)
 
 
 if __name__ == "__main__":
