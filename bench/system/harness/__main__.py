@@ -152,7 +152,7 @@ def measure(chosen, output, document):
             started = time.monotonic()
             outcome = outcome_of(scenario, bench, systems, known)
             failures += [f"{scenario.name}: {sentence}" for sentence in outcome.failures]
-            known = results.merge(known, run_name, run, described, scenario.name, outcome.as_data())
+            known = results.rounded(results.merge(known, run_name, run, described, scenario.name, outcome.as_data()))
             results.save(output / "newest.json", known)
             print_scenario(scenario.name, known)
             print(f"   {scenario.name} took {seconds_text(time.monotonic() - started)}", flush=True)

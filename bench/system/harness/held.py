@@ -42,8 +42,8 @@ def subscribed(ours, count, seconds=2.0):
 def run_idle(bench, systems, _known):
     outcome = Outcome("Idle connections", "Connected and subscribed, heartbeats on, no messages. Memory is the "
                       "resident memory of the server's process beyond what it had empty, after one connection that "
-                      f"came and went; the CPU is taken over {bench.pace.idle_seconds:.0f} s of ringcast (two heartbeats "
-                      f"of each connection), {bench.pace.idle_seconds_others:.0f} s of the others.")
+                      f"came and went; the CPU is taken over {bench.pace.idle_seconds:.0f} s of ringcast (it pings "
+                      f"each every 20 s), {bench.pace.idle_seconds_others:.0f} s of the others.")
     short = Load(connections=10_000, connect_only=True, duration=SHORT_HOLD_SECONDS)
     many = dataclasses.replace(short, connections=19_000)
     systems = of_connections(systems)

@@ -86,7 +86,7 @@ def every_run(scenario, row, what):
         wanted = counted_runs(row_of(known, scenario, row))
         if wanted is None:
             return "not measured", None
-        return f"{number(ours['value'])} of {wanted} {what}", ours["value"] >= wanted
+        return f"{ours['value']:.0f} of {wanted} {what}", ours["value"] >= wanted
     return judge
 
 
