@@ -213,6 +213,36 @@ class Verdicts(unittest.TestCase):
             self.assertEqual((made["failed"], made["failures"]),
                              ("ZeroDivisionError: so", ["the scenario: ZeroDivisionError: so"]))
 
+    def test_scenarios_bear_runs_that_all_fail_and_runs_that_all_hold(self):
+        good = sample(p50=1.0, p90=1.0, mean=1.0, cpu_ns=500, cpu_seconds=0.1, rss=2e7, rss_start=1e7, rss_max=2e7,
+                      connections=10_000, connect_rate=9_000, deliveries_per_second=10**12, expected=900, delivered=900,
+                      published=1, curve=[[0.0, 1.0], [1.0, 1.0]], client_share=0.5)
+
+        class Pretended(measure.Bench):
+            polling_options = staticmethod(lambda: ())
+
+            def measure(self, _system, load, *_, **__):
+                failed = measure.failed("so it is", load)
+                return {**good, "rate": load.rate} if self.well else failed
+
+            def server(self, *_, **__):
+                raise process.BenchError("no server here")
+
+        with tempfile.TemporaryDirectory() as base:
+            build = pathlib.Path(base)
+            pretended = Pretended(build, measure.QUICK, base, 0, lambda _: None)
+            both = [systems.Ringcast(build), systems.Limit(build)]
+            for pretended.well in (True, False):
+                for scenario in scenarios.SCENARIOS:
+                    made = command.outcome_of(scenario, pretended, both, {"scenarios": {}}).as_data()
+                    self.assertNotIn("failed", made, f"{scenario.name}: {made.get('failed')}")
+                    self.assertTrue(made["rows"], scenario.name)
+                    told = [row["cells"]["ringcast"]["value"] for row in made["rows"] if "ringcast" in row["cells"]]
+                    if pretended.well and scenario.name != "flood":
+                        self.assertTrue(any(told), scenario.name)
+                    if not pretended.well:
+                        self.assertFalse(any(told) and scenario.name not in ("W8",), f"{scenario.name}: {told}")
+
     def test_a_server_that_does_not_answer_is_ended(self):
         class Silent:
             pid, stopped = 1, False
