@@ -60,7 +60,7 @@ void publish_and_send(benchmark::State& state, std::string_view target, std::str
     core.expire_timers(harness.now);
     send_everything(core, harness.now);
     if (!core.take_actions().empty()) return state.SkipWithError("nobody is closed or paused");
-    benchmark::DoNotOptimize(core.take_doorbells());
+    benchmark::DoNotOptimize(core.take_doorbells(harness.now));
   }
   const std::uint64_t published = static_cast<std::uint64_t>(state.iterations()) * burst;
   if (harness.ledger().sent - sent_before != published * readers) {
@@ -99,7 +99,7 @@ void shard_empty_turn(benchmark::State& state) {
     core.expire_timers(harness.now);
     send_everything(core, harness.now);
     benchmark::DoNotOptimize(core.take_actions().size());
-    benchmark::DoNotOptimize(core.take_doorbells());
+    benchmark::DoNotOptimize(core.take_doorbells(harness.now));
     benchmark::DoNotOptimize(core.next_deadline());
   }
   report(state, 1);

@@ -32,7 +32,7 @@ void Delivery::close_log(Handle handle) {
 void Delivery::appended(std::uint32_t slot, std::uint64_t count) {
   ChannelLog& log = logs_[slot];
   counted_.offered += count * log.readers.size();
-  if (log.lap != lap_) {
+  if (log.lap != lap_ || !has_backlog()) {
     log.lap = lap_;
     log.lap_position = log.log.position();
     log.lap_next = log.log.next();
@@ -255,6 +255,13 @@ void Delivery::unlink_pending(Subscription& subscription) {
   subscription.pending = false;
   subscription.pending_previous = kNoSlot;
   subscription.pending_next = kNoSlot;
+}
+
+bool Delivery::lacks_messages(const Outbox& outbox) const {
+  for (std::uint32_t slot = outbox.pending_first; slot != kNoSlot; slot = subscriptions_[slot].pending_next) {
+    if (logs_[subscriptions_[slot].cursor.log].rule->slow != SlowPolicy::conflate) return true;
+  }
+  return false;
 }
 
 void Delivery::expand_dirty(Expand which, Instant now) {

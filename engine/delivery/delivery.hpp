@@ -94,9 +94,12 @@ class Delivery {
   /// appends more before the lap ends leaves behind readers that only wait for their turn. Blocked ones do not count.
   /// Not where readers conflate: they want the newest, whatever they miss.
   [[nodiscard]] bool ahead_of_turns(const ChannelLog& log) const;
-  /// Counts the laps: in each, everybody who was in the queue when it began has a turn.
+  /// Counts the laps: in each, everybody who was in the queue when it began has turns until there is no more to send.
   [[nodiscard]] std::uint64_t lap() const { return lap_; }
   void begin_lap() { ++lap_; }
+  /// Whether it has news of a channel that does not conflate: whoever is left with some after a turn needs another one
+  /// before the lap is over.
+  [[nodiscard]] bool lacks_messages(const Outbox& outbox) const;
   /// Somebody waits for a turn.
   [[nodiscard]] bool has_backlog() const { return turn_size_ != 0 || !dirty_.empty(); }
 

@@ -345,6 +345,7 @@ void RollingSend::after_turn(Outbox& outbox, bool took_all, Now now) {
     const bool nothing_left = outbox.control_bytes() == 0 && !outbox.has_remainder();
     if (nothing_left && !outbox.publishes) outbox.unsent.reset();
     delivery_->enqueue(outbox, now.mono);
+    if (outbox.queued && delivery_->lacks_messages(outbox)) lap_left_ = delivery_->queued_connections();
     tell_if_empty(outbox);
     return;
   }

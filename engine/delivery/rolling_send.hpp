@@ -97,7 +97,7 @@ class RollingSend {
   std::vector<OutboxEvent> events_;
   std::vector<OutboxEvent> taken_;
   std::vector<Outbox*> blocked_;   // wait, or waited lately, for their socket
-  std::size_t lap_left_ = 0;       // turns until everybody who was in the queue when the lap began has had one
+  std::size_t lap_left_ = 0;       // turns until everybody who was in the queue when the lap began is caught up
   bool in_batch_ = false;
 };
 

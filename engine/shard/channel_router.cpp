@@ -202,7 +202,10 @@ PublishAnswer ChannelRouter::publish(const PublishRequest& request, Handle conne
   const ShardIndex home_shard = home_of(request.channel);
   if (home_shard != here_) return forward(home_shard, request, connection, id);
   const PublishAnswer answer = publish_at_home(request, Hold::allowed, now);
-  if (answer.kind == PublishAnswer::Kind::no_room) held_.push_back(connection);
+  if (answer.kind == PublishAnswer::Kind::published) published_last_ = connection;
+  if (answer.kind == PublishAnswer::Kind::no_room) {  // who got nothing this time goes first the next time
+    (connection == published_last_ ? held_ : held_first_).push_back(connection);
+  }
   return answer;
 }
 

@@ -63,8 +63,8 @@ class ChannelRouter final : public ChannelPort {
       if (from == value(here_)) continue;
       drain_control(ShardIndex{static_cast<std::uint16_t>(from)}, now, on_reply);
       drain_bulk(ShardIndex{static_cast<std::uint16_t>(from)}, now);
-      drain_publishes(ShardIndex{static_cast<std::uint16_t>(from)}, now);
     }
+    drain_publish_lanes(now);
     return arrivals_;
   }
   /// Copies what remote readers lack into the lanes, as far as there is room, and shows it to them.
@@ -123,6 +123,7 @@ class ChannelRouter final : public ChannelPort {
   template <class OnReply>
   void drain_control(ShardIndex from, Now now, OnReply& on_reply);
   void drain_bulk(ShardIndex from, Now now);
+  void drain_publish_lanes(Now now);
   void drain_publishes(ShardIndex from, Now now);
   void release_lane(MeshLane& lane, ShardIndex from);
   [[nodiscard]] bool outruns_readers(std::string_view name, Now now);
@@ -154,14 +155,17 @@ class ChannelRouter final : public ChannelPort {
   std::vector<Peer> peers_;
   Arrivals arrivals_;
   std::vector<Handle> room_;
-  std::vector<Handle> held_;          // connections whose publish outran the readers
+  std::vector<Handle> held_first_;    // connections whose publish was held back, and that got nothing since the last time
+  std::vector<Handle> held_;          // those that published meanwhile
+  Handle published_last_;
   bool holding_ = false;              // something was held back; the next four say since when
   Instant held_at_{};
   bool held_backlog_ = false;         // readers here lacked a turn
   std::uint64_t held_lap_ = 0;
   std::uint64_t held_pumps_ = 0;
   std::uint64_t pumps_ = 0;           // records copied for remote readers
-  std::size_t held_rotation_ = 0;     // who goes on first: nobody is always first
+  bool lanes_first_ = false;          // the next time, publishes from other shards go on before those from here
+  std::uint32_t first_lane_ = 0;      // whose publish lane is looked at first: nobody's always
   std::uint64_t doorbells_ = 0;
   Instant release_at_{};
   std::uint32_t sweep_log_ = 0;

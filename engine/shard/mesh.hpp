@@ -30,6 +30,7 @@ namespace ringcast {
 using MeshLane = SpscByteRing<std::uint64_t>;
 
 inline constexpr std::uint32_t kMeshCredits = 512;
+inline constexpr std::uint32_t kMeshCreditsKept = 64;  // of them, for joining and leaving: publishes may be held at home
 inline constexpr std::size_t kMeshControlRecordBytesMax = 512;  // an attach with a 255-byte name and its header
 inline constexpr std::size_t kControlLaneBytes = 1_MiB;
 static_assert(kControlLaneBytes >= std::size_t{2} * kMeshCredits * kMeshControlRecordBytesMax,
@@ -55,10 +56,10 @@ class Mesh {
   std::atomic<bool>& room_wanted(ShardIndex from, ShardIndex to) { return pair(from, to).room_wanted; }
   [[nodiscard]] std::uint32_t shards() const { return shards_; }
 
-  /// The lane size for a node whose largest message is `message_bytes`: four of them, and never under 1 MiB.
+  /// The lane size for a node whose largest message is `message_bytes`: two of them and the backlog, at least 1 MiB.
   [[nodiscard]] static std::size_t bulk_bytes_for(std::uint32_t message_bytes) {
     std::size_t bytes = 1_MiB;
-    while (bytes < std::size_t{4} * (message_bytes + 4'096)) bytes *= 2;
+    while (bytes < std::size_t{2} * (message_bytes + 4'096) + kMeshBacklogBytes) bytes *= 2;
     return bytes;
   }
 

@@ -54,7 +54,7 @@ PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& requ
   const std::size_t bytes = sizeof(MeshPublish) + request.channel.size() + request.event.size() +
                             request.message_id.size() + id.size() + request.data.size();
   MutableBytes room;
-  if (there.credits != 0) room = reserve(lane, home, bytes);
+  if (there.credits > kMeshCreditsKept) room = reserve(lane, home, bytes);
   if (room.empty()) {
     there.publishers.push_back(connection);
     stats_->add(CounterId::publishes_parked);
@@ -108,7 +108,10 @@ bool ChannelRouter::outruns_readers(std::string_view name, Now now) {
 
 /// Something is held back from now on, until a lap of the turn queue or a lane has moved, or kPaceTime is over.
 void ChannelRouter::hold(Now now) {
-  if (holding_ && !may_go_on()) return;
+  if (holding_ && !may_go_on()) {
+    held_backlog_ = held_backlog_ || delivery_->has_backlog();
+    return;
+  }
   holding_ = true;
   held_at_ = now.mono;
   held_backlog_ = delivery_->has_backlog();
@@ -124,15 +127,16 @@ const std::vector<Handle>& ChannelRouter::take_room(Now now) {
   room_.clear();
   if (holding_ && (may_go_on() || now.mono >= pace_deadline())) {
     holding_ = false;
-    if (!held_.empty()) {
-      std::ranges::rotate(held_, held_.begin() + static_cast<std::ptrdiff_t>(held_rotation_++ % held_.size()));
-      room_.swap(held_);
-    }
+    room_.swap(held_first_);
+    room_.insert(room_.end(), held_.begin(), held_.end());
+    held_.clear();
     for (Peer& there : peers_) there.publishes_held = false;
+    lanes_first_ = !lanes_first_;
+    if (lanes_first_) drain_publish_lanes(now);
   }
   for (std::uint32_t i = 0; i < shards_; ++i) {
     Peer& there = peers_[i];
-    if (there.publishers.empty() || there.credits == 0) continue;
+    if (there.publishers.empty() || there.credits <= kMeshCreditsKept) continue;
     const ShardIndex to{static_cast<std::uint16_t>(i)};
     ask_for_room(to);
     MeshLane& lane = mesh_->publishes(here_, to);
@@ -190,6 +194,7 @@ void ChannelRouter::pump_peer(ShardIndex to, Now now) {
       continue;
     }
     if (!pump_reader(to, *home, waiting.home, *reader)) break;  // no room: lag, like any reader's
+    if (mesh_->bulk(here_, to).publish()) doorbells_ |= bit(to);  // what is in it counts from here on
     reader->moved_at = now.mono;
     ++pumps_;
     there.readers.pop_front();
@@ -281,8 +286,8 @@ bool ChannelRouter::has_work() const {
 }
 
 bool ChannelRouter::settled() const {
-  return lanes_empty() && held_.empty() && std::ranges::all_of(peers_, [](const Peer& there) {
-           return there.readers.empty() && there.publishers.empty();
+  return lanes_empty() && held_.empty() && held_first_.empty() && std::ranges::all_of(peers_, [](const Peer& there) {
+           return there.readers.empty() && there.publishers.empty() && there.credits == kMeshCredits;
          });
 }
 
@@ -345,7 +350,7 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
       case MeshKind::frames: {
         const ChannelLog* log = delivery_->find_log(load<MeshFrames>(record.data()).log);
         if (log != nullptr && delivery_->ahead_of_turns(*log)) {  // the lap ends by itself: there is a backlog
-          release_lane(lane, from);
+          if (taken != 0) release_lane(lane, from);
           return;
         }
         on_frames(record, now);
@@ -360,6 +365,14 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
     lane.pop();
   }
   if (taken != 0) release_lane(lane, from);
+}
+
+void ChannelRouter::drain_publish_lanes(Now now) {
+  if (++first_lane_ >= shards_) first_lane_ = 0;
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    const std::uint32_t from = (first_lane_ + i) % shards_;
+    if (from != value(here_)) drain_publishes(ShardIndex{static_cast<std::uint16_t>(from)}, now);
+  }
 }
 
 void ChannelRouter::drain_publishes(ShardIndex from, Now now) {

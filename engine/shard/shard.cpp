@@ -179,7 +179,7 @@ void Shard::apply_actions() {
 }
 
 void Shard::ring_doorbells() {
-  if (const std::uint64_t shards = core_.take_doorbells(); shards != 0) wakes_sent_ += doorbell_.ring(shards);
+  if (const std::uint64_t shards = core_.take_doorbells(now_); shards != 0) wakes_sent_ += doorbell_.ring(shards);
 }
 
 void Shard::publish_counters() {

@@ -190,8 +190,8 @@ std::span<const Action> ShardCore::take_actions() {
   return state.taken_actions;
 }
 
-std::uint64_t ShardCore::take_doorbells() {
-  state_->router.pump(Now{});
+std::uint64_t ShardCore::take_doorbells(Now now) {
+  state_->router.pump(now);
   return state_->router.take_doorbells();
 }
 

@@ -75,7 +75,7 @@ class ShardCore {
   /// Actions since the last call, in order. The span is valid until the next call into the core.
   std::span<const Action> take_actions();
   /// One bit for each shard that was sent something since the last call: wake those that sleep.
-  std::uint64_t take_doorbells();
+  std::uint64_t take_doorbells(Now now);
 
   // ---- questions ----
 

@@ -250,7 +250,7 @@ class CoreHarness {
     did = send(shard) || did;
     did = receive_held(shard) || did;
     did = finish_remainders(shard) || did;
-    const std::uint64_t doorbells = one.take_doorbells();
+    const std::uint64_t doorbells = one.take_doorbells(now);
     ensure((doorbells >> shards_.size()) == 0 && (doorbells >> shard & 1U) == 0, "a doorbell belongs to another shard");
     one.validate();
     (void)ledger();

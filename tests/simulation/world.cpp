@@ -214,7 +214,7 @@ bool World::turn(std::uint32_t index) {
       did = carry_out(index) || did;
     }
   }
-  const std::uint64_t doorbells = core.take_doorbells();
+  const std::uint64_t doorbells = core.take_doorbells(now());
   check((doorbells >> shards_.size()) == 0 && (doorbells >> index & 1U) == 0, Checker::seam, "shard {} rings {:x}",
         index, doorbells);
   for (std::uint32_t other = 0; other < shards_.size(); ++other) {

@@ -249,8 +249,8 @@ TEST(ShardCoreSeam, AShardIsRungWhenItHasBeenSentSomethingAndOnce) {
   CoreClient& publisher = node.native(0);
   node.run();
   node.text(publisher, publish(node.channel_on(1)));
-  EXPECT_EQ(node.core(0).take_doorbells(), 2U);
-  EXPECT_EQ(node.core(0).take_doorbells(), 0U);
+  EXPECT_EQ(node.core(0).take_doorbells(node.now), 2U);
+  EXPECT_EQ(node.core(0).take_doorbells(node.now), 0U);
   EXPECT_FALSE(node.core(1).idle());  // it would not sleep over it
   node.run();
 }
