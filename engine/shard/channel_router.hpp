@@ -155,7 +155,7 @@ class ChannelRouter final : public ChannelPort {
   std::vector<Peer> peers_;
   Arrivals arrivals_;
   std::vector<Handle> room_;
-  std::vector<Handle> held_first_;    // connections whose publish was held back, and that got nothing since the last time
+  std::vector<Handle> held_first_;    // connections whose publish was held back, and got nothing since the last time
   std::vector<Handle> held_;          // those that published meanwhile
   Handle published_last_;
   bool holding_ = false;              // something was held back; the next four say since when
