@@ -1,7 +1,7 @@
 // engine/ring/buffer_ring.hpp: the receive buffers that all connections of a shard share, lent to the kernel.
 //
 // Owner    shard, beside its Ring, which it must not outlive.  Thread  the ring's.
-// Memory   count x bytes_each, mapped page by page as the kernel first uses them; the owner charges bytes().
+// Memory   count x bytes_each, all of it there from the start; the owner charges bytes().
 // Failure  open() says why not. A dry ring is no failure: receives end with -ENOBUFS and are armed again (transport).
 // Not here who receives (transport). An idle connection holds no buffer.
 #pragma once

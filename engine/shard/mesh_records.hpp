@@ -18,7 +18,7 @@
 namespace ringcast {
 
 enum class MeshKind : std::uint8_t {
-  publish,        // bulk:    to the home: sequence this
+  publish,        // publishes: to the home: sequence this
   hello,          // bulk:    from the home: your log begins at `next`; answers attach
   frames,         // bulk:    from the home: the next frames of your log
   hole,           // bulk:    from the home: what lies before `next` is lost to you (the lane was overrun)
