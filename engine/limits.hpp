@@ -77,6 +77,9 @@ struct ErrorBudgetOptions {
 };
 
 enum class SlowPolicy : std::uint8_t { conflate, drop_oldest, disconnect };
+enum class StateKeeping : std::uint8_t { none, last, snapshot_delta };  // what a joiner is given of the past
+enum class PayloadKind : std::uint8_t { json, binary };
+enum class Priority : std::uint8_t { normal, high };
 enum class DedupeBy : std::uint8_t { id, payload, off };
 enum class DedupeScope : std::uint8_t { publisher, channel };
 
@@ -110,7 +113,17 @@ struct NamespaceRule {
   LagLimits lag;
   SlowPolicy slow = SlowPolicy::disconnect;
   DedupeOptions dedupe;
+  StateKeeping state = StateKeeping::none;
+  PayloadKind payload = PayloadKind::json;
+  Priority priority = Priority::normal;            // which of a connection's channels goes first
+  milliseconds batch_delay{0};                     // 0: natural batching; else news waits so long for company
+  std::uint32_t batch_max = 0;                     // 0: no bound; else so many messages do not wait
+  std::uint32_t max_rate = 0;                      // of a subscription, messages a second; 0: none
+  milliseconds stale_after{0};                     // 0: nobody is told; else silence after which the channel is stale
   bool resume = true;
+  bool presence = false;                           // users of the channel are counted and told
+  bool offline = false;                            // messages for a user who is away are stored
+  bool ack = false;                                // messages are kept until they are acknowledged
 };
 
 struct ShutdownOptions {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ struct HomeChannel {
   FrameLog history;                           // kept messages (stored_message.hpp); its next() is the next seq
   std::array<FrameLog*, kForms> form_logs{};  // logs of forms that somebody reads, here or on another shard
   std::vector<RemoteReader> remote;
+  std::optional<Sequence> join_from;          // who joins without a resume starts here, not at the head
+  Sequence snapshot{};                        // the newest snapshot's own seq; 0: none was published
+  Sequence as_of{};                           // what it is the state after: every message with a smaller seq
   Instant used_at{};
   std::uint64_t ranked_seq = 0;               // the last one when the busiest channels were looked for
   std::uint32_t channel;                      // its slot in the channel table

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,11 +37,33 @@ struct Subscription {
   std::uint32_t pending_previous = kNoSlot;
   std::uint32_t pending_next = kNoSlot;
   std::uint32_t moving_to = kNoSlot;      // another form's log, to be read from once it has what is wanted next
-  std::uint32_t group = kNoSlot;          // the subscribe command that waits for its answer
+  std::uint32_t extra = kNoSlot;          // SubscriptionExtra: what few subscriptions have
   bool pending : 1 = false;
   bool answered : 1 = false;              // "subscribed" has been queued: messages may follow
+  bool catching_up : 1 = false;           // is sent from its extra's chunk until its log holds what it wants
+  bool by_pattern : 1 = false;            // a pattern of its connection bound it; an exact subscribe takes it over
+  bool conflates : 1 = false;             // wants the newest only, whenever its turn comes
+  bool high : 1 = false;                  // served before its connection's other channels
 };
 static_assert(sizeof(Subscription) <= 64, "one cache line a subscription");
+
+/// History on its way to one reader: whole frames in its form, a chunk at a time, until its log holds what it wants.
+struct CatchUp {
+  CatchUp(BlockPool& pool, Sequence from)
+      : chunk{pool, {.frames = ~0ULL, .bytes = ~0ULL}, Purpose::log_blocks, from} {}
+
+  FrameLog chunk;                         // bounded by who fills it: kCatchUpBytesMax, or one frame
+  std::uint32_t serial = 0;               // of the chunk asked for last: an answer to an older question is not wanted
+  bool asked = false;                     // a chunk is on its way
+  bool snapshot_first = false;            // the chunk's first frame is a snapshot, numbered one before its as_of
+};
+
+/// What only some subscriptions have; Subscription::extra names it.
+struct SubscriptionExtra {
+  std::unique_ptr<CatchUp> catch_up;
+  std::uint32_t max_rate = 0;             // messages a second; 0: no bound
+  Instant interval_end{};                 // max_rate: nothing more is sent until then
+};
 
 struct ChannelLog {
   enum class State : std::uint8_t { attaching, live, refused };  // refused: the home has no room for the channel

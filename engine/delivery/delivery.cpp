@@ -10,6 +10,7 @@ Delivery::Delivery(std::uint32_t logs_max, std::uint32_t subscriptions_max, Budg
     : blocks_{&budget},
       logs_{logs_max, &budget, Purpose::channels},
       subscriptions_{subscriptions_max, &budget, Purpose::subscriptions},
+      extras_{subscriptions_max, &budget, Purpose::subscriptions},
       stats_{&stats} {}
 
 // ---- logs ----
@@ -69,6 +70,15 @@ Handle Delivery::create_subscription(Outbox& reader, std::uint32_t channel) {
   stats_->add(CounterId::subscriptions);
   stats_->add(CounterId::subscriptions_total);
   return handle;
+}
+
+SubscriptionExtra& Delivery::extra_of(Subscription& subscription) {
+  if (subscription.extra == kNoSlot) {
+    const Handle handle = extras_.create();
+    ensure(handle.valid(), "there are as many extras as subscriptions");
+    subscription.extra = handle.slot;
+  }
+  return extras_[subscription.extra];
 }
 
 std::uint32_t Delivery::find_of(const Outbox& reader, std::uint32_t channel) const {
@@ -220,6 +230,7 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
     subscriptions_[subscription.of_reader_next].of_reader_previous = subscription.of_reader_previous;
   }
   --reader.subscriptions;
+  if (subscription.extra != kNoSlot) extras_.destroy(extras_.handle_of(subscription.extra));
   by_reader_.erase(key_of(reader, subscription.channel));
   subscriptions_.destroy(subscriptions_.handle_of(slot));
   stats_->sub(CounterId::subscriptions);
@@ -355,6 +366,7 @@ void Delivery::release_unused() {
   if (logs_.size() < logs_.slot_end() / 4) logs_.release_unused();
   if (subscriptions_.size() < subscriptions_.slot_end() / 4) {
     subscriptions_.release_unused();
+    extras_.release_unused();
     by_reader_.rehash(0);
   }
 }

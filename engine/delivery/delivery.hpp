@@ -47,6 +47,11 @@ class Delivery {
 
   /// Not valid() when there is no room. It neither reads nor joins a log yet.
   Handle create_subscription(Outbox& reader, std::uint32_t channel);
+  /// What only some subscriptions have: made when it is first asked for, gone with the subscription.
+  [[nodiscard]] SubscriptionExtra& extra_of(Subscription& subscription);
+  [[nodiscard]] SubscriptionExtra* find_extra(const Subscription& subscription) {
+    return subscription.extra == kNoSlot ? nullptr : &extras_[subscription.extra];
+  }
   [[nodiscard]] Subscription& subscription(std::uint32_t slot) { return subscriptions_[slot]; }
   [[nodiscard]] Handle handle_of(std::uint32_t subscription) const { return subscriptions_.handle_of(subscription); }
   [[nodiscard]] Subscription* find_subscription(Handle handle) { return subscriptions_.find(handle); }
@@ -143,6 +148,7 @@ class Delivery {
   BlockPool blocks_;
   Slab<ChannelLog> logs_;
   Slab<Subscription> subscriptions_;
+  Slab<SubscriptionExtra> extras_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> by_reader_;  // (connection slot, channel slot) -> subscription
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> expanding_;

@@ -21,6 +21,12 @@ struct Refusal {
   std::string_view sentence;  // static text
 };
 
+/// What a subscription is to be like.
+struct JoinRequest {
+  const ResumePoint* resume = nullptr;  // null: from now on (or from the channel's state)
+  SubscribeOptions options{};
+};
+
 struct JoinAnswer {
   enum class Kind : std::uint8_t { joined, waiting, refused };
   Kind kind = Kind::refused;
@@ -59,8 +65,8 @@ class ChannelPort {
 
   /// Joins a channel in the reader's form. A channel that the reader has already is joined as it is.
   /// `waiting`: finish_join() is to be called once the router says that the subscription is ready.
-  virtual JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) = 0;
-  virtual JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) = 0;
+  virtual JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) = 0;
+  virtual JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) = 0;
   /// "subscribed" has been queued: messages may follow it.
   virtual void release_messages(Handle subscription, Now now) = 0;
   /// Whose subscription this is; not valid() if it has ended.

@@ -9,6 +9,10 @@
 namespace ringcast {
 namespace {
 
+JoinRequest request_of(const SubscribeItem& item, const SubscribeOptions& options) {
+  return {.resume = item.resumes ? &item.resume : nullptr, .options = options};
+}
+
 constexpr Refusal kShuttingDown{.code = ErrorCode::overloaded, .sentence = "the node is shutting down"};
 
 }  // namespace
@@ -126,6 +130,7 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
   JoinGroup& group = joins_[handle.slot];
   group.connection = connection.outbox.connection;
   group.id = command.id;
+  group.options = command.options;
   connection.join = handle;
   std::size_t names_bytes = 0;
   for (const SubscribeItem& item : command.items) names_bytes += item.channel.size();
@@ -140,7 +145,7 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
       continue;
     }
     joined.answer =
-        channels_->join(connection.outbox, item.channel, item.resumes ? &item.resume : nullptr, now);
+        channels_->join(connection.outbox, item.channel, request_of(joined.item, group.options), now);
     if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
   }
   if (group.waiting != 0) {
@@ -160,7 +165,7 @@ void Sessions::join_ready(Handle subscription, Now now) {
     return candidate.answer.kind == JoinAnswer::Kind::waiting && candidate.answer.subscription == subscription;
   });
   ensure(item != group->items.end(), "a subscribe knows what it waits for");
-  item->answer = channels_->finish_join(subscription, item->item.resumes ? &item->item.resume : nullptr, now);
+  item->answer = channels_->finish_join(subscription, request_of(item->item, group->options), now);
   if (--group->waiting != 0) return;
   finish_join(*group, *connection, now);
   unstall(*connection, kStallJoin, now);

@@ -78,6 +78,7 @@ class Sessions {
   struct JoinGroup {           // a subscribe command, until all of its channels have answered
     Handle connection;
     std::string id;
+    SubscribeOptions options;
     std::string names;         // the channels' names, one behind the other
     std::vector<JoinItem> items;
     std::uint32_t waiting = 0;

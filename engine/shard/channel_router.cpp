@@ -82,7 +82,7 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
   return log;
 }
 
-JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const ResumePoint* resume, Now now) {
+JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const JoinRequest& request, Now now) {
   JoinAnswer answer;
   Channel* channel = channels_.find_or_create(
       name, home_of(name), [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
@@ -97,7 +97,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Resu
     answer.subscription = delivery_->handle_of(slot);
     answer.epoch = log.epoch;
     answer.last = Sequence{value(log.log.next()) - 1};
-    if (resume != nullptr) answer.recovered = false;  // it reads on from where it is
+    if (request.resume != nullptr) answer.recovered = false;  // it reads on from where it is
     return answer;
   }
   const Handle log = ensure_log(*channel, reader.form, now, answer.refusal);
@@ -111,7 +111,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Resu
     return answer;
   }
   if (delivery_->find_log(log)->state == ChannelLog::State::live) {
-    return place(subscription.slot, log, resume, now);
+    return place(subscription.slot, log, request, now);
   }
   delivery_->join_later(subscription.slot, log.slot);
   answer.kind = JoinAnswer::Kind::waiting;
@@ -119,14 +119,14 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Resu
   return answer;
 }
 
-JoinAnswer ChannelRouter::finish_join(Handle handle, const ResumePoint* resume, Now now) {
+JoinAnswer ChannelRouter::finish_join(Handle handle, const JoinRequest& request, Now now) {
   JoinAnswer answer;
   Subscription* subscription = delivery_->find_subscription(handle);
   ensure(subscription != nullptr, "a join is finished while its subscription is there");
   const std::uint32_t log_slot = subscription->cursor.log;
   const Handle log = delivery_->logs().handle_of(log_slot);
   delivery_->leave_joiners(handle.slot);
-  if (delivery_->log(log_slot).state == ChannelLog::State::live) return place(handle.slot, log, resume, now);
+  if (delivery_->log(log_slot).state == ChannelLog::State::live) return place(handle.slot, log, request, now);
 
   answer.refusal = kNoChannelSlot;
   delivery_->end_subscription(handle.slot, now.mono);
@@ -134,14 +134,14 @@ JoinAnswer ChannelRouter::finish_join(Handle handle, const ResumePoint* resume, 
   return answer;
 }
 
-JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const ResumePoint* resume, Now now) {
+JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const JoinRequest& request, Now now) {
   const ChannelLog& log = *delivery_->find_log(log_handle);
   Sequence from = log.log.next();
   JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
                     .subscription = delivery_->handle_of(slot),
                     .epoch = log.epoch,
                     .last = Sequence{value(from) - 1}};
-  if (resume != nullptr) {
+  if (const ResumePoint* resume = request.resume) {
     const Sequence wanted = next(resume->seq);
     const bool here = wanted == from || (wanted < from && log.log.holds(wanted));
     answer.recovered = log.rule->resume && resume->epoch == log.epoch && here;

@@ -6,7 +6,8 @@
 //          is full; no channel slot is an `overloaded` answer.
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
-// channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told.
+// channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told;
+// pace.cpp who is held back.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ class ChannelRouter final : public ChannelPort {
   ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Budget& budget,
                 ShardStats& stats, Rankings& rankings, Prng& prng);
 
-  JoinAnswer join(Outbox& reader, std::string_view channel, const ResumePoint* resume, Now now) override;
-  JoinAnswer finish_join(Handle subscription, const ResumePoint* resume, Now now) override;
+  JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) override;
+  JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) override;
   void release_messages(Handle subscription, Now now) override;
   Handle reader_of(Handle subscription) override;
   bool has(const Outbox& reader, std::string_view channel) override;
@@ -105,7 +106,7 @@ class ChannelRouter final : public ChannelPort {
 
   HomeChannel* ensure_home(Channel& channel, Now now);
   Handle ensure_log(Channel& channel, Form form, Now now, Refusal& refusal);
-  JoinAnswer place(std::uint32_t subscription, Handle log, const ResumePoint* resume, Now now);
+  JoinAnswer place(std::uint32_t subscription, Handle log, const JoinRequest& request, Now now);
   enum class Hold : bool { forbidden, allowed };
   PublishAnswer publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now);
   Published publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now);
