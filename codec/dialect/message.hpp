@@ -20,6 +20,8 @@ struct MessageView {
   std::string_view message_id;  // empty: none
   std::string_view data;        // one valid JSON value
   bool snapshot = false;
+  Sequence as_of{};             // snapshot: the state after every message with a smaller seq; 0: not said, its own seq
+  bool stored = false;          // comes from the store: its user was away when it was published
 };
 
 }  // namespace ringcast

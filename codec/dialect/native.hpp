@@ -74,8 +74,8 @@ class NativeDecoder {
 };
 
 /// The exact bytes of the message frame's payload:
-/// {"type":"message","channel":..,"seq":..,"event":..,"timestamp":..,"message_id":..,"state":"snapshot","data":..},
-/// without event, message_id and state where the message has none.
+/// {"type":"message","channel":..,"seq":..,"event":..,"timestamp":..,"message_id":..,"state":"snapshot","as_of_seq":..,
+/// "stored":true,"data":..}, without the members that the message has not.
 [[nodiscard]] std::size_t native_message_size(const MessageView& message);
 /// Writes native_message_size(message) bytes; returns the byte after the last.
 [[nodiscard]] std::uint8_t* write_native_message(const MessageView& message, std::uint8_t* out);

@@ -25,6 +25,13 @@ auto message_layout(const MessageView& message) {
     }
     if (message.snapshot) {
       sink.text(R"(,"state":"snapshot")");
+      if (value(message.as_of) != 0) {
+        sink.text(R"(,"as_of_seq":)");
+        sink.decimal(value(message.as_of));
+      }
+    }
+    if (message.stored) {
+      sink.text(R"(,"stored":true)");
     }
     sink.text(R"(,"data":)");
     sink.text(message.data);

@@ -64,6 +64,10 @@ void NativeSubscribed::add(const SubscribedChannel& channel) {
     if (!channel.state.empty()) {
       put_string(sink, R"(,"state":)", channel.state);
     }
+    if (value(channel.as_of) != 0) {
+      sink.text(R"(,"as_of_seq":)");
+      sink.decimal(value(channel.as_of));
+    }
     sink.text("}");
   });
   first_ = false;
@@ -91,6 +95,28 @@ void append_native_published(std::string& out, const NativePublished& published)
     sink.text(published.duplicate ? R"(,"duplicate":true})" : R"(,"duplicate":false})");
   });
 }
+
+NativeHistory::NativeHistory(std::string& out, const Head& head) : out_{out} {
+  append_layout(out_, [&](auto& sink) {
+    sink.text(R"({"type":"history")");
+    put_id(sink, head.id);
+    put_string(sink, R"(,"channel":)", head.channel);
+    sink.text(R"(,"epoch":")");
+    sink.epoch(head.epoch);
+    sink.text(R"(","seq":)");
+    sink.decimal(value(head.seq));
+    if (head.recovered) sink.text(*head.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)");
+    sink.text(R"(,"messages":[)");
+  });
+}
+void NativeHistory::add(const MessageView& message) {
+  if (!first_) out_ += ',';
+  first_ = false;
+  const std::size_t before = out_.size();
+  out_.resize(before + native_message_size(message));
+  (void)write_native_message(message, reinterpret_cast<std::uint8_t*>(out_.data()) + before);
+}
+void NativeHistory::finish(bool more) { out_ += more ? R"(],"more":true})" : R"(],"more":false})"; }
 
 void append_native_gap(std::string& out, const GapView& gap) {
   const std::size_t before = out.size();

@@ -33,7 +33,8 @@ struct SubscribedChannel {
   Epoch epoch{};
   Sequence seq{};                 // the newest that the channel has
   std::optional<bool> recovered;  // set when the client asked to resume
-  std::string_view state;         // "none" when a snapshot was due and there is none; else empty
+  std::string_view state;         // "snapshot": it comes first; "none": it was due and there is none; else empty
+  Sequence as_of{};               // with a snapshot: every message from this seq on follows it
 };
 /// {"type":"subscribed","id":..,"channels":[..]}, one channel at a time.
 class NativeSubscribed {
@@ -67,6 +68,27 @@ struct NativePublished {
   bool duplicate = false;
 };
 void append_native_published(std::string& out, const NativePublished& published);
+
+/// {"type":"history","id":..,"channel":..,"epoch":..,"seq":..,"recovered":..,"messages":[..],"more":..}, one message at a
+/// time, each exactly as a subscriber gets it.
+class NativeHistory {
+ public:
+  struct Head {
+    std::string_view id;
+    std::string_view channel;
+    Epoch epoch{};
+    Sequence seq{};                 // the newest that the channel has
+    std::optional<bool> recovered{};  // where the client said what it has: nothing after that is missing
+  };
+  NativeHistory(std::string& out, const Head& head);
+  void add(const MessageView& message);
+  /// more  the channel keeps messages behind the last one added.
+  void finish(bool more);
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
 
 void append_native_gap(std::string& out, const GapView& gap);
 

@@ -11,6 +11,21 @@
 
 namespace ringcast {
 
+[[nodiscard]] inline std::size_t frame_size(Form form, const MessageView& message) {
+  const std::size_t payload = message_payload_size(form, message);
+  return frame_header_bytes(payload) + payload;
+}
+
+/// Writes exactly frame_size() bytes.
+inline void write_frame(Form form, const MessageView& message, MutableBytes out) {
+  const std::size_t payload = message_payload_size(form, message);
+  const std::size_t header = frame_header_bytes(payload);
+  ensure(header + payload == out.size(), "a frame is given the room that it needs");
+  write_frame_header(out.first(header), FrameStart{.opcode = Opcode::text}, payload);
+  const std::uint8_t* end = write_message_payload(form, message, out.data() + header);
+  ensure(end == out.data() + out.size(), "an encoder writes exactly the size it said");
+}
+
 /// Appends `message` to `log`, whose next() must be its seq.
 inline void encode_frame(FrameLog& log, Form form, const MessageView& message, Instant received, Instant now) {
   ensure(log.next() == message.seq, "a log receives every message of its channel, in order");

@@ -27,7 +27,8 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
                             .event = request.event,
                             .message_id = request.message_id,
                             .data = request.data,
-                            .snapshot = request.snapshot};
+                            .snapshot = request.snapshot,
+                            .as_of = request.as_of};
 
   // Keep: published means sequenced and in history.
   const std::size_t bytes = stored_size(message);
@@ -36,6 +37,10 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
   if (key) {
     dedupe_.remember(*key,
                      {.seq = message.seq, .epoch = channel.epoch, .expires = now.mono + channel.rule->dedupe.window});
+  }
+  if (request.snapshot) {
+    channel.snapshot = message.seq;
+    channel.as_of = value(request.as_of) != 0 ? request.as_of : message.seq;
   }
   stats_->add(CounterId::messages_published);
 

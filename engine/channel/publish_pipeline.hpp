@@ -25,6 +25,7 @@ struct PublishRequest {
   std::string_view data;          // one valid JSON value
   std::uint64_t publisher = 0;    // whose message ids these are
   bool snapshot = false;
+  Sequence as_of{};               // snapshot: the state after every message with a smaller seq; 0: its own seq
   Instant received{};             // when its last byte came in, on the shard that received it
 };
 

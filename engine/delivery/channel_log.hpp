@@ -6,6 +6,7 @@
 // Not here sending (rolling_send), what to do about a lag (lag_policy), encoding (channel/frame_encoder).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "alloc/base/identifiers.hpp"
 #include "alloc/log/frame_log.hpp"
 #include "codec/dialect/command.hpp"
+#include "engine/channel/join_start.hpp"
 #include "engine/delivery/outbox.hpp"
 #include "engine/limits.hpp"
 
@@ -49,12 +51,15 @@ static_assert(sizeof(Subscription) <= 64, "one cache line a subscription");
 
 /// History on its way to one reader: whole frames in its form, a chunk at a time, until its log holds what it wants.
 struct CatchUp {
-  CatchUp(BlockPool& pool, Sequence from)
-      : chunk{pool, {.frames = ~0ULL, .bytes = ~0ULL}, Purpose::log_blocks, from} {}
+  explicit CatchUp(BlockPool& pool)
+      : chunk{pool, {.frames = ~0ULL, .bytes = ~0ULL}, Purpose::log_blocks, Sequence{}} {}
 
   FrameLog chunk;                         // bounded by who fills it: kCatchUpBytesMax, or one frame
+  JoinWish wish;                          // what the home is asked for a joiner's first chunk
+  JoinStart start;                        // and what it said
   std::uint32_t serial = 0;               // of the chunk asked for last: an answer to an older question is not wanted
   bool asked = false;                     // a chunk is on its way
+  bool joins = false;                     // it is the first: "subscribed" waits for it
   bool snapshot_first = false;            // the chunk's first frame is a snapshot, numbered one before its as_of
 };
 
@@ -101,6 +106,12 @@ struct ChannelLog {
   std::uint64_t lap_position = 0;       // where the head was early in that lap
   Sequence lap_next{};
 
+  /// A reader that wants this next would be well within its lag bounds here.
+  [[nodiscard]] bool near_head(Sequence wanted) const {
+    if (wanted == log.next()) return true;
+    return log.holds(wanted) && log.frames_from(wanted) <= std::max(rule->lag.messages / 2, 1U) &&
+           (log.bytes_from(wanted) <= rule->lag.bytes / 2 || log.frames_from(wanted) == 1);
+  }
   [[nodiscard]] bool unread() const { return readers.empty() && joiners.empty() && moving == 0 && remote_readers == 0; }
 };
 

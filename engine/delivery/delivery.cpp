@@ -131,7 +131,7 @@ void Delivery::release_messages(std::uint32_t slot, Instant now) {
   Subscription& subscription = subscriptions_[slot];
   subscription.answered = true;
   if (subscription.reader_index == kNoSlot || subscription.pending) return;
-  if (subscription.cursor.next < logs_[subscription.cursor.log].log.next()) {
+  if (subscription.cursor.next < source_of(subscription).next()) {
     link_pending(subscription, slot);
     enqueue(*subscription.reader, now);
   }
@@ -163,6 +163,7 @@ bool Delivery::try_move(std::uint32_t slot, Instant now) {
   if (from.unread()) from.unread_since = now;
   add_to_readers(to, log_slot, slot);
   counted_.offered += distance(from.log.next(), to.log.next());
+  if (subscription.catching_up) forget_catch_up(subscription);
   if (!subscription.pending && subscription.answered && wanted < to.log.next()) {
     link_pending(subscription, slot);
     enqueue(*subscription.reader, now);
@@ -230,6 +231,7 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
     subscriptions_[subscription.of_reader_next].of_reader_previous = subscription.of_reader_previous;
   }
   --reader.subscriptions;
+  forget_catch_up(subscription);
   if (subscription.extra != kNoSlot) extras_.destroy(extras_.handle_of(subscription.extra));
   by_reader_.erase(key_of(reader, subscription.channel));
   subscriptions_.destroy(subscriptions_.handle_of(slot));
@@ -270,7 +272,9 @@ void Delivery::unlink_pending(Subscription& subscription) {
 
 bool Delivery::lacks_messages(const Outbox& outbox) const {
   for (std::uint32_t slot = outbox.pending_first; slot != kNoSlot; slot = subscriptions_[slot].pending_next) {
-    if (logs_[subscriptions_[slot].cursor.log].rule->slow != SlowPolicy::conflate) return true;
+    const Subscription& subscription = subscriptions_[slot];
+    if (subscription.catching_up) continue;  // it lacks what is old: that holds nobody
+    if (logs_[subscription.cursor.log].rule->slow != SlowPolicy::conflate) return true;
   }
   return false;
 }
@@ -293,7 +297,7 @@ void Delivery::expand_dirty(Expand which, Instant now) {
       const std::uint32_t index = start + i < readers ? start + i : start + i - readers;
       const std::uint32_t slot = log.readers[index];
       Subscription& subscription = subscriptions_[slot];
-      if (subscription.pending || !subscription.answered) continue;
+      if (subscription.pending || !subscription.answered || subscription.catching_up) continue;
       if (subscription.cursor.next >= log.log.next()) continue;
       link_pending(subscription, slot);
       enqueue(*subscription.reader, now);
@@ -387,9 +391,14 @@ void Delivery::validate() const {
   subscriptions.for_each([&](std::uint32_t slot, Subscription& subscription) {
     ++linked;
     ensure(find_of(*subscription.reader, subscription.channel) == slot, "the index finds every subscription");
+    ensure(!subscription.catching_up || find_extra(subscription) != nullptr, "who catches up has what it takes");
     const bool has_news = subscription.reader_index != kNoSlot && subscription.answered &&
-                          subscription.cursor.next < logs[subscription.cursor.log].log.next();
-    ensure(!has_news || subscription.pending || logs[subscription.cursor.log].dirty, "news is never forgotten");
+                          subscription.cursor.next < source_of(subscription).next();
+    ensure(!has_news || subscription.pending || (logs[subscription.cursor.log].dirty && !subscription.catching_up),
+           "news is never forgotten");
+    if (subscription.catching_up && subscription.answered && !subscription.pending) {
+      ensure(find_extra(subscription)->catch_up->asked, "who catches up has something to send, or has asked for it");
+    }
     if (subscription.pending && !subscription.reader->messages_held) {
       const Outbox& reader = *subscription.reader;
       ensure(reader.queued || reader.blocked || reader.failed || reader.has_remainder(),

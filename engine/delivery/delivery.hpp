@@ -52,6 +52,9 @@ class Delivery {
   [[nodiscard]] SubscriptionExtra* find_extra(const Subscription& subscription) {
     return subscription.extra == kNoSlot ? nullptr : &extras_[subscription.extra];
   }
+  [[nodiscard]] const SubscriptionExtra* find_extra(const Subscription& subscription) const {
+    return subscription.extra == kNoSlot ? nullptr : &extras_[subscription.extra];
+  }
   [[nodiscard]] Subscription& subscription(std::uint32_t slot) { return subscriptions_[slot]; }
   [[nodiscard]] Handle handle_of(std::uint32_t subscription) const { return subscriptions_.handle_of(subscription); }
   [[nodiscard]] Subscription* find_subscription(Handle handle) { return subscriptions_.find(handle); }
@@ -77,6 +80,23 @@ class Delivery {
   bool try_move(std::uint32_t subscription, Instant now);
   /// Moves whoever waits to move into or out of this log and now can.
   void settle_moves(std::uint32_t log, Instant now);
+
+  // ---- catching up (catch_up.cpp) ----
+
+  /// What this subscription is sent from: its log, or a chunk of history that is its own.
+  [[nodiscard]] const FrameLog& source_of(const Subscription& subscription) const {
+    return subscription.catching_up ? extras_[subscription.extra].catch_up->chunk : logs_[subscription.cursor.log].log;
+  }
+  /// Its catch-up, made when it is first asked for. It is sent from only once `catching_up` is set.
+  CatchUp& catch_up_of(std::uint32_t subscription);
+  /// Becomes a plain cursor if its log holds what it wants. True: it wants another chunk, to be asked for now.
+  bool settle_catch_up(std::uint32_t subscription, Instant now);
+  /// Goes on in its log from where it is, whether that holds it or not.
+  void end_catch_up(std::uint32_t subscription, Instant now);
+  /// The chunk that it asked for is there. True: there was nothing in it for this reader, and it wants another one.
+  [[nodiscard]] bool chunk_filled(std::uint32_t subscription, Instant now);
+  void forget_catch_up(Subscription& subscription);
+  [[nodiscard]] std::uint32_t catch_ups() const { return catch_ups_; }
 
   // ---- who has news ----
 
@@ -144,6 +164,8 @@ class Delivery {
   void add_to_readers(ChannelLog& log, std::uint32_t log_slot, std::uint32_t subscription);
   void remove_from_readers(Subscription& subscription);
   void forget_move(Subscription& subscription);
+  [[nodiscard]] bool can_read_log(const Subscription& subscription) const;
+  void settle_news(std::uint32_t subscription, Instant now);
 
   BlockPool blocks_;
   Slab<ChannelLog> logs_;
@@ -155,6 +177,7 @@ class Delivery {
   Outbox* turn_first_ = nullptr;
   Outbox* turn_last_ = nullptr;
   std::size_t turn_size_ = 0;
+  std::uint32_t catch_ups_ = 0;
   std::uint64_t lap_ = 1;
   std::uint64_t turns_ = 0;  // taken from the queue
   Ledger counted_;

@@ -69,4 +69,12 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
   return {.kind = Kind::disconnect};
 }
 
+LagVerdict judge_catch_up(const FrameLog& chunk, Dialect dialect, Sequence wanted) {
+  using Kind = LagVerdict::Kind;
+  if (wanted >= chunk.next() || chunk.holds(wanted)) return {};
+  if (!carries_gap_notices(dialect)) return {.kind = Kind::disconnect};
+  const auto run = chunk.run_from(wanted, 1);
+  return {.kind = Kind::skip, .next = run ? run->first : chunk.next(), .reason = GapReason::expired};
+}
+
 }  // namespace ringcast

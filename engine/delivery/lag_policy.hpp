@@ -32,6 +32,9 @@ struct LagVerdict {
 [[nodiscard]] LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
                                    Instant late_from, Instant now);
 
+/// The same for a reader that is sent a chunk of history: what history has lost is told as `expired`.
+[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, Dialect dialect, Sequence wanted);
+
 /// A dialect with gap notices; the exchange dialect has none.
 [[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return dialect == Dialect::native; }
 

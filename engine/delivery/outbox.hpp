@@ -76,11 +76,13 @@ struct OutboxEvent {
     slow,           // beyond its lag bound, and the policy is to disconnect: close with 4008
     failed,         // the socket does not take bytes any more
     wait_writable,  // wants to hear when the socket takes bytes again
+    chunk_wanted,   // a subscription that catches up has sent its chunk: for the channels, not for the session
   };
   Kind kind{};
   Handle connection;
   std::int32_t error = 0;      // failed: errno
   std::uint64_t messages = 0;  // slow: how far behind
+  Handle subscription{};       // chunk_wanted
 };
 
 }  // namespace ringcast

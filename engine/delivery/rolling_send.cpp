@@ -104,9 +104,12 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
     Subscription& subscription = delivery_->subscription(slot);
     const std::uint32_t next_slot = subscription.pending_next;
     const ChannelLog& log = delivery_->log(subscription.cursor.log);
+    const FrameLog& source = delivery_->source_of(subscription);
     Sequence from = subscription.cursor.next;
 
-    const LagVerdict verdict = judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono);
+    const LagVerdict verdict = subscription.catching_up
+                                   ? judge_catch_up(source, outbox.dialect, from)
+                                   : judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono);
     if (verdict.kind == LagVerdict::Kind::disconnect) {
       events_.push_back({.kind = OutboxEvent::Kind::slow,
                          .connection = outbox.connection,
@@ -119,7 +122,7 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
     }
     const std::size_t room = kTurnBytesMax - filled;
     if (room == 0) return;
-    const auto run = log.log.run_from(from, room);
+    const auto run = source.run_from(from, room);
     if (run && run->first == from) {
       if (filled == 0 && (only_one || run->bytes > kTurnBytesMax / 2)) {  // straight from the log
         direct = run->data;
@@ -141,7 +144,7 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
       std::memcpy(scratch + filled, run->data, run->bytes);
       filled += run->bytes;
       parts_.push_back({.kind = Part::Kind::frames, .bytes = run->bytes, .subscription = slot, .run = *run});
-    } else if (subscription.cursor.next >= log.log.next()) {
+    } else if (subscription.cursor.next >= source.next()) {
       delivery_->unlink_pending(subscription);  // nothing to send after all: it was moved to the head, without a notice
     }
     slot = next_slot;
@@ -159,9 +162,11 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
     subscription.cursor.next = verdict.next;
     return true;
   }
+  // Where a snapshot follows, the frame with the number before its as_of is that snapshot: the message is missed as well.
+  const bool snapshot_next = subscription.catching_up && delivery_->find_extra(subscription)->catch_up->snapshot_first;
   const GapView gap{.channel = *log.name,
                     .from = from,
-                    .to = Sequence{value(verdict.next) - 1},
+                    .to = Sequence{value(verdict.next) - (snapshot_next ? 0 : 1)},
                     .reason = verdict.reason,
                     .epoch = log.epoch};
   const std::size_t payload = native_gap_size(gap);
@@ -177,7 +182,8 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
                     .bytes = static_cast<std::uint32_t>(bytes),
                     .subscription = slot,
                     .data = out,
-                    .next = verdict.next});
+                    .next = verdict.next,
+                    .snapshot_next = snapshot_next});
   return true;
 }
 
@@ -239,6 +245,21 @@ void RollingSend::apply(const Plan& plan, std::uint32_t accepted, Now now) {
         ensure(false, "a remainder has a send of its own");
     }
   }
+  if (delivery_->catch_ups() != 0) settle_catch_ups(plan, now);
+}
+
+/// After the whole turn: a catch-up that ends gives back the chunk that the parts are views of.
+void RollingSend::settle_catch_ups(const Plan& plan, Now now) {
+  for (std::uint32_t i = 0; i < plan.parts; ++i) {
+    const std::uint32_t slot = parts_[plan.part_first + i].subscription;
+    if (slot == kNoSlot || !delivery_->subscription(slot).catching_up) continue;
+    if (delivery_->settle_catch_up(slot, now.mono)) {
+      events_.push_back({.kind = OutboxEvent::Kind::chunk_wanted,
+                         .connection = plan.outbox->connection,
+                         .subscription = delivery_->handle_of(slot)});
+    }
+    settle_pending(slot, now.mono);
+  }
 }
 
 /// What is left of the replies stays where it is: they go first again, so a reply broken in two is not torn.
@@ -258,10 +279,12 @@ void RollingSend::apply_control(Outbox& outbox, std::uint32_t accepted) {
 
 void RollingSend::apply_gap(Outbox& outbox, const Part& part, std::uint32_t accepted) {
   Subscription& subscription = delivery_->subscription(part.subscription);
-  count_skipped(outbox.dialect, part.reason, distance(subscription.cursor.next, part.next));
+  count_skipped(outbox.dialect, part.reason,
+                distance(subscription.cursor.next, part.next) + (part.snapshot_next ? 1 : 0));
+  if (part.snapshot_next) ++delivery_->counted().offered;
   subscription.cursor.next = part.next;
   if (accepted < part.bytes) keep_rest(outbox, part.data + accepted, part.bytes - accepted, nullptr, false);
-  if (part.next == delivery_->log(subscription.cursor.log).log.next()) delivery_->unlink_pending(subscription);
+  if (part.next == delivery_->source_of(subscription).next()) delivery_->unlink_pending(subscription);
 }
 
 void RollingSend::apply_frames(Outbox& outbox, const Part& part, std::uint32_t accepted, Now now) {
@@ -283,13 +306,13 @@ void RollingSend::apply_frames(Outbox& outbox, const Part& part, std::uint32_t a
     keep_rest(outbox, run.data + accepted, run.end_of(whole) - accepted, run.block, true);
     subscription.cursor.next = next(subscription.cursor.next);
   }
-  settle_pending(part.subscription, now.mono);
+  if (!subscription.catching_up) settle_pending(part.subscription, now.mono);
 }
 
 /// Caught up: no news. Otherwise behind its connection's other channels, so that each is served in turn.
 void RollingSend::settle_pending(std::uint32_t slot, Instant now) {
   Subscription& subscription = delivery_->subscription(slot);
-  const bool behind = subscription.cursor.next < delivery_->log(subscription.cursor.log).log.next();
+  const bool behind = subscription.cursor.next < delivery_->source_of(subscription).next();
   if (subscription.pending && !behind) {
     delivery_->unlink_pending(subscription);
   } else if (subscription.pending && subscription.pending_next != kNoSlot) {
@@ -447,9 +470,21 @@ void RollingSend::check_blocked(Now now) {
     ++i;
     if (outbox.failed || outbox.messages_held) continue;
     for (std::uint32_t slot = outbox.pending_first; slot != kNoSlot;) {
+      const std::uint32_t this_slot = slot;
       const Subscription& subscription = delivery_->subscription(slot);
       slot = subscription.pending_next;
       const ChannelLog& log = delivery_->log(subscription.cursor.log);
+      if (subscription.catching_up) {  // bounded as well: by how long it has taken nothing
+        if (in_batch_ || now.mono - std::max(outbox.sent_at, outbox.lag_floor) <= log.rule->lag.time) continue;
+        if (log.rule->slow != SlowPolicy::disconnect && carries_gap_notices(outbox.dialect)) {
+          delivery_->end_catch_up(this_slot, now.mono);  // then it is a slow reader of the log
+          continue;
+        }
+        events_.push_back({.kind = OutboxEvent::Kind::slow,
+                           .connection = outbox.connection,
+                           .messages = distance(subscription.cursor.next, log.log.next())});
+        break;
+      }
       if (log.rule->slow == SlowPolicy::conflate) continue;  // decided when its turn comes
       const LagVerdict verdict =
           judge_lag(log.log, *log.rule, outbox.dialect, subscription.cursor.next, outbox.lag_floor, now.mono);

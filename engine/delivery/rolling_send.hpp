@@ -61,6 +61,7 @@ class RollingSend {
     std::uint32_t subscription = kNoSlot;
     const std::uint8_t* data = nullptr;  // gap: the notice
     Sequence next{};                     // gap: the seq that the reader is at afterwards
+    bool snapshot_next = false;          // gap: what has that number is a snapshot, sent beside all messages
     FrameLog::Run run{};                 // frames
   };
   struct Plan {
@@ -79,6 +80,7 @@ class RollingSend {
   void apply_gap(Outbox& outbox, const Part& part, std::uint32_t accepted);
   void apply_frames(Outbox& outbox, const Part& part, std::uint32_t accepted, Now now);
   void settle_pending(std::uint32_t slot, Instant now);
+  void settle_catch_ups(const Plan& plan, Now now);
   void count_skipped(Dialect dialect, GapReason reason, std::uint64_t messages);
   void keep_rest(Outbox& outbox, const std::uint8_t* rest, std::uint32_t bytes, LogBlock* block, bool is_message);
   void clear_rest(Unsent& unsent);

@@ -11,6 +11,7 @@
 
 #include "alloc/base/time.hpp"
 #include "codec/dialect/command.hpp"
+#include "engine/channel/join_start.hpp"
 #include "engine/channel/publish_pipeline.hpp"
 #include "engine/delivery/outbox.hpp"
 
@@ -34,6 +35,8 @@ struct JoinAnswer {
   Epoch epoch{};                  // joined
   Sequence last{};                // joined: the newest that the channel has
   std::optional<bool> recovered{};  // joined with a resume
+  JoinStart::State state{};       // joined
+  Sequence as_of{};               // joined with a snapshot: every message from this seq on follows it
   Refusal refusal{};              // refused
 };
 
@@ -59,12 +62,40 @@ struct PublishReply {
   Refusal refusal{};
 };
 
+struct HistoryRequest {
+  std::string_view channel;
+  std::string_view id;                // echoed
+  std::optional<ResumePoint> after;   // what the client has; none: the newest messages
+  std::uint32_t limit = 0;            // messages
+};
+
+struct HistoryAnswer {
+  enum class Kind : std::uint8_t {
+    answered,   // `reply` is the whole reply, one JSON object
+    forwarded,  // the home will answer: HistoryReply
+    no_room,    // hold it back and try again when there is room
+    refused,
+  };
+  Kind kind = Kind::refused;
+  std::string_view reply{};  // valid until the next call
+  Refusal refusal{};
+};
+
+/// The home's answer to a history query that was forwarded. Views are valid while it is handled.
+struct HistoryReply {
+  Handle connection;
+  bool refused = false;
+  std::string_view text{};  // the reply; refused: the query's id
+  Refusal refusal{};
+};
+
 class ChannelPort {
  public:
   virtual ~ChannelPort() = default;
 
   /// Joins a channel in the reader's form. A channel that the reader has already is joined as it is.
-  /// `waiting`: finish_join() is to be called once the router says that the subscription is ready.
+  /// `waiting`: finish_join() is to be called once the router says that the subscription is ready; it may have to be
+  /// called again, if it answers the same.
   virtual JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) = 0;
   virtual JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) = 0;
   /// "subscribed" has been queued: messages may follow it.
@@ -81,6 +112,7 @@ class ChannelPort {
   [[nodiscard]] virtual std::uint32_t next_subscription(std::uint32_t subscription) = 0;
   /// id  echoed in the reply; empty: only an error is replied.
   virtual PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) = 0;
+  virtual HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) = 0;
 };
 
 }  // namespace ringcast

@@ -13,6 +13,15 @@ JoinRequest request_of(const SubscribeItem& item, const SubscribeOptions& option
   return {.resume = item.resumes ? &item.resume : nullptr, .options = options};
 }
 
+std::string_view word_of(JoinStart::State state) {
+  switch (state) {
+    case JoinStart::State::unsaid: return {};
+    case JoinStart::State::none: return "none";
+    case JoinStart::State::snapshot: return "snapshot";
+  }
+  return {};
+}
+
 constexpr Refusal kShuttingDown{.code = ErrorCode::overloaded, .sentence = "the node is shutting down"};
 
 }  // namespace
@@ -95,6 +104,8 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       send_text(connection, reply_, now);
       break;
     case CommandKind::history:
+      history(connection, command, text, now);
+      break;
     case CommandKind::presence:
     case CommandKind::ack:
     case CommandKind::auth:
@@ -106,13 +117,18 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 
 // ---- subscribing ----
 
-std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
+std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
   if (is_user_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "a personal channel is its user's alone"};
   }
+  return std::nullopt;
+}
+
+std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
+  if (const auto refusal = may_read(channel)) return refusal;
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
   }
@@ -166,6 +182,7 @@ void Sessions::join_ready(Handle subscription, Now now) {
   });
   ensure(item != group->items.end(), "a subscribe knows what it waits for");
   item->answer = channels_->finish_join(subscription, request_of(item->item, group->options), now);
+  if (item->answer.kind == JoinAnswer::Kind::waiting) return;  // for history, now that its log is there
   if (--group->waiting != 0) return;
   finish_join(*group, *connection, now);
   unstall(*connection, kStallJoin, now);
@@ -207,7 +224,8 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
                       .epoch = joined.answer.epoch,
                       .seq = joined.answer.last,
                       .recovered = joined.answer.recovered,
-                      .state = {}});
+                      .state = word_of(joined.answer.state),
+                      .as_of = joined.answer.as_of});
     }
     subscribed.finish();
     send_text(connection, reply_, now);
@@ -276,6 +294,53 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
   send_text(connection, reply_, now);
 }
 
+// ---- history ----
+
+void Sessions::history(Connection& connection, const Command& command, std::string_view text, Now now) {
+  std::optional<Refusal> refusal = may_read(command.channel);
+  if (!refusal && command.limit > kHistoryQueryMax) {
+    refusal = {.code = ErrorCode::invalid_message, .sentence = "limit is at most 1000; ask on from the last message"};
+  }
+  if (!refusal && is_pattern(command.channel)) {
+    refusal = {.code = ErrorCode::invalid_message, .sentence = "history is that of one channel, not of a pattern"};
+  }
+  if (refusal) {
+    send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
+    return;
+  }
+  const HistoryAnswer answer = channels_->history(
+      {.channel = command.channel,
+       .id = command.id,
+       .after = command.has_after ? std::optional<ResumePoint>{command.after} : std::nullopt,
+       .limit = command.limit == 0 ? kHistoryQueryDefault : command.limit},
+      connection.outbox.connection, now);
+  switch (answer.kind) {
+    case HistoryAnswer::Kind::answered:
+      send_text(connection, answer.reply, now);
+      break;
+    case HistoryAnswer::Kind::forwarded:  // answers keep the order of their commands
+      stall(connection, kStallHistory);
+      break;
+    case HistoryAnswer::Kind::no_room:
+      park(connection, text);
+      break;
+    case HistoryAnswer::Kind::refused:
+      send_error(connection, command.id, answer.refusal.code, answer.refusal.sentence, command.channel, now);
+      break;
+  }
+}
+
+void Sessions::handle(const HistoryReply& reply, Now now) {
+  Connection* connection = find(reply.connection);
+  if (connection == nullptr || connection->phase != Connection::Phase::open) return;
+  if (reply.refused) {
+    send_error(*connection, reply.text, reply.refusal.code, reply.refusal.sentence, {}, now);
+  } else {
+    send_text(*connection, reply.text, now);
+  }
+  unstall(*connection, kStallHistory, now);
+}
+
 // ---- publishing ----
 
 std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
@@ -305,6 +370,7 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
                                .data = unwrap_combined(command.channel, command.data),
                                .publisher = connection.publisher,
                                .snapshot = command.snapshot,
+                               .as_of = command.has_as_of ? std::max(command.as_of, Sequence{1}) : Sequence{},
                                .received = connection.received_at};
   const PublishAnswer answer = channels_->publish(request, connection.outbox.connection, command.id, now);
   switch (answer.kind) {
@@ -320,17 +386,22 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
       break;
     case PublishAnswer::Kind::forwarded:
       break;
-    case PublishAnswer::Kind::no_room:  // held back, and everything behind it: nothing is lost or overtaken
-      if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
-      connection.inbox->parked = text;
-      connection.inbox->has_parked = true;
-      budget_->charge(Purpose::inboxes, text.size());
-      stall(connection, kStallRoom);
+    case PublishAnswer::Kind::no_room:
+      park(connection, text);
       break;
     case PublishAnswer::Kind::refused:
       send_error(connection, command.id, answer.refusal.code, answer.refusal.sentence, command.channel, now);
       break;
   }
+}
+
+/// A command that found no room is held back, and everything behind it: nothing is lost or overtaken.
+void Sessions::park(Connection& connection, std::string_view text) {
+  if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
+  connection.inbox->parked = text;
+  connection.inbox->has_parked = true;
+  budget_->charge(Purpose::inboxes, text.size());
+  stall(connection, kStallRoom);
 }
 
 void Sessions::handle(const PublishReply& reply, Now now) {

@@ -36,6 +36,7 @@ enum StallReason : std::uint8_t {
   kStallJoin = 1,     // a subscribe waits for another shard
   kStallRoom = 2,     // a publish waits for room in a lane
   kStallControl = 4,  // the client leaves our replies unread
+  kStallHistory = 8,  // a history query waits for another shard
 };
 
 struct Connection {

@@ -289,6 +289,10 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
       if (connection->phase == Connection::Phase::closing) {
         finish_sending(*connection, now);
       } else if (shutting_down_ && connection->phase == Connection::Phase::open) {
+        if (connection->outbox.has_news()) {  // it catches up, and got more meanwhile
+          connection->outbox.tell_when_empty = true;
+          break;
+        }
         close(*connection, CloseCode::going_away, "the node is shutting down", now);
       }
       break;
@@ -308,6 +312,8 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
     case OutboxEvent::Kind::wait_writable:
       act(ActionKind::wait_writable, *connection);
       break;
+    case OutboxEvent::Kind::chunk_wanted:
+      ensure(false, "history is asked of the channels");
   }
 }
 

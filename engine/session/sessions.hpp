@@ -50,6 +50,7 @@ class Sessions {
   // ---- what other parts of the core say ----
   void handle(const OutboxEvent& event, Now now);
   void handle(const PublishReply& reply, Now now);
+  void handle(const HistoryReply& reply, Now now);
   /// A subscription's log is live, or was refused.
   void join_ready(Handle subscription, Now now);
   /// A publish that was held back may be tried again.
@@ -124,11 +125,14 @@ class Sessions {
   void reply_subscribed(Connection& connection, JoinGroup& group, Now now);
   void unsubscribe(Connection& connection, const Command& command, Now now);
   void publish(Connection& connection, const Command& command, std::string_view text, Now now);
+  void history(Connection& connection, const Command& command, std::string_view text, Now now);
+  void park(Connection& connection, std::string_view text);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
   void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                   std::string_view channel, Now now);
   void count_error(Connection& connection, ErrorCode code, Now now);
   void blame(Connection& connection, ErrorCode code, Now now);
+  [[nodiscard]] std::optional<Refusal> may_read(std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
 

@@ -5,12 +5,15 @@
 
 #include "alloc/base/ensure.hpp"
 #include "codec/hash/xxh3.hpp"
+#include "engine/channel/history_reader.hpp"
 
 namespace ringcast {
 namespace {
 
 constexpr Refusal kNoChannelSlot{.code = ErrorCode::overloaded,
                                  .sentence = "the node has as many channels as it may have"};
+constexpr Refusal kFutureSnapshot{.code = ErrorCode::invalid_message,
+                                  .sentence = "as_of_seq lies beyond the channel's newest message"};
 constexpr Refusal kNoSubscriptionSlot{.code = ErrorCode::overloaded,
                                       .sentence = "the node has as many subscriptions as it may have"};
 
@@ -39,6 +42,10 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), budget, stats},
       peers_(options.shards) {}
+
+Refusal ChannelRouter::refusal_of(ErrorCode code) {
+  return code == ErrorCode::invalid_message ? kFutureSnapshot : kNoChannelSlot;
+}
 
 ShardIndex ChannelRouter::home_of(std::string_view channel) const {
   return ShardIndex{static_cast<std::uint16_t>(shards_ == 1 ? 0 : hash64(channel) % shards_)};
@@ -134,24 +141,6 @@ JoinAnswer ChannelRouter::finish_join(Handle handle, const JoinRequest& request,
   return answer;
 }
 
-JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const JoinRequest& request, Now now) {
-  const ChannelLog& log = *delivery_->find_log(log_handle);
-  Sequence from = log.log.next();
-  JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
-                    .subscription = delivery_->handle_of(slot),
-                    .epoch = log.epoch,
-                    .last = Sequence{value(from) - 1}};
-  if (const ResumePoint* resume = request.resume) {
-    const Sequence wanted = next(resume->seq);
-    const bool here = wanted == from || (wanted < from && log.log.holds(wanted));
-    answer.recovered = log.rule->resume && resume->epoch == log.epoch && here;
-    stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
-    if (*answer.recovered) from = wanted;
-  }
-  delivery_->start_reading(slot, log_handle.slot, from, now.mono);
-  return answer;
-}
-
 void ChannelRouter::release_messages(Handle subscription, Now now) {
   if (delivery_->find_subscription(subscription) != nullptr) delivery_->release_messages(subscription.slot, now.mono);
 }
@@ -225,6 +214,10 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold
     answer.kind = PublishAnswer::Kind::no_room;
     return answer;
   }
+  if (request.as_of > home->history.next()) {
+    answer.refusal = kFutureSnapshot;
+    return answer;
+  }
   answer.kind = PublishAnswer::Kind::published;
   answer.published = publish_here(*channel, *home, request, now);
   return answer;
@@ -281,7 +274,10 @@ void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {
   Channel& channel = channels_[log.channel];
   if (log.log.frames() != 0) {
     Sequence keep = log.log.next();
-    for (const std::uint32_t reader : log.readers) keep = std::min(keep, delivery_->subscription(reader).cursor.next);
+    for (const std::uint32_t slot_of_reader : log.readers) {
+      const Subscription& reader = delivery_->subscription(slot_of_reader);
+      if (!reader.catching_up) keep = std::min(keep, reader.cursor.next);  // history is kept for the others
+    }
     if (channel.home_state.valid()) {
       for (const RemoteReader& reader : homes_[channel.home_state.slot].remote) {
         if (reader.form == log.form) keep = std::min(keep, reader.next);
@@ -318,7 +314,7 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
   if (channel.home_state.valid()) {
     HomeChannel& home = homes_[channel.home_state.slot];
     rankings_->see(home, channel.logs);
-    home.history.trim(home.history.next(), now.mono - home.rule->history.age);
+    home.history.trim(kept_for_joiners(home), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
     if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {
       homes_.destroy(channel.home_state);

@@ -7,11 +7,13 @@
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
 // channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told;
-// pace.cpp who is held back.
+// pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +46,9 @@ class ChannelRouter final : public ChannelPort {
   std::string_view channel_of(std::uint32_t subscription) override;
   std::uint32_t next_subscription(std::uint32_t subscription) override;
   PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) override;
+  HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) override;
+  /// A subscription that catches up has sent its chunk.
+  void refill(Handle subscription, Now now);
 
   /// Where a channel is sequenced: the same answer on every shard for the life of the process.
   [[nodiscard]] ShardIndex home_of(std::string_view channel) const;
@@ -52,7 +57,14 @@ class ChannelRouter final : public ChannelPort {
 
   /// What came out of draining the lanes, for the session; valid until the next drain.
   struct Arrivals {
-    std::vector<Handle> ready;   // subscriptions whose log is live, or was refused: finish_join() them
+    struct Text {
+      Handle connection;
+      bool refused = false;
+      std::string text;          // refused: the query's id
+      Refusal refusal{};
+    };
+    std::vector<Handle> ready;   // subscriptions whose log is live or was refused, or whose history is here
+    std::vector<Text> histories;  // answers to history queries
     std::vector<Handle> room;    // connections whose publish may be tried again
   };
   /// Takes records from every lane, within a bound. Publish replies go to `on_reply` at once.
@@ -60,6 +72,7 @@ class ChannelRouter final : public ChannelPort {
   const Arrivals& drain(Now now, OnReply&& on_reply) {
     arrivals_.ready.clear();
     arrivals_.room.clear();
+    arrivals_.histories.clear();
     for (std::uint32_t from = 0; from < shards_; ++from) {
       if (from == value(here_)) continue;
       drain_control(ShardIndex{static_cast<std::uint16_t>(from)}, now, on_reply);
@@ -95,12 +108,22 @@ class ChannelRouter final : public ChannelPort {
     Handle home;
     Handle their_log;
   };
+  struct Query {         // a history query of another shard
+    Handle connection;
+    std::string channel;
+    std::string id;
+    std::optional<ResumePoint> after;
+    std::uint32_t limit = 0;
+  };
   struct Peer {          // another shard, as seen from here
     std::uint32_t credits = kMeshCredits;
     std::deque<Waiting> readers;
     std::deque<Handle> attaches;       // logs whose attach waits for a credit
     std::vector<Handle> publishers;    // connections whose publish waits for room or a credit
     bool publishes_held = false;       // what stands first in its publish lane outruns the readers
+    std::deque<Handle> pulls_unsent;   // subscriptions whose pull waits for a credit
+    std::deque<MeshPull> pulls;        // theirs, to be answered when the lane has room
+    std::deque<Query> queries;         // the same
     std::deque<Handle> refusals;       // their logs that this home has no room for: a hello has to say so
   };
 
@@ -115,6 +138,21 @@ class ChannelRouter final : public ChannelPort {
   void sweep_log(std::uint32_t slot, Now now);
   void sweep_channel(Channel& channel, Now now);
   void close_log(Channel& channel, Form form, Handle log);
+
+  // catch_up.cpp
+  [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
+  JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, Now now);
+  void fill_here(HomeChannel& home, std::uint32_t subscription, Sequence from, bool snapshot_first, Now now);
+  bool send_pull(Handle subscription);
+  void ask_for_chunk(Handle subscription);
+  void serve_pulls(ShardIndex to, Now now);
+  enum class Served : std::uint8_t { done, later, no_room };
+  Served serve_pull(ShardIndex to, const MeshPull& pull);
+  bool serve_query(ShardIndex to, const Query& query);
+  Refusal answer_query(const HistoryRequest& request);
+  void on_pull(ShardIndex from, Bytes record);
+  void on_chunk(ShardIndex from, Bytes record, Now now);
+  void on_history(ShardIndex from, Bytes record);
 
   Peer& peer(ShardIndex shard) { return peers_[value(shard)]; }
   bool send_attach(ShardIndex home, const ChannelLog& log, Handle handle);
@@ -137,6 +175,8 @@ class ChannelRouter final : public ChannelPort {
   void on_frames(Bytes record, Now now);
   void on_hole(Bytes record, Now now);
   void on_publish(ShardIndex from, Bytes record, Now now);
+  /// What a home refused, in words: only the code travels.
+  [[nodiscard]] static Refusal refusal_of(ErrorCode code);
   void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
   void ask_for_room(ShardIndex to);
   MutableBytes reserve(MeshLane& lane, ShardIndex to, std::size_t bytes);
@@ -154,6 +194,8 @@ class ChannelRouter final : public ChannelPort {
   Slab<HomeChannel> homes_;
   PublishPipeline pipeline_;
   std::vector<Peer> peers_;
+  std::string history_text_;          // the answer to a history query, being written
+  std::vector<std::uint32_t> sizes_;  // of the frames of a chunk, being counted
   Arrivals arrivals_;
   std::vector<Handle> room_;
   std::vector<Handle> held_first_;    // connections whose publish was held back, and got nothing since the last time
@@ -189,6 +231,12 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
       case MeshKind::detached:
         ++peer(from).credits;
         break;
+      case MeshKind::pull:
+        on_pull(from, record);
+        break;
+      case MeshKind::history:
+        on_history(from, record);
+        break;
       case MeshKind::publish_reply: {
         ++peer(from).credits;
         const auto header = load<MeshPublishReply>(record.data());
@@ -197,7 +245,7 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
         reply.channel = texts.take(header.channel_bytes);
         reply.id = texts.take(header.id_bytes);
         reply.published = {.epoch = header.epoch, .seq = header.seq, .duplicate = header.duplicate != 0};
-        reply.refusal = {.code = header.code, .sentence = "the node has as many channels as it may have"};
+        reply.refusal = refusal_of(header.code);
         on_reply(reply);
         break;
       }

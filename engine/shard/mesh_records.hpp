@@ -13,6 +13,7 @@
 #include "alloc/base/identifiers.hpp"
 #include "codec/dialect/native.hpp"
 #include "codec/text/channel_name.hpp"
+#include "engine/channel/join_start.hpp"
 #include "engine/shard/mesh.hpp"
 
 namespace ringcast {
@@ -22,10 +23,14 @@ enum class MeshKind : std::uint8_t {
   hello,          // bulk:    from the home: your log begins at `next`; answers attach
   frames,         // bulk:    from the home: the next frames of your log
   hole,           // bulk:    from the home: what lies before `next` is lost to you (the lane was overrun)
+  chunk,          // bulk:    from the home: history for one subscription; answers pull
+  history_reply,  // bulk:    from the home: answers history
   attach,         // control: to the home: I read this channel in this form
   detach,         // control: to the home: nobody here does any more
   detached,       // control: from the home: answers detach
   publish_reply,  // control: from the home: answers publish
+  pull,           // control: to the home: a subscription catches up, and wants the next chunk
+  history,        // control: to the home: a client asks for kept messages
 };
 
 struct MeshPublish {
@@ -41,6 +46,7 @@ struct MeshPublish {
   Handle connection{};
   std::uint64_t publisher = 0;
   std::int64_t received_ns = 0;
+  Sequence as_of{};
 };
 struct MeshHello {
   MeshKind kind = MeshKind::hello;
@@ -100,6 +106,53 @@ struct MeshPublishReply {
   Epoch epoch{};
   Sequence seq{};
 };
+struct MeshPull {
+  MeshKind kind = MeshKind::pull;
+  Form form{};
+  std::uint8_t joins = 0;        // the first chunk: the home says where it begins
+  std::uint8_t resumes = 0;      // joins: `epoch` and `from` are what the client has
+  std::uint8_t wants_state = 0;  // joins
+  std::uint8_t reserved[3]{};
+  std::uint32_t serial = 0;
+  std::uint32_t reserved_too = 0;
+  Handle home{};
+  Handle log{};                  // the reader's
+  Handle subscription{};
+  Epoch epoch{};
+  Sequence from{};               // what it wants next; joins: the last one that the client has
+};
+struct MeshChunk {               // then a size for each frame, then the frames
+  MeshKind kind = MeshKind::chunk;
+  std::uint8_t snapshot_first = 0;
+  JoinStart::Where where{};
+  JoinStart::Recovered recovered{};
+  JoinStart::State state{};
+  std::uint8_t reserved[3]{};
+  std::uint32_t frames = 0;
+  std::uint32_t serial = 0;
+  Handle subscription{};
+  Sequence next{};               // the joiner's cursor
+  Sequence first{};              // number of the first frame: after the cursor where history has lost what lies between
+  Sequence as_of{};
+};
+struct MeshHistory {
+  MeshKind kind = MeshKind::history;
+  std::uint8_t channel_bytes = 0;
+  std::uint8_t id_bytes = 0;
+  std::uint8_t has_after = 0;
+  std::uint32_t limit = 0;
+  Handle connection{};
+  ResumePoint after{};
+};
+struct MeshHistoryReply {
+  MeshKind kind = MeshKind::history_reply;
+  std::uint8_t refused = 0;
+  ErrorCode code{};
+  std::uint8_t reserved = 0;
+  std::uint32_t text_bytes = 0;
+  Handle connection{};
+};
+static_assert(sizeof(MeshHistory) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
 static_assert(sizeof(MeshPublishReply) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
 static_assert(sizeof(MeshAttach) + kChannelNameBytesMax <= kMeshControlRecordBytesMax);
 

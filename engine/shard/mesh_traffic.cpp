@@ -5,6 +5,9 @@
 namespace ringcast {
 namespace {
 
+constexpr Refusal kNothingPublished{.code = ErrorCode::unknown_channel,
+                                    .sentence = "nothing is known of this channel"};
+
 std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
 
 }  // namespace
@@ -68,7 +71,8 @@ PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& requ
                                         .data_bytes = static_cast<std::uint32_t>(request.data.size()),
                                         .connection = connection,
                                         .publisher = request.publisher,
-                                        .received_ns = request.received.time_since_epoch().count()}};
+                                        .received_ns = request.received.time_since_epoch().count(),
+                                        .as_of = request.as_of}};
   for (const std::string_view part : {request.channel, request.event, request.message_id, id, request.data}) {
     record.put(part);
   }
@@ -98,6 +102,8 @@ void ChannelRouter::pump(Now now) {
       if (const ChannelLog* log = delivery_->find_log(handle)) send_attach(to, *log, handle);
       there.attaches.pop_front();
     }
+    while (!there.pulls_unsent.empty() && send_pull(there.pulls_unsent.front())) there.pulls_unsent.pop_front();
+    if (!there.pulls.empty() || !there.queries.empty()) serve_pulls(to, now);
     if (!there.readers.empty() || !there.refusals.empty()) pump_peer(to, now);
   }
 }
@@ -219,7 +225,8 @@ bool ChannelRouter::has_work() const {
 
 bool ChannelRouter::settled() const {
   return lanes_empty() && held_.empty() && held_first_.empty() && std::ranges::all_of(peers_, [](const Peer& there) {
-           return there.readers.empty() && there.publishers.empty() && there.credits == kMeshCredits;
+           return there.readers.empty() && there.publishers.empty() && there.pulls.empty() && there.queries.empty() &&
+                  there.pulls_unsent.empty() && there.credits == kMeshCredits;
          });
 }
 
@@ -291,8 +298,20 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
       case MeshKind::hole:
         on_hole(record, now);
         break;
+      case MeshKind::chunk:
+        on_chunk(from, record, now);
+        break;
+      case MeshKind::history_reply: {
+        ++peer(from).credits;
+        const auto header = load<MeshHistoryReply>(record.data());
+        arrivals_.histories.push_back({.connection = header.connection,
+                                       .refused = header.refused != 0,
+                                       .text = std::string{RecordTexts{record, sizeof header}.take(header.text_bytes)},
+                                       .refusal = {.code = header.code, .sentence = kNothingPublished.sentence}});
+        break;
+      }
       default:
-        ensure(false, "a bulk lane carries frames, holes and hellos");
+        ensure(false, "a bulk lane carries frames, holes, hellos and history");
     }
     lane.pop();
   }
@@ -414,6 +433,7 @@ void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
   request.data = texts.take(header.data_bytes);
   request.publisher = header.publisher;
   request.snapshot = header.snapshot != 0;
+  request.as_of = header.as_of;
   request.received = Instant{nanoseconds{header.received_ns}};
   const PublishAnswer answer = publish_at_home(request, Hold::forbidden, now);
   ensure(answer.kind == PublishAnswer::Kind::published || answer.kind == PublishAnswer::Kind::refused,

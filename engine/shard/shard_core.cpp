@@ -42,7 +42,13 @@ struct ShardCore::State {
   /// Tells sessions what sending found out. Not under a batch: sessions may end what a batch refers to.
   void handle_send_events(Now now) {
     if (sends.in_batch()) return;
-    for (const OutboxEvent& event : sends.take_events()) sessions.handle(event, now);
+    for (const OutboxEvent& event : sends.take_events()) {
+      if (event.kind == OutboxEvent::Kind::chunk_wanted) {
+        router.refill(event.subscription, now);
+      } else {
+        sessions.handle(event, now);
+      }
+    }
   }
   void after_input(Now now) {
     handle_send_events(now);
@@ -107,6 +113,13 @@ void ShardCore::drain_mesh(Now now) {
   const auto& arrivals =
       state.router.drain(now, [&](const PublishReply& reply) { state.sessions.handle(reply, now); });
   for (const Handle subscription : arrivals.ready) state.sessions.join_ready(subscription, now);
+  for (const auto& history : arrivals.histories) {
+    state.sessions.handle(HistoryReply{.connection = history.connection,
+                                       .refused = history.refused,
+                                       .text = history.text,
+                                       .refusal = history.refusal},
+                          now);
+  }
   state.after_input(now);
   state.serve_publishers(now);
 }

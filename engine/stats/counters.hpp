@@ -106,6 +106,10 @@ enum class CounterId : std::uint16_t {
   slow_disconnects,
   resumes_recovered,
   resumes_refused,
+  catch_ups,
+  catch_ups_total,
+  catch_up_chunks,
+  history_queries,
   // the ledger, copied from the consistent block by publish_ledger()
   ledger_offered,
   ledger_sent,
@@ -244,6 +248,10 @@ inline constexpr auto kCounters = [] {
       {slow_disconnects, counter, "slow_disconnects", "", "connections", "Readers closed with 4008 by the slow-reader policy"},
       {resumes_recovered, counter, "resumes_recovered", "", "subscriptions", "Resumes that were given every missed message"},
       {resumes_refused, counter, "resumes_refused", "", "subscriptions", "Resumes answered recovered:false"},
+      {catch_ups, gauge, "catch_ups", "", "subscriptions", "Subscriptions that are sent from history until their log holds what they want"},
+      {catch_ups_total, counter, "catch_ups_total", "", "subscriptions", "Subscriptions that were, since the start"},
+      {catch_up_chunks, counter, "catch_up_chunks", "", "chunks", "Chunks of history that readers were given"},
+      {history_queries, counter, "history_queries", "", "queries", "History queries answered by this shard as the channel's home"},
       // the ledger, copied from the consistent block by publish_ledger()
       {ledger_offered, counter, "ledger_offered", "", "messages", "Messages x readers offered at append"},
       {ledger_sent, counter, "ledger_sent", "", "messages", "Messages x readers sent in whole frames"},

@@ -64,6 +64,7 @@ struct Subscription {
   bool active = false;
   std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
   bool position_known = false;
+  bool from_history = false;           // it resumed: history may lose what it is still to be sent
   Position next;                       // native: the next seq, and of which epoch
   std::vector<PublishId> received;     // exchange: in order
   std::size_t resolved = 0;            // of them, continuity was checked up to here

@@ -101,7 +101,14 @@ TEST_F(NativeTest, EveryMistakeIsAnsweredWithItsCodeAndCounted) {
        {error(R"("id":1,)", "not_supported", "this version subscribes to names, not to patterns", R"(,"channel":"a.>")")}, not_supported},
       {"unsubscribe what was not subscribed", R"({"type":"unsubscribe","id":1,"channels":["c"]})",
        {error(R"("id":1,)", "unknown_channel", "the connection is not subscribed to this channel", R"(,"channel":"c")")}, unknown_channel},
-      {"history", R"({"type":"history","id":1,"channel":"c"})", {}, not_supported},
+      {"history of a channel that nobody knows", R"({"type":"history","id":1,"channel":"c"})",
+       {error(R"("id":1,)", "unknown_channel", "nothing is known of this channel", R"(,"channel":"c")")}, unknown_channel},
+      {"history of a pattern", R"({"type":"history","id":1,"channel":"c.*"})",
+       {error(R"("id":1,)", "invalid_message", "history is that of one channel, not of a pattern", R"(,"channel":"c.*")")}, invalid_message},
+      {"more history than there is in one answer", R"({"type":"history","id":1,"channel":"c","limit":1001})",
+       {error(R"("id":1,)", "invalid_message", "limit is at most 1000; ask on from the last message", R"(,"channel":"c")")}, invalid_message},
+      {"history of another's channel", R"({"type":"history","id":1,"channel":"user:42"})",
+       {error(R"("id":1,)", "unauthorized", "a personal channel is its user's alone", R"(,"channel":"user:42")")}, unauthorized},
       {"presence", R"({"type":"presence","id":1,"channel":"c"})", {}, not_supported},
       {"ack", R"({"type":"ack","channel":"c","seq":1})", {}, not_supported},
       {"auth", R"({"type":"auth","id":1,"token":"x"})", {}, not_supported},
@@ -264,10 +271,11 @@ TEST_F(NativeTest, AResumeGivesWhatWasMissedOrSaysThatItCannot) {
   }
 }
 
-TEST_F(NativeTest, AResumeOfWhatTheLogHasDroppedIsNotRecoveredAndLiveMessagesFollow) {
+TEST_F(NativeTest, AResumeOfWhatLogAndHistoryHaveDroppedIsNotRecoveredAndLiveMessagesFollow) {
   CoreOptions options;
   options.namespaces.emplace_back();
   options.namespaces[0].lag.messages = 5;
+  options.namespaces[0].history.messages = 5;
   CoreHarness small{options};
   CoreClient& reader = small.native();
   small.say(reader, R"({"type":"subscribe","channels":["c"]})");
