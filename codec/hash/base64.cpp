@@ -10,15 +10,18 @@ namespace {
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::uint8_t kNotInAlphabet = 0xff;
 
-constexpr std::array<std::uint8_t, 256> make_values() {
+constexpr std::string_view kUrlAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+constexpr std::array<std::uint8_t, 256> make_values(std::string_view alphabet) {
   std::array<std::uint8_t, 256> values{};
   values.fill(kNotInAlphabet);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    values[static_cast<std::uint8_t>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < alphabet.size(); ++i) {
+    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
   }
   return values;
 }
-constexpr std::array<std::uint8_t, 256> kValues = make_values();
+constexpr std::array<std::uint8_t, 256> kValues = make_values(kAlphabet);
+constexpr std::array<std::uint8_t, 256> kUrlValues = make_values(kUrlAlphabet);
 
 char digit(std::uint32_t bits) { return kAlphabet[bits & 0x3f]; }
 
@@ -30,8 +33,8 @@ std::string_view base64_encode(Bytes bytes, std::span<char> out) {
   std::size_t at = 0;
   std::size_t i = 0;
   for (; i + 3 <= bytes.size(); i += 3) {
-    const std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16 |
-                                static_cast<std::uint32_t>(bytes[i + 1]) << 8 | bytes[i + 2];
+    const std::uint32_t group =
+        static_cast<std::uint32_t>(bytes[i]) << 16 | static_cast<std::uint32_t>(bytes[i + 1]) << 8 | bytes[i + 2];
     out[at++] = digit(group >> 18);
     out[at++] = digit(group >> 12);
     out[at++] = digit(group >> 6);
@@ -78,6 +81,43 @@ std::optional<MutableBytes> base64_decode(std::string_view text, MutableBytes ou
     out[at++] = static_cast<std::uint8_t>(group >> 10);
     out[at++] = static_cast<std::uint8_t>(group >> 2);
   }
+  return out.first(at);
+}
+
+std::string_view base64url_encode(Bytes bytes, std::span<char> out) {
+  const std::size_t size = base64url_encoded_bytes(bytes.size());
+  ensure(out.size() >= size, "the base64url text fits its buffer");
+  std::uint32_t group = 0;
+  unsigned bits = 0;
+  std::size_t at = 0;
+  for (const std::uint8_t byte : bytes) {
+    group = group << 8 | byte;
+    bits += 8;
+    while (bits >= 6) {
+      bits -= 6;
+      out[at++] = kUrlAlphabet[group >> bits & 0x3f];
+    }
+  }
+  if (bits != 0) out[at++] = kUrlAlphabet[group << (6 - bits) & 0x3f];
+  return {out.data(), at};
+}
+
+std::optional<MutableBytes> base64url_decode(std::string_view text, MutableBytes out) {
+  if (text.size() % 4 == 1 || base64url_decoded_bytes(text.size()) > out.size()) return std::nullopt;
+  std::uint32_t group = 0;
+  unsigned bits = 0;
+  std::size_t at = 0;
+  for (const char c : text) {
+    const std::uint8_t value = kUrlValues[static_cast<std::uint8_t>(c)];
+    if (value == kNotInAlphabet) return std::nullopt;
+    group = group << 6 | value;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out[at++] = static_cast<std::uint8_t>(group >> bits);
+    }
+  }
+  if ((group & ((1U << bits) - 1)) != 0) return std::nullopt;  // bits that stand for nothing
   return out.first(at);
 }
 

@@ -37,6 +37,13 @@ Result<Pattern, PatternError> Pattern::compile(std::string_view text) {
   return pattern;
 }
 
+std::size_t Pattern::heap_bytes() const {
+  const std::size_t in_place = std::string{}.capacity();
+  std::size_t bytes = 0;
+  for (const std::string* text : {&text_, &glob_}) bytes += text->capacity() > in_place ? text->capacity() + 1 : 0;
+  return bytes;
+}
+
 bool Pattern::matches(std::string_view name) const {
   if ((is_server_channel(name) && !spells_server_) || (is_user_channel(name) && !spells_user_)) {
     return false;

@@ -8,6 +8,7 @@
 // Failure  a PatternError says which rule the text breaks.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ class Pattern {
   [[nodiscard]] std::string_view text() const { return text_; }
   /// No wildcard: matches the one channel of this name.
   [[nodiscard]] bool is_exact() const { return exact_; }
+  /// What its texts hold beside the pattern itself; none while both are short.
+  [[nodiscard]] std::size_t heap_bytes() const;
 
  private:
   Pattern() = default;
