@@ -10,8 +10,8 @@ namespace {
 using AddCommand = void (*)(CLI::App&, int&);
 constexpr AddCommand kCommands[] = {
     // in the order of --help
-    ringcast::add_serve_command, ringcast::add_pub_command,  ringcast::add_sub_command,    ringcast::add_replay_command,
-    ringcast::add_load_command,  ringcast::add_stat_command, ringcast::add_config_command,
+    ringcast::add_serve_command, ringcast::add_pub_command,  ringcast::add_sub_command,   ringcast::add_replay_command,
+    ringcast::add_load_command,  ringcast::add_stat_command, ringcast::add_token_command, ringcast::add_config_command,
 };
 
 }  // namespace
