@@ -116,6 +116,7 @@ struct NamespaceRule {
   SlowPolicy slow = SlowPolicy::disconnect;
   DedupeOptions dedupe;
   StateKeeping state = StateKeeping::none;
+  milliseconds state_age{24 * 60 * 60 * 1'000};    // what `state` keeps is kept so long after the last publish
   PayloadKind payload = PayloadKind::json;
   Priority priority = Priority::normal;            // which of a connection's channels goes first
   milliseconds batch_delay{0};                     // 0: natural batching; else news waits so long for company

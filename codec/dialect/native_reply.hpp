@@ -69,8 +69,8 @@ struct NativePublished {
 };
 void append_native_published(std::string& out, const NativePublished& published);
 
-/// {"type":"history","id":..,"channel":..,"epoch":..,"seq":..,"recovered":..,"messages":[..],"more":..}, one message at a
-/// time, each exactly as a subscriber gets it.
+/// {"type":"history","id":..,"channel":..,"epoch":..,"seq":..,"recovered":..,"messages":[..],"more":..}, one message
+/// after the other, each exactly as a subscriber gets it.
 class NativeHistory {
  public:
   struct Head {

@@ -47,7 +47,8 @@ JoinStart start_of(const HomeChannel& home, const JoinWish& wish) {
   return start;
 }
 
-Sequence kept_for_joiners(const HomeChannel& home) {
+Sequence kept_for_joiners(const HomeChannel& home, Instant now) {
+  if (now - home.used_at >= home.rule->state_age) return home.history.next();
   switch (home.rule->state) {
     case StateKeeping::none: break;
     case StateKeeping::last: return home.history.newest();

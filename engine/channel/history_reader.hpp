@@ -25,8 +25,8 @@ inline constexpr std::size_t kCatchUpBytesMax = 128_KiB;  // of frames in a chun
 /// Where a joiner begins, by what it asked for, what the namespace keeps and what history still holds.
 [[nodiscard]] JoinStart start_of(const HomeChannel& home, const JoinWish& wish);
 
-/// The oldest seq that has to be kept for joiners, however old it is; history.next() when none has.
-[[nodiscard]] Sequence kept_for_joiners(const HomeChannel& home);
+/// The oldest seq that has to be kept for joiners although history.age is over; history.next() when none has.
+[[nodiscard]] Sequence kept_for_joiners(const HomeChannel& home, Instant now);
 
 /// A kept message, with channel, epoch and seq.
 [[nodiscard]] inline MessageView kept_message(const HomeChannel& home, Bytes record, Sequence seq) {

@@ -1,4 +1,5 @@
-// Catching up: a reader that is sent from history until its log holds what it wants (design.md, "Joining and resuming").
+// Catching up: a reader that is sent from history until its log holds what it wants (design.md, "Joining and
+// resuming").
 //
 // Such a subscription is a reader of its log like any other, so that the ledger counts what it is owed; only the bytes
 // come from elsewhere: from a chunk of history that is its own.

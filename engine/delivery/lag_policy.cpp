@@ -17,7 +17,7 @@ bool within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Ins
 
 /// The earliest held seq from which the lag is within bounds; the newest if none is.
 Sequence earliest_within_bounds(const FrameLog& log, const LagLimits& lag, Sequence from, Instant late_from,
-                               Instant now) {
+                                Instant now) {
   std::uint64_t low = value(std::max(from, log.tail()));
   std::uint64_t high = value(log.newest());
   while (low < high) {
@@ -57,8 +57,7 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
       if (next <= wanted) return {};
       return {.kind = Kind::skip, .next = next, .reason = GapReason::dropped};
     }
-    case SlowPolicy::disconnect:
-      break;
+    case SlowPolicy::disconnect: break;
   }
   // A hole that is not the reader's doing: it kept up, but a lane of the mesh was overrun before the run got here.
   const bool hole_only =
@@ -69,12 +68,15 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
   return {.kind = Kind::disconnect};
 }
 
-LagVerdict judge_catch_up(const FrameLog& chunk, Dialect dialect, Sequence wanted) {
+LagVerdict judge_catch_up(const FrameLog& chunk, const NamespaceRule& rule, Dialect dialect, Sequence wanted) {
   using Kind = LagVerdict::Kind;
   if (wanted >= chunk.next() || chunk.holds(wanted)) return {};
-  if (!carries_gap_notices(dialect)) return {.kind = Kind::disconnect};
+  const bool tells = carries_gap_notices(dialect);
+  if (!tells && rule.slow != SlowPolicy::conflate) return {.kind = Kind::disconnect};
   const auto run = chunk.run_from(wanted, 1);
-  return {.kind = Kind::skip, .next = run ? run->first : chunk.next(), .reason = GapReason::expired};
+  return {.kind = Kind::skip,
+          .next = run ? run->first : chunk.next(),
+          .reason = tells ? GapReason::expired : GapReason::conflated};
 }
 
 }  // namespace ringcast

@@ -33,7 +33,8 @@ struct LagVerdict {
                                    Instant late_from, Instant now);
 
 /// The same for a reader that is sent a chunk of history: what history has lost is told as `expired`.
-[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, Dialect dialect, Sequence wanted);
+[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, const NamespaceRule& rule, Dialect dialect,
+                                        Sequence wanted);
 
 /// A dialect with gap notices; the exchange dialect has none.
 [[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return dialect == Dialect::native; }

@@ -108,7 +108,7 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
     Sequence from = subscription.cursor.next;
 
     const LagVerdict verdict = subscription.catching_up
-                                   ? judge_catch_up(source, outbox.dialect, from)
+                                   ? judge_catch_up(source, *log.rule, outbox.dialect, from)
                                    : judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono);
     if (verdict.kind == LagVerdict::Kind::disconnect) {
       events_.push_back({.kind = OutboxEvent::Kind::slow,
@@ -130,15 +130,13 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
         parts_.push_back({.kind = Part::Kind::frames, .bytes = run->bytes, .subscription = slot, .run = *run});
         return;
       }
-      if (run->bytes > room) {  // one frame, and it does not fit
+      if (run->bytes > room) {                     // one frame, and it does not fit
         if (slot != outbox.pending_first) return;  // behind other channels: in the next turn it stands before them
         // Behind replies, which might come every turn: its beginning now, the rest as a remainder.
         std::memcpy(scratch + filled, run->data, room);
         filled += static_cast<std::uint32_t>(room);
-        parts_.push_back({.kind = Part::Kind::frames,
-                          .bytes = static_cast<std::uint32_t>(room),
-                          .subscription = slot,
-                          .run = *run});
+        parts_.push_back(
+            {.kind = Part::Kind::frames, .bytes = static_cast<std::uint32_t>(room), .subscription = slot, .run = *run});
         return;
       }
       std::memcpy(scratch + filled, run->data, run->bytes);
@@ -162,7 +160,7 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
     subscription.cursor.next = verdict.next;
     return true;
   }
-  // Where a snapshot follows, the frame with the number before its as_of is that snapshot: the message is missed as well.
+  // Where a snapshot follows, what has the number before its as_of is that snapshot: the message is missed as well.
   const bool snapshot_next = subscription.catching_up && delivery_->find_extra(subscription)->catch_up->snapshot_first;
   const GapView gap{.channel = *log.name,
                     .from = from,
@@ -232,17 +230,10 @@ void RollingSend::apply(const Plan& plan, std::uint32_t accepted, Now now) {
     const std::uint32_t taken = std::min(left, part.bytes);
     left -= taken;
     switch (part.kind) {
-      case Part::Kind::control:
-        apply_control(*plan.outbox, taken);
-        break;
-      case Part::Kind::gap:
-        apply_gap(*plan.outbox, part, taken);
-        break;
-      case Part::Kind::frames:
-        apply_frames(*plan.outbox, part, taken, now);
-        break;
-      case Part::Kind::remainder:
-        ensure(false, "a remainder has a send of its own");
+      case Part::Kind::control: apply_control(*plan.outbox, taken); break;
+      case Part::Kind::gap: apply_gap(*plan.outbox, part, taken); break;
+      case Part::Kind::frames: apply_frames(*plan.outbox, part, taken, now); break;
+      case Part::Kind::remainder: ensure(false, "a remainder has a send of its own");
     }
   }
   if (delivery_->catch_ups() != 0) settle_catch_ups(plan, now);
@@ -476,7 +467,8 @@ void RollingSend::check_blocked(Now now) {
       const ChannelLog& log = delivery_->log(subscription.cursor.log);
       if (subscription.catching_up) {  // bounded as well: by how long it has taken nothing
         if (in_batch_ || now.mono - std::max(outbox.sent_at, outbox.lag_floor) <= log.rule->lag.time) continue;
-        if (log.rule->slow != SlowPolicy::disconnect && carries_gap_notices(outbox.dialect)) {
+        const bool drops = log.rule->slow == SlowPolicy::drop_oldest && carries_gap_notices(outbox.dialect);
+        if (drops || log.rule->slow == SlowPolicy::conflate) {
           delivery_->end_catch_up(this_slot, now.mono);  // then it is a slow reader of the log
           continue;
         }

@@ -83,10 +83,11 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   if (start.where == JoinStart::Where::newest && next(log.log.newest()) == log.log.next()) {
     start.next = log.log.newest();
   }
+  const bool newest = start.where == JoinStart::Where::newest && start.next < log.log.next();
   JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
                     .subscription = delivery_->handle_of(slot),
                     .epoch = log.epoch,
-                    .last = Sequence{value(log.log.next()) - 1},
+                    .last = newest ? start.next : Sequence{value(log.log.next()) - 1},
                     .state = start.state,
                     .as_of = start.as_of};
   if (start.recovered != JoinStart::Recovered::unasked) {

@@ -314,7 +314,7 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
   if (channel.home_state.valid()) {
     HomeChannel& home = homes_[channel.home_state.slot];
     rankings_->see(home, channel.logs);
-    home.history.trim(kept_for_joiners(home), now.mono - home.rule->history.age);
+    home.history.trim(kept_for_joiners(home, now.mono), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
     if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {
       homes_.destroy(channel.home_state);

@@ -137,6 +137,13 @@ void Client::publish(Instant now) {
       break;
     }
   }
+  if (plan.state == StateKeeping::snapshot_delta && dice.one_in(5)) {
+    publish.snapshot = true;
+    const Position newest = world_.truth.newest(channel);
+    if (value(newest.seq) != 0 && dice.one_in(2)) {
+      publish.as_of = Sequence{dice.between(std::max<std::uint64_t>(value(newest.seq), 7) - 6, value(newest.seq))};
+    }
+  }
   const std::string key = dedupe_key(channel, publish.message_id, publish.data);
   publish_as(std::move(publish), as_sent, key, dice.percent(70));
 }
@@ -153,6 +160,8 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
     tail += R"(,"message_id":)";
     append_json_string(tail, publish.message_id);
   }
+  if (publish.snapshot) tail += R"(,"state":"snapshot")";
+  if (value(publish.as_of) != 0) tail += fmt::format(R"(,"as_of_seq":{})", value(publish.as_of));
   tail += R"(,"data":)";
   tail += sent_data;
   tail += '}';

@@ -291,10 +291,20 @@ void Conversation::on_message(Instant now) {
   const Sequence seq{number_member("seq")};
   require(subscription.active, Checker::replies, "seq {} of {} without a subscription", value(seq), name);
   require(subscription.position_known, Checker::replies, "seq {} of {} before 'subscribed'", value(seq), name);
-  require(seq >= subscription.next.seq, Checker::order, "seq {} of {} again: {} was to come", value(seq), name,
-          value(subscription.next.seq));
-  require(seq == subscription.next.seq, Checker::continuity, "seq {} of {}, and {} was to come", value(seq), name,
-          value(subscription.next.seq));
+  const bool says_snapshot = text_member("state", false) == "snapshot";
+  const JsonValue* as_of = json_.find("as_of_seq");
+  const bool beside = std::exchange(subscription.snapshot_may_come, false) && says_snapshot && as_of != nullptr &&
+                      seq != subscription.next.seq;
+  if (beside) {
+    require(number_member("as_of_seq") == value(subscription.next.seq) && seq > subscription.next.seq,
+            Checker::continuity, "snapshot {} of {} is as of {}, and {} was to come", value(seq), name,
+            number_member("as_of_seq"), value(subscription.next.seq));
+    coverage_.add(Seen::snapshots_beside);
+  }
+  require(beside || seq >= subscription.next.seq, Checker::order, "seq {} of {} again: {} was to come", value(seq),
+          name, value(subscription.next.seq));
+  require(beside || seq == subscription.next.seq, Checker::continuity, "seq {} of {}, and {} was to come", value(seq),
+          name, value(subscription.next.seq));
   const JsonValue* data = json_.find("data");
   require(data != nullptr, Checker::stream, "a message without data");
   const auto id = truth_.find_content(data->text);
@@ -308,8 +318,10 @@ void Conversation::on_message(Instant now) {
     require(text_member("message_id", false) == publish.message_id, Checker::payload,
             "publish {} has another message_id", *id);
   }
+  require(publish.snapshot == says_snapshot, Checker::payload, "publish {} is a snapshot: {}; delivered as one: {}",
+          *id, publish.snapshot, says_snapshot);
   truth_.delivered(*id, Position{subscription.next.epoch, seq}, now);
-  subscription.next.seq = next(seq);
+  if (!beside) subscription.next.seq = next(seq);
   count_message(subscription, *id);
   coverage_.add(Seen::messages_native);
 }
@@ -338,6 +350,7 @@ void Conversation::on_gap() {
             "{} does not drop", plan.name);
   } else if (reason == "expired") {
     coverage_.add(Seen::gaps_expired);
+    subscription.snapshot_may_come = plan.state == StateKeeping::snapshot_delta;
     require(subscription.from_history, Checker::continuity, "{} was not sent from history", plan.name);
   } else if (reason == "epoch") {
     const auto epoch = parse_epoch(text_member("epoch"));
@@ -389,6 +402,24 @@ void Conversation::on_subscribed() {
       subscription.position_known = true;
       subscription.from_history = false;
       subscription.next = Position{*epoch, Sequence{*seq + 1}};
+      subscription.snapshot_may_come = false;
+      const StateKeeping state = scenario_.channels[channel].state;
+      const JsonValue* said = reader.find("state");
+      const bool goes_on = recovered != nullptr && recovered->is_true();
+      require((said != nullptr) == (state == StateKeeping::snapshot_delta && !goes_on), Checker::replies,
+              "{} is subscribed with a state: {}", name, said != nullptr);
+      if (said != nullptr && reader.string_of(*said) == "snapshot") {
+        const auto as_of_seq = parse_uint64(member("as_of_seq").text);
+        require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
+        subscription.next.seq = Sequence{*as_of_seq};
+        subscription.snapshot_may_come = true;
+        subscription.from_history = true;
+        coverage_.add(Seen::joins_with_snapshot);
+      } else if (state == StateKeeping::last && !goes_on && *seq != 0) {
+        subscription.next.seq = Sequence{*seq};
+        subscription.from_history = true;
+        coverage_.add(Seen::joins_with_last);
+      }
       if (resume != asked.resume.end()) {
         require(recovered != nullptr, Checker::replies, "a resume of {} without 'recovered'", name);
         coverage_.add(recovered->is_true() ? Seen::resumes_recovered : Seen::resumes_refused);
@@ -509,8 +540,8 @@ void Conversation::on_exchange_message(PublishId id, bool combined) {
           combined ? "combined" : "raw");
   require(subscription.asked, Checker::replies, "publish {} of {} without a subscription", id,
           scenario_.channels[channel].name);
-  require(subscription.seen.insert(id).second, Checker::order, "publish {} of {} comes twice", id,
-          scenario_.channels[channel].name);
+  require(subscription.seen.insert(id).second || truth_.of(id).snapshot, Checker::order, "publish {} of {} comes twice",
+          id, scenario_.channels[channel].name);
   truth_.delivered_without_seq(id);
   subscription.received.push_back(id);
   count_message(subscription, id);
@@ -564,16 +595,21 @@ void Conversation::resolve(bool final) {
       const std::optional<Position> at = truth_.of(id).at;
       if (!at && !final) break;
       ++subscription.resolved;
+      if (truth_.of(id).snapshot) {  // it may come before its place, and again there
+        ++subscription.snapshots_since;
+        continue;
+      }
       if (at && subscription.last && at->epoch == subscription.last->epoch) {
         require(at->seq > subscription.last->seq, Checker::order, "{} seq {} comes after seq {}", plan.name,
                 value(at->seq), value(subscription.last->seq));
-        const bool follows = at->seq == next(subscription.last->seq);
+        const bool follows = distance(next(subscription.last->seq), at->seq) <= subscription.snapshots_since;
         if (!follows) coverage_.add(Seen::exchange_skips);
         require(follows || plan.slow == SlowPolicy::conflate, Checker::continuity,
                 "{} seq {} (publish {}) comes after seq {}", plan.name, value(at->seq), id,
                 value(subscription.last->seq));
       }
       subscription.last = at;
+      subscription.snapshots_since = 0;
     }
   }
 }

@@ -65,10 +65,12 @@ struct Subscription {
   std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
   bool position_known = false;
   bool from_history = false;           // it resumed: history may lose what it is still to be sent
+  bool snapshot_may_come = false;      // native: the next message may be a snapshot, beside the others
   Position next;                       // native: the next seq, and of which epoch
   std::vector<PublishId> received;     // exchange: in order
   std::size_t resolved = 0;            // of them, continuity was checked up to here
   std::optional<Position> last;        // exchange: of the last one resolved
+  std::uint64_t snapshots_since = 0;   // exchange: snapshots that came after it; where each stands may be unknown
   std::unordered_set<PublishId> seen;  // exchange
   std::uint64_t messages = 0;
   PublishId newest = 0;

@@ -16,6 +16,7 @@ struct NamespacePlan {
   SlowPolicy slow;
   DedupeBy by;
   DedupeScope scope;
+  StateKeeping state = StateKeeping::none;
 };
 constexpr std::array kNamespaces{
     NamespacePlan{"slow", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::publisher},
@@ -24,6 +25,8 @@ constexpr std::array kNamespaces{
     NamespacePlan{"feed", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::channel},
     NamespacePlan{"same", SlowPolicy::conflate, DedupeBy::payload, DedupeScope::channel},
     NamespacePlan{"raw", SlowPolicy::drop_oldest, DedupeBy::off, DedupeScope::publisher},
+    NamespacePlan{"last", SlowPolicy::conflate, DedupeBy::id, DedupeScope::publisher, StateKeeping::last},
+    NamespacePlan{"book", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::publisher, StateKeeping::snapshot_delta},
 };
 
 NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
@@ -40,6 +43,8 @@ NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
   rule.history.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 1'000 : dice.between(1, 50));
   rule.history.bytes = dice.one_in(3) ? 1_MiB : dice.size(1'024, 256 * 1'024);
   rule.history.age = milliseconds{dice.between(1'000, 300'000)};
+  rule.state = plan.state;
+  rule.state_age = milliseconds{dice.between(1'000, 300'000)};
   rule.resume = !dice.one_in(5);
   return rule;
 }
@@ -93,7 +98,8 @@ Scenario Scenario::from(Dice& dice) {
     const std::size_t space = dice.below(kNamespaces.size());
     plan.channels.push_back(ChannelPlan{.name = fmt::format("{}.{}", kNamespaces[space].prefix, i),
                                         .slow = kNamespaces[space].slow,
-                                        .dedupe = options.namespaces[space].dedupe});
+                                        .dedupe = options.namespaces[space].dedupe,
+                                        .state = kNamespaces[space].state});
   }
 
   const std::size_t clients = dice.one_in(5) ? dice.between(15, 30) : dice.between(3, 14);

@@ -19,6 +19,7 @@ struct ChannelPlan {
   std::string name;
   SlowPolicy slow = SlowPolicy::disconnect;
   DedupeOptions dedupe;
+  StateKeeping state = StateKeeping::none;
 };
 
 /// How a client reads what it is sent.

@@ -141,6 +141,17 @@ void Truth::check_publisher_order(PublishId id, Position at) {
   if (std::next(place) != order.end()) agree(*place, *std::next(place));
 }
 
+Position Truth::newest(std::uint32_t channel) const {
+  Position newest;
+  Instant known_at{};
+  for (const auto& [epoch, stream] : streams_[channel]) {
+    if (stream.empty() || of(stream.rbegin()->second).known_at < known_at) continue;
+    known_at = of(stream.rbegin()->second).known_at;
+    newest = {.epoch = Epoch{epoch}, .seq = Sequence{stream.rbegin()->first}};
+  }
+  return newest;
+}
+
 Sequence Truth::newest(std::uint32_t channel, Epoch epoch) const {
   const auto found = streams_[channel].find(value(epoch));
   return found == streams_[channel].end() || found->second.empty() ? Sequence{0}

@@ -44,6 +44,8 @@ struct Publish {
   std::uint64_t ids_before = 0;  // how many publishes with an id had been sent on the whole node
   bool refused = false;
   bool answered_duplicate = false;
+  bool snapshot = false;
+  Sequence as_of{};              // of a snapshot; 0: not said
   std::optional<Position> at;  // where it stands in its channel, once known
   Instant known_at{};          // since when
 };
@@ -67,6 +69,8 @@ class Truth {
   void answered(PublishId id, Position at, bool duplicate, Instant now);
   void refused(PublishId id);
 
+  /// The epoch that a channel had last, as far as anybody knows, and its newest seq in it.
+  [[nodiscard]] Position newest(std::uint32_t channel) const;
   /// The newest seq of an epoch that anybody knows of.
   [[nodiscard]] Sequence newest(std::uint32_t channel, Epoch epoch) const;
 
