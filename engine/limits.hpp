@@ -20,6 +20,7 @@ namespace ringcast {
 inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
 inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
 inline constexpr std::uint32_t kExpandShare = 4;                  // readers looked at for news, for each turn given
+inline constexpr std::uint8_t kHighTurnsMax = 3;                  // a normal channel begins every fourth turn at least
 inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
 inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies left unread before a client's input pauses
 inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
@@ -120,8 +121,8 @@ struct NamespaceRule {
   PayloadKind payload = PayloadKind::json;
   Priority priority = Priority::normal;            // which of a connection's channels goes first
   milliseconds batch_delay{0};                     // 0: natural batching; else news waits so long for company
-  std::uint32_t batch_max = 0;                     // 0: no bound; else so many messages do not wait
-  std::uint32_t max_rate = 0;                      // of a subscription, messages a second; 0: none
+  std::uint32_t batch_max = 0;                     // 0: no bound; else so many messages do not wait any longer
+  std::uint32_t max_rate = 0;                      // of every subscription, messages a second; 0: none
   milliseconds stale_after{0};                     // 0: nobody is told; else silence after which the channel is stale
   bool resume = true;
   bool presence = false;                           // users of the channel are counted and told

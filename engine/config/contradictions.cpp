@@ -156,6 +156,18 @@ class Checker {
                               size_text(options_.core.memory_budget)));
       }
     }
+    if (rule.max_rate != 0 && rule.slow != SlowPolicy::conflate) {
+      report_at(where(origin, "max_rate"), "namespace.max_rate",
+                "leaves messages out, and this rule does not: a limited rate needs slow = \"conflate\"");
+    }
+    if (rule.batch_max != 0 && rule.batch_delay.count() == 0) {
+      report_at(where(origin, "batch_max"), "namespace.batch_max", "nothing waits: this rule has no batch_delay");
+    }
+    if (rule.batch_delay > rule.lag.time / 2) {
+      report_at(where(origin, "batch_delay"), "namespace.batch_delay",
+                fmt::format("{} is more than half of lag.time ({}): readers would be late through our own waiting",
+                            duration_text(rule.batch_delay), duration_text(rule.lag.time)));
+    }
     const bool keeps = rule.history.messages > 0 && rule.history.bytes > 0 && rule.history.age.count() > 0;
     if (rule.resume && !keeps && is_set(origin, "resume")) {
       report_at(where(origin, "resume"), "namespace.resume", "nothing can be resumed: this rule keeps no history");

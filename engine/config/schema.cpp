@@ -43,11 +43,15 @@ constexpr auto choice(std::span<const std::string_view> words) {
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info", "warn", "error", "off"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 3> kSlowPolicies{"conflate", "drop_oldest", "disconnect"};
+constexpr std::array<std::string_view, 3> kStates{"none", "last", "snapshot+delta"};
+constexpr std::array<std::string_view, 2> kPriorities{"normal", "high"};
 constexpr std::array<std::string_view, 3> kDedupeBy{"id", "payload", "off"};
 constexpr std::array<std::string_view, 2> kDedupeScopes{"publisher", "channel"};
 static_assert(kLogLevels.size() == std::to_underlying(LogLevel::off) + 1U);
 static_assert(kLogFormats.size() == std::to_underlying(LogFormat::json) + 1U);
 static_assert(kSlowPolicies.size() == std::to_underlying(SlowPolicy::disconnect) + 1U);
+static_assert(kStates.size() == std::to_underlying(StateKeeping::snapshot_delta) + 1U);
+static_assert(kPriorities.size() == std::to_underlying(Priority::high) + 1U);
 static_assert(kDedupeBy.size() == std::to_underlying(DedupeBy::off) + 1U);
 static_assert(kDedupeScopes.size() == std::to_underlying(DedupeScope::channel) + 1U);
 
@@ -147,6 +151,16 @@ const std::array kNamespaceKeys{
         between(milliseconds{50}, days{1}), "the same in time"},
     RuleRow{"slow", choice<&NamespaceRule::slow>(kSlowPolicies), kNone, {},
         "what becomes of a slow subscription: moved to the newest message, to the oldest kept, or closed with 4008"},
+    RuleRow{"max_rate", at<&NamespaceRule::max_rate>(), kCount, {0, 1'000},
+        "messages a second that a subscription is sent at the most, always the newest; 0 means as they come"},
+    RuleRow{"state", choice<&NamespaceRule::state>(kStates), kNone, {},
+        "what a new subscription is given: nothing, the last message, or the newest snapshot and what follows"},
+    RuleRow{"priority", choice<&NamespaceRule::priority>(kPriorities), kNone, {},
+        "which of a connection's channels is sent first"},
+    RuleRow{"batch_delay", at<&NamespaceRule::batch_delay>(), kTime, between(nanoseconds{0}, seconds{10}),
+        "how long a message waits for others to be sent with; 0s means as soon as there is a turn"},
+    RuleRow{"batch_max", at<&NamespaceRule::batch_max>(), kCount, {0, kMessagesMost},
+        "so many messages wait no longer; 0 means no such number"},
     RuleRow{"dedupe.by", choice<&NamespaceRule::dedupe, &DedupeOptions::by>(kDedupeBy), kNone, {},
         "what makes a message a duplicate: its message_id, its payload, or nothing"},
     RuleRow{"dedupe.entries", at<&NamespaceRule::dedupe, &DedupeOptions::entries>(), kCount, {1, 10'000'000},
@@ -191,13 +205,8 @@ constexpr std::array kLaterNodeKeys{
 };
 
 constexpr std::array kLaterNamespaceKeys{
-    LaterRow{"state", "\"none\"", "snapshots and last values"},
     LaterRow{"presence", "false", "presence"},
     LaterRow{"payload", "\"json\"", "binary payloads"},
-    LaterRow{"priority", "", "priorities"},
-    LaterRow{"batch_delay", "\"0s\"", "batching by a timer"},
-    LaterRow{"batch_max", "", "batching by a timer"},
-    LaterRow{"max_rate", "", "rates of a subscription"},
     LaterRow{"stale_after", "", "channel states"},
     LaterRow{"offline", "false", "stored messages for users who are away"},
     LaterRow{"ack", "false", "acknowledged delivery"},
@@ -215,19 +224,23 @@ std::vector<NamespaceRule> shipped_namespaces() {
   struct Row {
     std::string_view match;
     SlowPolicy slow;
+    StateKeeping state;
   };
   constexpr std::array kRows{
-      Row{"*@bookTicker", SlowPolicy::conflate},  // the newest quote makes the older worthless
-      Row{"*@trade", SlowPolicy::disconnect},     // a trade is an event: none may go missing
-      Row{"*@aggTrade", SlowPolicy::disconnect},
-      Row{"*@depth>", SlowPolicy::disconnect},  // a book with a missing delta is a wrong book
-      Row{">", NamespaceRule{}.slow},
+      // The newest quote makes the older worthless; a trade is an event, none may go missing; a book begins with a
+      // snapshot, and with a missing delta it is a wrong book.
+      Row{"*@bookTicker", SlowPolicy::conflate, StateKeeping::none},
+      Row{"*@trade", SlowPolicy::disconnect, StateKeeping::none},
+      Row{"*@aggTrade", SlowPolicy::disconnect, StateKeeping::none},
+      Row{"*@depth>", SlowPolicy::disconnect, StateKeeping::snapshot_delta},
+      Row{">", NamespaceRule{}.slow, NamespaceRule{}.state},
   };
   std::vector<NamespaceRule> rules;
   for (const Row& row : kRows) {
     NamespaceRule& rule = rules.emplace_back();
     rule.match = row.match;
     rule.slow = row.slow;
+    rule.state = row.state;
   }
   return rules;
 }

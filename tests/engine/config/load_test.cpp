@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/channel/namespace_rules.hpp"
 #include "engine/config/schema.hpp"
 #include "tests/doubles/temporary_file.hpp"
 
@@ -96,6 +97,15 @@ lag.time = "2s"
 slow = "drop_oldest"
 dedupe = { by = "payload", scope = "channel" }
 resume = false
+state = "snapshot+delta"
+priority = "high"
+batch_delay = "5ms"
+batch_max = 50
+[[namespace]]
+match = "quotes.*"
+slow = "conflate"
+max_rate = 10
+state = "last"
 )");
   ASSERT_TRUE(loaded.has_value()) << text_of(loaded.error().front());
   const NodeOptions& options = loaded->options;
@@ -125,6 +135,13 @@ resume = false
   EXPECT_EQ(rule.dedupe.by, DedupeBy::payload);
   EXPECT_EQ(rule.dedupe.scope, DedupeScope::channel);
   EXPECT_FALSE(rule.resume);
+  EXPECT_EQ(rule.state, StateKeeping::snapshot_delta);
+  EXPECT_EQ(rule.priority, Priority::high);
+  EXPECT_EQ(rule.batch_delay, milliseconds{5});
+  EXPECT_EQ(rule.batch_max, 50U);
+  EXPECT_EQ(rule.max_rate, 0U);
+  EXPECT_EQ(options.core.namespaces[1].max_rate, 10U);
+  EXPECT_EQ(options.core.namespaces[1].state, StateKeeping::last);
 }
 
 TEST(LoadConfiguration, TheLaterSourceWins) {
@@ -215,9 +232,8 @@ const BadRow kBad[] = {
      "FILE:2: tls.certificate: not supported in this version (TLS)\n"},
     {"a feature that is not there, where one value says so", "compression.enabled = true\n",
      "FILE:1: compression.enabled: not supported in this version (permessage-deflate); only false may be written\n"},
-    {"a feature of namespaces that is not there", "[[namespace]]\nmatch = \"a\"\nstate = \"last\"\n",
-     "FILE:3: namespace.state: not supported in this version (snapshots and last values); only \"none\" may be "
-     "written\n"},
+    {"a feature of namespaces that is not there", "[[namespace]]\nmatch = \"a\"\nack = true\n",
+     "FILE:3: namespace.ack: not supported in this version (acknowledged delivery); only false may be written\n"},
 
     {"a namespace without a pattern", "[[namespace]]\nslow = \"conflate\"\n",
      "FILE:1: namespace.match: is missing: which channels is this for?\n"},
@@ -238,6 +254,18 @@ const BadRow kBad[] = {
     {"resuming from a history that is not kept", "[[namespace]]\nmatch = \"a\"\nhistory.messages = 0\nresume = true\n",
      "FILE:4: namespace.resume: nothing can be resumed: this rule keeps no history\n"},
 
+    {"a rate where nothing may be left out", "[[namespace]]\nmatch = \"a\"\nmax_rate = 10\n",
+     "FILE:3: namespace.max_rate: leaves messages out, and this rule does not: a limited rate needs slow = "
+     "\"conflate\"\n"},
+    {"a rate finer than it is kept", "[[namespace]]\nmatch = \"a\"\nslow = \"conflate\"\nmax_rate = 1001\n",
+     "FILE:4: namespace.max_rate: 1001 is out of range: 0 to 1000\n"},
+    {"a number of messages that wait, where none does", "[[namespace]]\nmatch = \"a\"\nbatch_max = 10\n",
+     "FILE:3: namespace.batch_max: nothing waits: this rule has no batch_delay\n"},
+    {"a delay that makes readers late", "[[namespace]]\nmatch = \"a\"\nlag.time = \"1s\"\nbatch_delay = \"501ms\"\n",
+     "FILE:4: namespace.batch_delay: 501ms is more than half of lag.time (1s): readers would be late through our own "
+     "waiting\n"},
+    {"a state that there is not", "[[namespace]]\nmatch = \"a\"\nstate = \"snapshot\"\n",
+     "FILE:3: namespace.state: needs one of none, last, snapshot+delta, not the text 'snapshot'\n"},
     {"a name that is no file name", "name = \"a/b\"\n", "FILE:1: name: 'a/b' is not a name: ~"},
     {"a name that begins with a dot", "name = \".a\"\n", "FILE:1: name: '.a' is not a name: ~"},
     {"an empty name", "name = \"\"\n", "FILE:1: name: '' is not a name: ~"},
@@ -286,6 +314,9 @@ const GoodRow kGood[] = {
     {"a feature that is not there may be turned off", "compression.enabled = false\nrate.publish_per_second = 0\n"},
     {"the same for namespaces",
      "[[namespace]]\nmatch = \"a\"\nstate = \"none\"\npresence = false\npayload = \"json\"\n"},
+    {"a rate where messages may be left out", "[[namespace]]\nmatch = \"a\"\nslow = \"conflate\"\nmax_rate = 1000\n"},
+    {"a delay of half the lag",
+     "[[namespace]]\nmatch = \"a\"\nlag.time = \"1s\"\nbatch_delay = \"500ms\"\nbatch_max = 1\n"},
     {"a rule without history that says nothing of resuming", "[[namespace]]\nmatch = \"a\"\nhistory.messages = 0\n"},
     {"the server's own channels are not taken by the rule for everything",
      "[[namespace]]\nmatch = \">\"\n[[namespace]]\nmatch = \"user:*\"\n"},
@@ -359,6 +390,33 @@ TEST(LoadConfiguration, ShippedRulesStandBehindTheUsers) {
   EXPECT_EQ(matches("[[namespace]]\nmatch = \"*@trade\"\n[[namespace]]\nmatch = \"a\"\n"),
             (Matches{"*@trade", "a", "*@bookTicker", "*@aggTrade", "*@depth>", ">"}));
   EXPECT_EQ(matches("[[namespace]]\nmatch = \">\"\n"), (Matches{">"}));
+}
+
+TEST(LoadConfiguration, ShippedRulesKnowWhatTheStreamsOfAnExchangeMean) {
+  const auto loaded = load_configuration({});
+  ASSERT_TRUE(loaded.has_value());
+  const NamespaceRules rules{loaded->options.core.namespaces};
+  struct Row {
+    std::string_view channel;
+    SlowPolicy slow;
+    StateKeeping state;
+  };
+  const Row rows[] = {
+      {"btcusdt@bookTicker", SlowPolicy::conflate, StateKeeping::none},
+      {"btcusdt@trade", SlowPolicy::disconnect, StateKeeping::none},
+      {"btcusdt@aggTrade", SlowPolicy::disconnect, StateKeeping::none},
+      {"btcusdt@depth", SlowPolicy::disconnect, StateKeeping::snapshot_delta},
+      {"btcusdt@depth@100ms", SlowPolicy::disconnect, StateKeeping::snapshot_delta},
+      {"orders", SlowPolicy::disconnect, StateKeeping::none},
+  };
+  for (const Row& row : rows) {
+    const NamespaceRule& rule = rules.rule_of(row.channel);
+    EXPECT_EQ(rule.slow, row.slow) << row.channel;
+    EXPECT_EQ(rule.state, row.state) << row.channel;
+    EXPECT_EQ(rule.priority, Priority::normal) << row.channel;
+    EXPECT_EQ(rule.max_rate, 0U) << row.channel;
+    EXPECT_EQ(rule.batch_delay, milliseconds{0}) << row.channel;
+  }
 }
 
 TEST(LoadConfiguration, ShippedRulesHaveRoomForTheLargestMessage) {
