@@ -61,7 +61,7 @@ struct ResumePoint {
   Sequence seq{};  // the last one the client has
 };
 
-/// `options` of a subscribe, within what the namespace allows; validated, not yet acted on by every engine.
+/// `options` of a subscribe, within what the namespace allows (engine/delivery/terms).
 struct SubscribeOptions {
   bool has_conflate = false;
   bool conflate = false;

@@ -195,6 +195,9 @@ bool NativeDecoder::read_options(const JsonValue& options) {
     }
     command_.options.max_rate = static_cast<std::uint32_t>(*rate);
   }
+  if (max_rate && conflate && !command_.options.conflate) {
+    return refuse("the option max_rate leaves messages out, and \"conflate\":false says that none may be");
+  }
   return true;
 }
 

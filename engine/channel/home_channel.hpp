@@ -50,6 +50,7 @@ struct HomeChannel {
   std::vector<RemoteReader> remote;
   std::optional<Sequence> join_from;          // who joins without a resume starts here, not at the head
   Sequence snapshot{};                        // the newest snapshot's own seq; 0: none was published
+  Sequence high_last{};                       // the newest message of high priority
   Sequence as_of{};                           // what it is the state after: every message with a smaller seq
   Instant used_at{};
   std::uint64_t ranked_seq = 0;               // the last one when the busiest channels were looked for

@@ -26,6 +26,7 @@ struct PublishRequest {
   std::uint64_t publisher = 0;    // whose message ids these are
   bool snapshot = false;
   Sequence as_of{};               // snapshot: the state after every message with a smaller seq; 0: its own seq
+  bool high = false;              // of high priority
   Instant received{};             // when its last byte came in, on the shard that received it
 };
 

@@ -82,10 +82,9 @@ void Delivery::settle_news(std::uint32_t slot, Instant now) {
   Subscription& subscription = subscriptions_[slot];
   if (subscription.reader_index == kNoSlot) return;
   const bool behind = subscription.cursor.next < source_of(subscription).next();
-  if (behind && !subscription.pending && subscription.answered) {
-    link_pending(subscription, slot);
-    enqueue(*subscription.reader, now);
-  } else if (!behind && subscription.pending) {
+  if (behind) {
+    offer_turn(subscription, slot, now);
+  } else if (subscription.pending) {
     unlink_pending(subscription);
   }
 }

@@ -18,6 +18,7 @@
 #include "engine/channel/join_start.hpp"
 #include "engine/delivery/outbox.hpp"
 #include "engine/limits.hpp"
+#include "engine/time/timer_wheel.hpp"
 
 namespace ringcast {
 
@@ -45,7 +46,9 @@ struct Subscription {
   bool catching_up : 1 = false;           // is sent from its extra's chunk until its log holds what it wants
   bool by_pattern : 1 = false;            // a pattern of its connection bound it; an exact subscribe takes it over
   bool conflates : 1 = false;             // wants the newest only, whenever its turn comes
-  bool high : 1 = false;                  // served before its connection's other channels
+  bool complete : 1 = false;              // wants every message: the namespace's conflation is not for it
+  bool rated : 1 = false;                 // is sent one message an interval; its extra says when
+  bool high : 1 = false;                  // pending, among those of its connection that go first
 };
 static_assert(sizeof(Subscription) <= 64, "one cache line a subscription");
 
@@ -68,6 +71,13 @@ struct SubscriptionExtra {
   std::unique_ptr<CatchUp> catch_up;
   std::uint32_t max_rate = 0;             // messages a second; 0: no bound
   Instant interval_end{};                 // max_rate: nothing more is sent until then
+  TimerEntry interval;                    // armed while news waits for that
+};
+
+/// News of a channel that waits for company, where its namespace has a batch_delay.
+struct Batch {
+  TimerEntry until;                       // armed while news waits
+  Sequence first{};                       // of what waits
 };
 
 struct ChannelLog {
@@ -84,7 +94,10 @@ struct ChannelLog {
         epoch{channel_epoch},
         channel{channel_slot},
         form{wire_form},
-        state{first_state} {}
+        state{first_state} {
+    if (namespace_rule.priority == Priority::high) high_last = Sequence{~std::uint64_t{0}};
+    if (namespace_rule.batch_delay.count() != 0) batch = std::make_unique<Batch>();
+  }
 
   FrameLog log;
   const NamespaceRule* rule;
@@ -105,6 +118,8 @@ struct ChannelLog {
   std::uint64_t lap = 0;                // the lap of the turn queue in which the two below were noted
   std::uint64_t lap_position = 0;       // where the head was early in that lap
   Sequence lap_next{};
+  Sequence high_last{};                 // the newest message of high priority: who lacks it is served first
+  std::unique_ptr<Batch> batch;         // null: news goes out as soon as there are turns
 
   /// A reader that wants this next would be well within its lag bounds here.
   [[nodiscard]] bool near_head(Sequence wanted) const {

@@ -26,6 +26,7 @@ void Delivery::close_log(Handle handle) {
   ChannelLog* log = logs_.find(handle);
   ensure(log != nullptr && log->unread(), "only a log that nobody reads is closed");
   if (log->dirty) std::erase(dirty_, handle.slot);
+  if (log->batch != nullptr) held_.cancel(log->batch->until);
   logs_.destroy(handle);
   stats_->sub(CounterId::channel_logs);
 }
@@ -39,9 +40,15 @@ void Delivery::appended(std::uint32_t slot, std::uint64_t count) {
     log.lap_next = log.log.next();
   }
   if (!log.dirty && !log.readers.empty()) {
-    log.dirty = true;
-    dirty_.push_back(slot);
+    if (log.batch != nullptr && waits_for_company(log, slot, count)) return;
+    make_dirty(log, slot);
   }
+}
+
+void Delivery::make_dirty(ChannelLog& log, std::uint32_t slot) {
+  if (log.dirty) return;
+  log.dirty = true;
+  dirty_.push_back(slot);
 }
 
 bool Delivery::ahead_of_turns(const ChannelLog& log) const {
@@ -130,11 +137,7 @@ void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequenc
 void Delivery::release_messages(std::uint32_t slot, Instant now) {
   Subscription& subscription = subscriptions_[slot];
   subscription.answered = true;
-  if (subscription.reader_index == kNoSlot || subscription.pending) return;
-  if (subscription.cursor.next < source_of(subscription).next()) {
-    link_pending(subscription, slot);
-    enqueue(*subscription.reader, now);
-  }
+  offer_turn(subscription, slot, now);
 }
 
 void Delivery::move_to(std::uint32_t slot, std::uint32_t log_slot, Instant now) {
@@ -164,10 +167,7 @@ bool Delivery::try_move(std::uint32_t slot, Instant now) {
   add_to_readers(to, log_slot, slot);
   counted_.offered += distance(from.log.next(), to.log.next());
   if (subscription.catching_up) forget_catch_up(subscription);
-  if (!subscription.pending && subscription.answered && wanted < to.log.next()) {
-    link_pending(subscription, slot);
-    enqueue(*subscription.reader, now);
-  }
+  offer_turn(subscription, slot, now);
   return true;
 }
 
@@ -232,7 +232,10 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
   }
   --reader.subscriptions;
   forget_catch_up(subscription);
-  if (subscription.extra != kNoSlot) extras_.destroy(extras_.handle_of(subscription.extra));
+  if (SubscriptionExtra* extra = find_extra(subscription)) {
+    held_.cancel(extra->interval);
+    extras_.destroy(extras_.handle_of(subscription.extra));
+  }
   by_reader_.erase(key_of(reader, subscription.channel));
   subscriptions_.destroy(subscriptions_.handle_of(slot));
   stats_->sub(CounterId::subscriptions);
@@ -242,6 +245,10 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
 
 void Delivery::link_pending(Subscription& subscription, std::uint32_t slot) {
   Outbox& reader = *subscription.reader;
+  if (subscription.cursor.next <= logs_[subscription.cursor.log].high_last) {
+    link_high(subscription, slot, reader.pending_high_last);
+    return;
+  }
   subscription.pending = true;
   subscription.pending_previous = reader.pending_last;
   subscription.pending_next = kNoSlot;
@@ -253,8 +260,26 @@ void Delivery::link_pending(Subscription& subscription, std::uint32_t slot) {
   reader.pending_last = slot;
 }
 
+/// Behind the one named, which is the last of those that go first; kNoSlot: before all others.
+void Delivery::link_high(Subscription& subscription, std::uint32_t slot, std::uint32_t behind) {
+  Outbox& reader = *subscription.reader;
+  subscription.pending = true;
+  subscription.high = true;
+  std::uint32_t& place = behind != kNoSlot ? subscriptions_[behind].pending_next : reader.pending_first;
+  subscription.pending_previous = behind;
+  subscription.pending_next = place;
+  (place != kNoSlot ? subscriptions_[place].pending_previous : reader.pending_last) = slot;
+  place = slot;
+  if (reader.pending_high_last == behind) reader.pending_high_last = slot;
+}
+
 void Delivery::unlink_pending(Subscription& subscription) {
   Outbox& reader = *subscription.reader;
+  if (subscription.high) {
+    subscription.high = false;
+    const bool last = &subscriptions_[reader.pending_high_last] == &subscription;
+    if (last) reader.pending_high_last = subscription.pending_previous;
+  }
   if (subscription.pending_previous != kNoSlot) {
     subscriptions_[subscription.pending_previous].pending_next = subscription.pending_next;
   } else {
@@ -268,6 +293,21 @@ void Delivery::unlink_pending(Subscription& subscription) {
   subscription.pending = false;
   subscription.pending_previous = kNoSlot;
   subscription.pending_next = kNoSlot;
+}
+
+void Delivery::yield_to_normal(Outbox& outbox) {
+  const std::uint32_t normal = subscriptions_[outbox.pending_high_last].pending_next;
+  if (normal == kNoSlot) {
+    outbox.high_turns = 0;
+  } else if (outbox.high_turns < kHighTurnsMax) {
+    ++outbox.high_turns;
+  } else {  // the one that has waited longest stands before all others until it has been sent something
+    outbox.high_turns = 0;
+    Subscription& subscription = subscriptions_[normal];
+    unlink_pending(subscription);
+    link_high(subscription, normal, kNoSlot);
+    stats_->add(CounterId::priority_yields);
+  }
 }
 
 bool Delivery::lacks_messages(const Outbox& outbox) const {
@@ -297,8 +337,15 @@ void Delivery::expand_dirty(Expand which, Instant now) {
       const std::uint32_t index = start + i < readers ? start + i : start + i - readers;
       const std::uint32_t slot = log.readers[index];
       Subscription& subscription = subscriptions_[slot];
-      if (subscription.pending || !subscription.answered || subscription.catching_up) continue;
+      if (!subscription.answered || subscription.catching_up) continue;
+      if (subscription.pending) {
+        if (subscription.cursor.next > log.high_last || subscription.high) continue;
+        unlink_pending(subscription);  // it waits already, and what has come goes first
+        link_pending(subscription, slot);
+        continue;
+      }
       if (subscription.cursor.next >= log.log.next()) continue;
+      if (subscription.rated && waits_for_interval(subscription, now)) continue;
       link_pending(subscription, slot);
       enqueue(*subscription.reader, now);
     }
@@ -375,6 +422,17 @@ void Delivery::release_unused() {
   }
 }
 
+void Delivery::validate_place(const Subscription& subscription, std::uint32_t slot) const {
+  const Outbox& reader = *subscription.reader;
+  ensure(reader.pending_first != kNoSlot || reader.pending_high_last == kNoSlot, "nobody is the last of none");
+  ensure(!subscription.high || subscription.pending, "who goes first has news");
+  if (!subscription.pending) return;
+  const std::uint32_t behind = subscription.pending_next;
+  const bool high_behind = behind != kNoSlot && subscriptions_[behind].high;
+  ensure(subscription.high || !high_behind, "those that go first stand in front");
+  ensure((reader.pending_high_last == slot) == (subscription.high && !high_behind), "a connection knows their last");
+}
+
 void Delivery::validate() const {
   auto& logs = const_cast<Slab<ChannelLog>&>(logs_);
   auto& subscriptions = const_cast<Slab<Subscription>&>(subscriptions_);
@@ -394,11 +452,13 @@ void Delivery::validate() const {
     ensure(!subscription.catching_up || find_extra(subscription) != nullptr, "who catches up has what it takes");
     const bool has_news = subscription.reader_index != kNoSlot && subscription.answered &&
                           subscription.cursor.next < source_of(subscription).next();
-    ensure(!has_news || subscription.pending || (logs[subscription.cursor.log].dirty && !subscription.catching_up),
+    ensure(!has_news || subscription.pending || is_held(subscription) ||
+               (logs[subscription.cursor.log].dirty && !subscription.catching_up),
            "news is never forgotten");
     if (subscription.catching_up && subscription.answered && !subscription.pending) {
       ensure(find_extra(subscription)->catch_up->asked, "who catches up has something to send, or has asked for it");
     }
+    validate_place(subscription, slot);
     if (subscription.pending && !subscription.reader->messages_held) {
       const Outbox& reader = *subscription.reader;
       ensure(reader.queued || reader.blocked || reader.failed || reader.has_remainder(),

@@ -4,6 +4,9 @@
 // Memory   slabs of logs and subscriptions, blocks within the namespaces' bounds; charged to the shard's Budget.
 // Failure  no slot for a log or subscription: the caller refuses the subscribe.
 // Not here sending (rolling_send), the home's side (channel), commands (session).
+//
+// delivery.cpp: logs, cursors, and who has news.  held_news.cpp: what of it waits, for an interval or for company.
+// catch_up.cpp: who is sent from history.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +20,10 @@
 #include "alloc/memory/slab.hpp"
 #include "engine/delivery/channel_log.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/delivery/terms.hpp"
 #include "engine/stats/ledger.hpp"
 #include "engine/stats/shard_stats.hpp"
+#include "engine/time/timer_wheel.hpp"
 
 namespace ringcast {
 
@@ -42,6 +47,11 @@ class Delivery {
   /// `count` frames, or a hole of that size, were put at the log's head: counts them for every reader. Once that is
   /// done for all logs that got the message, settle_moves() for each: who moves between two calls is counted twice.
   void appended(std::uint32_t log, std::uint64_t count);
+  /// The message `seq`, which this log has or is about to get, is of high priority.
+  void mark_high(std::uint32_t log, Sequence seq) {
+    ChannelLog& marked = logs_[log];
+    marked.high_last = std::max(marked.high_last, seq);
+  }
 
   // ---- subscriptions ----
 
@@ -98,6 +108,23 @@ class Delivery {
   void forget_catch_up(Subscription& subscription);
   [[nodiscard]] std::uint32_t catch_ups() const { return catch_ups_; }
 
+  // ---- on what terms (held_news.cpp) ----
+
+  /// From now on; what was sent before does not count.
+  void set_terms(std::uint32_t subscription, const Terms& terms, Instant now);
+  /// A `rated` subscription has been sent a message.
+  void begin_interval(std::uint32_t subscription, Instant now);
+  /// Puts what has waited long enough into the turn queue.
+  void release_held(Instant now) {
+    if (held_.size() != 0) release_held(now, now);
+  }
+  /// When release_held() next has something to do.
+  [[nodiscard]] std::optional<Instant> held_until() const {
+    return held_.size() == 0 ? std::nullopt : held_.next_deadline();
+  }
+  /// The node ends: what waits goes into the turn queue, and nothing waits any more.
+  void stop_holding(Instant now);
+
   // ---- who has news ----
 
   enum class Expand : std::uint8_t { all, cheap };
@@ -128,9 +155,12 @@ class Delivery {
   /// Somebody waits for a turn.
   [[nodiscard]] bool has_backlog() const { return turn_size_ != 0 || !dirty_.empty(); }
 
-  /// Puts a subscription with news behind its connection's others, or takes it out.
+  /// Puts a subscription with news behind its connection's others, or takes it out. Those that lack a message of high
+  /// priority stand before the others, in the order of their coming.
   void link_pending(Subscription& subscription, std::uint32_t slot);
   void unlink_pending(Subscription& subscription);
+  /// Called where a turn begins and a high channel stands in front: sees to it that others begin one now and then.
+  void yield_to_normal(Outbox& outbox);
 
   // ---- how far behind ----
 
@@ -166,11 +196,21 @@ class Delivery {
   void forget_move(Subscription& subscription);
   [[nodiscard]] bool can_read_log(const Subscription& subscription) const;
   void settle_news(std::uint32_t subscription, Instant now);
+  void make_dirty(ChannelLog& log, std::uint32_t slot);
+  void validate_place(const Subscription& subscription, std::uint32_t slot) const;
+  void link_high(Subscription& subscription, std::uint32_t slot, std::uint32_t behind);
+  void offer_turn(Subscription& subscription, std::uint32_t slot, Instant now);
+  [[nodiscard]] bool waits_for_interval(Subscription& subscription, Instant now);
+  [[nodiscard]] bool waits_for_company(ChannelLog& log, std::uint32_t slot, std::uint64_t count);
+  void release_held(Instant until, Instant now);
+  [[nodiscard]] bool is_held(const Subscription& subscription) const;
 
   BlockPool blocks_;
   Slab<ChannelLog> logs_;
   Slab<Subscription> subscriptions_;
   Slab<SubscriptionExtra> extras_;
+  TimerWheel held_;               // of logs and extras, which it disarms when it goes: behind them
+  bool holding_ = true;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> by_reader_;  // (connection slot, channel slot) -> subscription
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> expanding_;

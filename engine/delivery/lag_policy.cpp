@@ -34,26 +34,32 @@ Sequence earliest_within_bounds(const FrameLog& log, const LagLimits& lag, Seque
 
 }  // namespace
 
-LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
+LagVerdict skip_to_newest(const FrameLog& log, Sequence wanted) {
+  if (wanted >= log.next()) return {};
+  const bool any = log.frames() != 0 && log.newest() >= wanted;
+  const Sequence newest = any ? log.newest() : log.next();  // never into a hole: nothing would be sent from there
+  if (newest <= wanted) return {};
+  return {.kind = LagVerdict::Kind::skip, .next = newest, .reason = GapReason::conflated};
+}
+
+LagVerdict judge_lag(const FrameLog& log, const LagLimits& lag, SlowPolicy slow, Dialect dialect, Sequence wanted,
                      Instant late_from, Instant now) {
   using Kind = LagVerdict::Kind;
   if (wanted >= log.next()) return {};
   const bool held = log.holds(wanted);
-  if (held && within_bounds(log, rule.lag, wanted, late_from, now)) return {};
+  if (held && within_bounds(log, lag, wanted, late_from, now)) return {};
 
   // The first frame that can be sent at all; past the end if only a hole is left.
   const auto run = log.run_from(wanted, 1);
   const Sequence first_held = run ? run->first : log.next();
-  const Sequence newest = run ? log.newest() : log.next();  // never into a hole: nothing would be sent from there
 
-  switch (rule.slow) {
+  switch (slow) {
     case SlowPolicy::conflate:
-      if (newest <= wanted) return {};
-      return {.kind = Kind::skip, .next = newest, .reason = GapReason::conflated};
+      return skip_to_newest(log, wanted);
     case SlowPolicy::drop_oldest: {
       if (!carries_gap_notices(dialect)) return {.kind = Kind::disconnect};
       if (first_held == log.next()) return {.kind = Kind::skip, .next = first_held, .reason = GapReason::dropped};
-      const Sequence next = earliest_within_bounds(log, rule.lag, first_held, late_from, now);
+      const Sequence next = earliest_within_bounds(log, lag, first_held, late_from, now);
       if (next <= wanted) return {};
       return {.kind = Kind::skip, .next = next, .reason = GapReason::dropped};
     }
@@ -61,18 +67,18 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
   }
   // A hole that is not the reader's doing: it kept up, but a lane of the mesh was overrun before the run got here.
   const bool hole_only =
-      !held && wanted >= log.dropped_end() && within_bounds(log, rule.lag, first_held, late_from, now);
+      !held && wanted >= log.dropped_end() && within_bounds(log, lag, first_held, late_from, now);
   if (hole_only && carries_gap_notices(dialect)) {
     return {.kind = Kind::skip, .next = first_held, .reason = GapReason::dropped};
   }
   return {.kind = Kind::disconnect};
 }
 
-LagVerdict judge_catch_up(const FrameLog& chunk, const NamespaceRule& rule, Dialect dialect, Sequence wanted) {
+LagVerdict judge_catch_up(const FrameLog& chunk, SlowPolicy policy, Dialect dialect, Sequence wanted) {
   using Kind = LagVerdict::Kind;
   if (wanted >= chunk.next() || chunk.holds(wanted)) return {};
   const bool tells = carries_gap_notices(dialect);
-  if (!tells && rule.slow != SlowPolicy::conflate) return {.kind = Kind::disconnect};
+  if (!tells && policy != SlowPolicy::conflate) return {.kind = Kind::disconnect};
   const auto run = chunk.run_from(wanted, 1);
   return {.kind = Kind::skip,
           .next = run ? run->first : chunk.next(),

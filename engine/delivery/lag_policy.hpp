@@ -26,15 +26,17 @@ struct LagVerdict {
 
 /// Decides for a reader of `log` that wants `wanted` next.
 ///
-/// Beyond the bounds (messages, bytes, age of the oldest unsent message) or overrun by the log, the namespace's policy
-/// decides. A hole that came from upstream skips whatever the policy is, where the dialect can say so.
+/// Beyond the bounds (messages, bytes, age of the oldest unsent message) or overrun by the log, the policy decides.
+/// A hole that came from upstream skips whatever the policy is, where the dialect can say so.
 /// late_from  a message counts as late from then on at the earliest (when the reader joined with a resume).
-[[nodiscard]] LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
-                                   Instant late_from, Instant now);
+[[nodiscard]] LagVerdict judge_lag(const FrameLog& log, const LagLimits& lag, SlowPolicy slow, Dialect dialect,
+                                   Sequence wanted, Instant late_from, Instant now);
+
+/// For a reader that wants the newest only, however little it is behind: past everything that waits before that.
+[[nodiscard]] LagVerdict skip_to_newest(const FrameLog& log, Sequence wanted);
 
 /// The same for a reader that is sent a chunk of history: what history has lost is told as `expired`.
-[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, const NamespaceRule& rule, Dialect dialect,
-                                        Sequence wanted);
+[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, SlowPolicy policy, Dialect dialect, Sequence wanted);
 
 /// A dialect with gap notices; the exchange dialect has none.
 [[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return dialect == Dialect::native; }

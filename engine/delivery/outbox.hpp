@@ -45,6 +45,7 @@ struct Outbox {
   std::uint32_t subscription_first = kNoSlot;
   std::uint32_t pending_first = kNoSlot;    // subscriptions with news, served in turn
   std::uint32_t pending_last = kNoSlot;
+  std::uint32_t pending_high_last = kNoSlot;  // the last of those in front, which go first
   std::uint32_t subscriptions = 0;
   Instant news_at{};                        // when the oldest news of this turn was noticed
   Instant sent_at{};                        // when the kernel last took bytes
@@ -59,6 +60,7 @@ struct Outbox {
   bool messages_held : 1 = false;           // closing: only control bytes go out
   bool tell_when_empty : 1 = false;         // report OutboxEvent::empty once nothing is left
   bool tell_control_low : 1 = false;        // report OutboxEvent::control_low once replies have drained
+  std::uint8_t high_turns = 0;              // in a row that began with a high channel while a normal one waited
 
   [[nodiscard]] bool has_remainder() const { return unsent != nullptr && unsent->rest_bytes != 0; }
   [[nodiscard]] std::size_t control_bytes() const { return unsent == nullptr ? 0 : unsent->control_bytes(); }

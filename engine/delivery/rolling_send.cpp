@@ -99,6 +99,7 @@ void RollingSend::plan_turn(Outbox& outbox, std::uint8_t* scratch, Now now) {
 /// gathered into scratch.
 void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint32_t& filled,
                                 const std::uint8_t*& direct, Now now) {
+  if (outbox.pending_high_last != kNoSlot) delivery_->yield_to_normal(outbox);
   const bool only_one = outbox.pending_first == outbox.pending_last;
   for (std::uint32_t slot = outbox.pending_first; slot != kNoSlot;) {
     Subscription& subscription = delivery_->subscription(slot);
@@ -107,9 +108,7 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
     const FrameLog& source = delivery_->source_of(subscription);
     Sequence from = subscription.cursor.next;
 
-    const LagVerdict verdict = subscription.catching_up
-                                   ? judge_catch_up(source, *log.rule, outbox.dialect, from)
-                                   : judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono);
+    const LagVerdict verdict = judge(subscription, log, outbox, now);
     if (verdict.kind == LagVerdict::Kind::disconnect) {
       events_.push_back({.kind = OutboxEvent::Kind::slow,
                          .connection = outbox.connection,
@@ -149,6 +148,17 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
   }
 }
 
+LagVerdict RollingSend::judge(const Subscription& subscription, const ChannelLog& log, const Outbox& outbox,
+                              Now now) const {
+  if (subscription.catching_up) {
+    return judge_catch_up(delivery_->source_of(subscription), slow_policy(subscription.complete, *log.rule),
+                          outbox.dialect, subscription.cursor.next);
+  }
+  if (subscription.conflates) return skip_to_newest(log.log, subscription.cursor.next);
+  return judge_lag(log.log, log.rule->lag, slow_policy(subscription.complete, *log.rule), outbox.dialect,
+                   subscription.cursor.next, outbox.lag_floor, now.mono);
+}
+
 /// Moves the reader past what it will not be sent: with a gap notice where its dialect has one.
 bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict& verdict, std::uint8_t* scratch,
                             std::uint32_t& filled) {
@@ -156,7 +166,7 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
   const ChannelLog& log = delivery_->log(subscription.cursor.log);
   const Sequence from = subscription.cursor.next;
   if (!carries_gap_notices(outbox.dialect)) {  // the namespace says that this channel conflates
-    count_skipped(outbox.dialect, verdict.reason, distance(from, verdict.next));
+    count_skipped(subscription, verdict.reason, distance(from, verdict.next));
     subscription.cursor.next = verdict.next;
     return true;
   }
@@ -270,7 +280,7 @@ void RollingSend::apply_control(Outbox& outbox, std::uint32_t accepted) {
 
 void RollingSend::apply_gap(Outbox& outbox, const Part& part, std::uint32_t accepted) {
   Subscription& subscription = delivery_->subscription(part.subscription);
-  count_skipped(outbox.dialect, part.reason,
+  count_skipped(subscription, part.reason,
                 distance(subscription.cursor.next, part.next) + (part.snapshot_next ? 1 : 0));
   if (part.snapshot_next) ++delivery_->counted().offered;
   subscription.cursor.next = part.next;
@@ -297,7 +307,9 @@ void RollingSend::apply_frames(Outbox& outbox, const Part& part, std::uint32_t a
     keep_rest(outbox, run.data + accepted, run.end_of(whole) - accepted, run.block, true);
     subscription.cursor.next = next(subscription.cursor.next);
   }
-  if (!subscription.catching_up) settle_pending(part.subscription, now.mono);
+  if (subscription.catching_up) return;
+  if (subscription.rated) delivery_->begin_interval(part.subscription, now.mono);
+  settle_pending(part.subscription, now.mono);
 }
 
 /// Caught up: no news. Otherwise behind its connection's other channels, so that each is served in turn.
@@ -313,11 +325,13 @@ void RollingSend::settle_pending(std::uint32_t slot, Instant now) {
   if (subscription.moving_to != kNoSlot) delivery_->try_move(slot, now);
 }
 
-void RollingSend::count_skipped(Dialect dialect, GapReason reason, std::uint64_t messages) {
+void RollingSend::count_skipped(const Subscription& subscription, GapReason reason, std::uint64_t messages) {
   Ledger& ledger = delivery_->counted();
   (reason == GapReason::conflated ? ledger.conflated : ledger.dropped) += messages;
-  stats_->add(reason == GapReason::conflated ? CounterId::conflations : CounterId::drops);
-  if (!carries_gap_notices(dialect)) return;
+  stats_->add(reason != GapReason::conflated ? CounterId::drops
+              : subscription.conflates       ? CounterId::conflations_chosen
+                                             : CounterId::conflations);
+  if (!carries_gap_notices(subscription.reader->dialect)) return;
   stats_->add(gap_notice_counter(std::to_underlying(reason)));
   stats_->add(gap_message_counter(std::to_underlying(reason)), messages);
 }
@@ -465,10 +479,11 @@ void RollingSend::check_blocked(Now now) {
       const Subscription& subscription = delivery_->subscription(slot);
       slot = subscription.pending_next;
       const ChannelLog& log = delivery_->log(subscription.cursor.log);
+      const SlowPolicy policy = slow_policy(subscription.complete, *log.rule);
       if (subscription.catching_up) {  // bounded as well: by how long it has taken nothing
         if (in_batch_ || now.mono - std::max(outbox.sent_at, outbox.lag_floor) <= log.rule->lag.time) continue;
-        const bool drops = log.rule->slow == SlowPolicy::drop_oldest && carries_gap_notices(outbox.dialect);
-        if (drops || log.rule->slow == SlowPolicy::conflate) {
+        const bool drops = policy == SlowPolicy::drop_oldest && carries_gap_notices(outbox.dialect);
+        if (drops || policy == SlowPolicy::conflate) {
           delivery_->end_catch_up(this_slot, now.mono);  // then it is a slow reader of the log
           continue;
         }
@@ -477,9 +492,8 @@ void RollingSend::check_blocked(Now now) {
                            .messages = distance(subscription.cursor.next, log.log.next())});
         break;
       }
-      if (log.rule->slow == SlowPolicy::conflate) continue;  // decided when its turn comes
-      const LagVerdict verdict =
-          judge_lag(log.log, *log.rule, outbox.dialect, subscription.cursor.next, outbox.lag_floor, now.mono);
+      if (policy == SlowPolicy::conflate) continue;  // decided when its turn comes
+      const LagVerdict verdict = judge(subscription, log, outbox, now);
       if (verdict.kind != LagVerdict::Kind::disconnect) continue;
       events_.push_back({.kind = OutboxEvent::Kind::slow,
                          .connection = outbox.connection,

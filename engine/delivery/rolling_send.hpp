@@ -73,6 +73,8 @@ class RollingSend {
   void plan_turn(Outbox& outbox, std::uint8_t* scratch, Now now);
   void plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint32_t& filled, const std::uint8_t*& direct,
                      Now now);
+  [[nodiscard]] LagVerdict judge(const Subscription& subscription, const ChannelLog& log, const Outbox& outbox,
+                                 Now now) const;
   bool plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict& verdict, std::uint8_t* scratch,
                  std::uint32_t& filled);
   void apply(const Plan& plan, std::uint32_t accepted, Now now);
@@ -81,7 +83,7 @@ class RollingSend {
   void apply_frames(Outbox& outbox, const Part& part, std::uint32_t accepted, Now now);
   void settle_pending(std::uint32_t slot, Instant now);
   void settle_catch_ups(const Plan& plan, Now now);
-  void count_skipped(Dialect dialect, GapReason reason, std::uint64_t messages);
+  void count_skipped(const Subscription& subscription, GapReason reason, std::uint64_t messages);
   void keep_rest(Outbox& outbox, const std::uint8_t* rest, std::uint32_t bytes, LogBlock* block, bool is_message);
   void clear_rest(Unsent& unsent);
   void after_turn(Outbox& outbox, bool took_all, Now now);

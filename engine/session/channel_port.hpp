@@ -93,7 +93,8 @@ class ChannelPort {
  public:
   virtual ~ChannelPort() = default;
 
-  /// Joins a channel in the reader's form. A channel that the reader has already is joined as it is.
+  /// Joins a channel in the reader's form. A channel that the reader has already is joined as it is, on the terms of
+  /// the options if they name any.
   /// `waiting`: finish_join() is to be called once the router says that the subscription is ready; it may have to be
   /// called again, if it answers the same.
   virtual JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) = 0;

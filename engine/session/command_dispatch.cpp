@@ -371,6 +371,7 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
                                .publisher = connection.publisher,
                                .snapshot = command.snapshot,
                                .as_of = command.has_as_of ? std::max(command.as_of, Sequence{1}) : Sequence{},
+                               .high = command.high_priority,
                                .received = connection.received_at};
   const PublishAnswer answer = channels_->publish(request, connection.outbox.connection, command.id, now);
   switch (answer.kind) {

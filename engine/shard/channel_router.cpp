@@ -97,7 +97,14 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.refusal = kNoChannelSlot;
     return answer;
   }
+  const auto terms = terms_of(request.options, *channel->rule);
+  if (!terms) {
+    answer.refusal = {.code = ErrorCode::not_supported, .sentence = terms.error()};
+    if (channel->unused()) channels_.erase(*channel);
+    return answer;
+  }
   if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
+    if (chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
     const Subscription& known = delivery_->subscription(slot);
     const ChannelLog& log = delivery_->log(known.cursor.log);
     answer.kind = JoinAnswer::Kind::joined;
@@ -117,6 +124,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.refusal = kNoSubscriptionSlot;
     return answer;
   }
+  if (*terms != Terms{}) delivery_->set_terms(subscription.slot, *terms, now.mono);
   if (delivery_->find_log(log)->state == ChannelLog::State::live) {
     return place(subscription.slot, log, request, now);
   }
@@ -226,6 +234,7 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold
 Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now) {
   const Published published = pipeline_.publish(home, request, now);
   if (published.duplicate) return published;
+  if (request.high) mark_high(channel, home, published.seq);
   for (const Handle log : channel.logs) {
     if (log.valid()) delivery_->appended(log.slot, 1);
   }
@@ -235,6 +244,13 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
   if (!home.remote.empty()) remote_has_news(home, channel.home_state, now);
   return published;
+}
+
+void ChannelRouter::mark_high(const Channel& channel, HomeChannel& home, Sequence seq) {
+  home.high_last = seq;
+  for (const Handle log : channel.logs) {
+    if (log.valid()) delivery_->mark_high(log.slot, seq);
+  }
 }
 
 // ---- upkeep ----

@@ -132,6 +132,7 @@ class ChannelRouter final : public ChannelPort {
   JoinAnswer place(std::uint32_t subscription, Handle log, const JoinRequest& request, Now now);
   enum class Hold : bool { forbidden, allowed };
   PublishAnswer publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now);
+  void mark_high(const Channel& channel, HomeChannel& home, Sequence seq);
   Published publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now);
   PublishAnswer forward(ShardIndex home, const PublishRequest& request, Handle connection, std::string_view id);
   void release_unused();

@@ -40,7 +40,8 @@ struct MeshPublish {
   std::uint8_t message_id_bytes = 0;
   std::uint8_t id_bytes = 0;
   std::uint8_t snapshot = 0;
-  std::uint16_t reserved = 0;
+  std::uint8_t high = 0;
+  std::uint8_t reserved = 0;
   std::uint32_t data_bytes = 0;
   std::uint32_t reserved_too = 0;
   Handle connection{};
@@ -61,7 +62,7 @@ struct MeshHello {
 struct MeshFrames {
   MeshKind kind = MeshKind::frames;
   std::uint8_t reserved = 0;
-  std::uint16_t reserved_too = 0;
+  std::uint16_t high = 0;  // of these, up to the last one of high priority, that one included; 0: none is
   std::uint32_t frames = 0;
   Handle log{};
   Sequence first{};
@@ -155,6 +156,7 @@ struct MeshHistoryReply {
 static_assert(sizeof(MeshHistory) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
 static_assert(sizeof(MeshPublishReply) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
 static_assert(sizeof(MeshAttach) + kChannelNameBytesMax <= kMeshControlRecordBytesMax);
+static_assert(kMeshBatchBytesMax <= 0xffff, "a batch has no more frames than MeshFrames::high can say");
 
 [[nodiscard]] inline MeshKind kind_of(Bytes record) { return static_cast<MeshKind>(record[0]); }
 

@@ -68,6 +68,7 @@ PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& requ
                                         .message_id_bytes = static_cast<std::uint8_t>(request.message_id.size()),
                                         .id_bytes = static_cast<std::uint8_t>(id.size()),
                                         .snapshot = request.snapshot ? std::uint8_t{1} : std::uint8_t{0},
+                                        .high = request.high ? std::uint8_t{1} : std::uint8_t{0},
                                         .data_bytes = static_cast<std::uint32_t>(request.data.size()),
                                         .connection = connection,
                                         .publisher = request.publisher,
@@ -178,7 +179,9 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
   const MutableBytes room = reserve(lane, to, bytes);
   if (room.empty()) return false;
   std::uint8_t* out = room.data();
-  store(out, MeshFrames{.frames = run->frames,
+  const std::uint64_t high = std::min<std::uint64_t>(distance(run->first, next(home.high_last)), run->frames);
+  store(out, MeshFrames{.high = static_cast<std::uint16_t>(high),
+                        .frames = run->frames,
                         .log = reader.their_log,
                         .first = run->first,
                         .received_ns = run->received.time_since_epoch().count()});
@@ -407,6 +410,7 @@ void ChannelRouter::on_frames(Bytes record, Now now) {
   }
   ensure(data == record.data() + record.size(), "a batch is as long as its entries say");
   stats_->record(LatencyId::receive_to_append, now.mono - received);
+  if (header.high != 0) delivery_->mark_high(header.log.slot, Sequence{value(header.first) + header.high - 1});
   delivery_->appended(header.log.slot, header.frames);
   delivery_->settle_moves(header.log.slot, now.mono);
 }
@@ -434,6 +438,7 @@ void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
   request.publisher = header.publisher;
   request.snapshot = header.snapshot != 0;
   request.as_of = header.as_of;
+  request.high = header.high != 0;
   request.received = Instant{nanoseconds{header.received_ns}};
   const PublishAnswer answer = publish_at_home(request, Hold::forbidden, now);
   ensure(answer.kind == PublishAnswer::Kind::published || answer.kind == PublishAnswer::Kind::refused,

@@ -127,6 +127,7 @@ void ShardCore::drain_mesh(Now now) {
 void ShardCore::expire_timers(Now now) {
   State& state = *state_;
   state.sessions.expire_timers(now);
+  state.delivery.release_held(now.mono);
   if (now.mono >= state.lag_check_at) {
     state.lag_check_at = now.mono + kLagCheckInterval;
     state.sends.check_blocked(now);
@@ -163,6 +164,8 @@ void ShardCore::State::advance_shutdown(Now now) {
   const bool settled = since >= kShutdownSettle && router.settled();
   if (!said_goodbye && (settled || since >= deadline / 2)) {
     said_goodbye = true;
+    delivery.stop_holding(now.mono);  // what waited for its time goes out before the goodbye
+    delivery.expand_dirty(Delivery::Expand::all, now.mono);
     sessions.finish_shutdown(now);
   }
   shutdown_check_at = shutdown_at + deadline;
@@ -215,6 +218,7 @@ Instant ShardCore::next_deadline() const {
   Instant next = state.housekeeping_at;
   if (state.sends.has_blocked()) next = std::min(next, state.lag_check_at);
   next = std::min(next, state.router.pace_deadline());
+  if (const auto held = state.delivery.held_until()) next = std::min(next, *held);
   if (state.shutting_down) next = std::min(next, state.shutdown_check_at);
   if (const auto timer = state.sessions.next_deadline()) next = std::min(next, *timer);
   return next;

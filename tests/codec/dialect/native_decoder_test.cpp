@@ -66,6 +66,8 @@ const RefusalRow kRefusalRows[] = {
     {"a conflate that is no boolean", R"({"type":"subscribe","id":1,"channels":["a"],"options":{"conflate":1}})", "1",
      ""},
     {"a max_rate of zero", R"({"type":"subscribe","id":1,"channels":["a"],"options":{"max_rate":0}})", "1", ""},
+    {"a max_rate for a reader that wants everything",
+     R"({"type":"subscribe","id":1,"channels":["a"],"options":{"max_rate":5,"conflate":false}})", "1", ""},
     {"a max_rate with a point", R"({"type":"subscribe","id":1,"channels":["a"],"options":{"max_rate":1.5}})", "1", ""},
     {"a max_rate beyond 32 bits", R"({"type":"subscribe","id":1,"channels":["a"],"options":{"max_rate":4294967296}})",
      "1", ""},

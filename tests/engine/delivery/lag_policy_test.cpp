@@ -168,10 +168,7 @@ Verdict judge(const Row& row, SlowPolicy policy, Dialect dialect) {
   BlockPool pool{nullptr};
   FrameLog log{pool, {.frames = 1'000, .bytes = 1_MiB}, Purpose::log_blocks, Sequence{1}};
   row.fill(log);
-  NamespaceRule rule;
-  rule.lag = kLag;
-  rule.slow = policy;
-  const LagVerdict verdict = judge_lag(log, rule, dialect, Sequence{row.wanted}, Instant{}, kNow);
+  const LagVerdict verdict = judge_lag(log, kLag, policy, dialect, Sequence{row.wanted}, Instant{}, kNow);
   return {static_cast<Verdict::Kind>(verdict.kind), value(verdict.next), verdict.reason};
 }
 
@@ -202,10 +199,8 @@ TEST(LagPolicy, AResumedReaderIsNotLateForWhatWasOldWhenItJoined) {
   BlockPool pool{nullptr};
   FrameLog log{pool, {}, Purpose::log_blocks, Sequence{1}};
   append(log, 3, 10, seconds{60});
-  NamespaceRule rule;
-  rule.lag = kLag;
   const auto kind = [&](nanoseconds joined_ago) {
-    return judge_lag(log, rule, Dialect::native, Sequence{1}, kNow - joined_ago, kNow).kind;
+    return judge_lag(log, kLag, SlowPolicy::disconnect, Dialect::native, Sequence{1}, kNow - joined_ago, kNow).kind;
   };
   EXPECT_EQ(kind(seconds{0}), LagVerdict::Kind::keep);
   EXPECT_EQ(kind(seconds{10}), LagVerdict::Kind::keep);
