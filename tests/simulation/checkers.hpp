@@ -31,6 +31,7 @@ enum class Checker : std::uint8_t {
   stream,       // what a client reads is HTTP, then RFC 6455, then JSON
   close_code,   // a connection is closed for a reason it has given
   liveness,     // with a healthy network everything arrives, without the help of a timer
+  rate,         // nobody gets more messages a second than it asked for
   busy_loop,    // a shard that says it has work makes progress
   seam,         // actions and send entries keep the rules of seam.hpp
   shutdown,     // everybody gets what was kept for them, then 1001
@@ -57,6 +58,7 @@ inline constexpr std::array kCheckers{
     CheckerRow{Checker::stream, "stream"},
     CheckerRow{Checker::close_code, "close_code"},
     CheckerRow{Checker::liveness, "liveness"},
+    CheckerRow{Checker::rate, "rate"},
     CheckerRow{Checker::busy_loop, "busy_loop"},
     CheckerRow{Checker::seam, "seam"},
     CheckerRow{Checker::shutdown, "shutdown"},

@@ -76,6 +76,7 @@ class Client {
   void publish(Instant now);
   std::uint64_t publish_as(Publish publish, std::string_view sent_data, std::string key, bool with_id);
   void subscribe();
+  [[nodiscard]] std::string choose_options(SubscribeOptions& options);
   void unsubscribe();
   void ask_property();
   void misbehave();

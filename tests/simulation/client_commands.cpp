@@ -156,6 +156,7 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
     tail += R"(,"event":)";
     append_json_string(tail, publish.event);
   }
+  if (world_.dice.one_in(5)) tail += world_.dice.one_in(4) ? R"(,"priority":"normal")" : R"(,"priority":"high")";
   if (!publish.message_id.empty()) {
     tail += R"(,"message_id":)";
     append_json_string(tail, publish.message_id);
@@ -221,15 +222,33 @@ void Client::subscribe() {
     append_json_string(resume, world_.scenario.channels[channel].name);
     resume += fmt::format(R"(:{{"epoch":"{}","seq":{}}})", epoch, value(seen->second.seq));
   }
+  const std::string options = choose_options(request.options);
   const std::uint64_t id = talk().ask(std::move(request));
   std::string text =
-      fmt::format(R"({{"type":"subscribe","id":{},"channels":{})", id, json_list(world_.scenario, channels));
+      fmt::format(R"({{"type":"subscribe","id":{},"channels":{}{})", id, json_list(world_.scenario, channels), options);
   if (!resume.empty()) text += fmt::format(R"(,"resume":{{{}}})", resume);
   text += '}';
-  world_.trace.note("c{} asks to subscribe to {} (id {}) {}", *connection_, json_list(world_.scenario, channels), id,
-                    resume);
+  world_.trace.note("c{} asks to subscribe to {} (id {}) {}{}", *connection_, json_list(world_.scenario, channels), id,
+                    resume, options);
   send_text(text);
   decided_ = true;
+}
+
+/// The member of a subscribe, with its comma; empty when it says nothing.
+std::string Client::choose_options(SubscribeOptions& options) {
+  Dice& dice = world_.dice;
+  if (!dice.one_in(3)) return {};
+  options.has_conflate = dice.one_in(2);
+  options.conflate = options.has_conflate && !dice.one_in(3);
+  constexpr std::array kRates{1U, 5U, 50U, 500U};
+  const bool every = options.has_conflate && !options.conflate;
+  if (!every && dice.one_in(2)) options.max_rate = kRates[dice.below(kRates.size())];
+  std::string text;
+  if (options.has_conflate) text += fmt::format(R"("conflate":{})", options.conflate);
+  if (options.max_rate != 0) {
+    text += fmt::format(R"({}"max_rate":{})", text.empty() ? "" : ",", options.max_rate);
+  }
+  return fmt::format(R"(,"options":{{{}}})", text);
 }
 
 void Client::unsubscribe() {

@@ -30,7 +30,10 @@ Conversation::Conversation(ConnectionId connection, Entry entry, const Scenario&
       subscriptions_(scenario.channels.size()),
       began_at_{now},
       answered_at_{now} {
-  for (Subscription& subscription : subscriptions_) subscription.combined.push_back(combined_);
+  for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
+    subscriptions_[i].combined.push_back(combined_);
+    subscriptions_[i].served.begin({}, scenario.channels[i]);
+  }
 }
 
 // ---- what the client says ----
@@ -40,7 +43,10 @@ std::uint64_t Conversation::ask(Request request) {
     combined_ = request.property_value;
     for (Subscription& subscription : subscriptions_) subscription.combined.push_back(combined_);
   }
-  for (const std::uint32_t channel : request.channels) subscriptions_[channel].asked = true;
+  for (const std::uint32_t channel : request.channels) {
+    subscriptions_[channel].asked = true;
+    if (request.options.has_conflate && !request.options.conflate) subscriptions_[channel].asked_for_every = true;
+  }
   requests_.emplace(++last_id_, std::move(request));
   return last_id_;
 }
@@ -62,6 +68,7 @@ void Conversation::heard(std::size_t count, Instant now) {
 }
 
 void Conversation::taken(Bytes bytes, Instant now) {
+  now_ = now;
   std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());  // the assembler unmasks in place
   MutableBytes rest{copy};
   const std::uint64_t end = offset_ + copy.size();
@@ -168,7 +175,7 @@ void Conversation::on_close(const WsEvent& event, Instant now) {
       for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
         const SlowPolicy policy = scenario_.channels[i].slow;
         const bool ends = policy == SlowPolicy::disconnect || (!native() && policy == SlowPolicy::drop_oldest);
-        possible = possible || (subscriptions_[i].asked && ends);
+        possible = possible || (subscriptions_[i].asked && ends) || subscriptions_[i].asked_for_every;
       }
       require(possible, Checker::close_code, "closed with 4008, and none of its channels disconnects slow readers");
       return;
@@ -241,7 +248,20 @@ std::string Conversation::describe_open() const {
   return text;
 }
 
-void Conversation::count_message(Subscription& subscription, PublishId id) {
+/// A subscribe that is not yet answered may have changed them already.
+bool Conversation::terms_may_change(std::uint32_t channel) const {
+  return std::ranges::any_of(requests_, [&](const auto& open) {
+    return Served::chosen(open.second.options) && open.second.channels.contains(channel);
+  });
+}
+
+bool Conversation::may_be_held(std::uint32_t channel) const {
+  return subscriptions_[channel].served.has_rate() || scenario_.channels[channel].batch_delay.count() != 0;
+}
+
+void Conversation::count_message(Subscription& subscription, PublishId id, bool rate_applies) {
+  const bool kept = subscription.served.takes(now_);
+  require(kept || !rate_applies || shutting_down, Checker::rate, "publish {} is the third message of one interval", id);
   const std::size_t bytes = truth_.of(id).data.size();
   ++delivered_.messages;
   ++subscription.messages;
@@ -322,7 +342,7 @@ void Conversation::on_message(Instant now) {
           *id, publish.snapshot, says_snapshot);
   truth_.delivered(*id, Position{subscription.next.epoch, seq}, now);
   if (!beside) subscription.next.seq = next(seq);
-  count_message(subscription, *id);
+  count_message(subscription, *id, !beside && !subscription.from_history && !terms_may_change(channel));
   coverage_.add(Seen::messages_native);
 }
 
@@ -344,6 +364,8 @@ void Conversation::on_gap() {
   if (reason == "conflated") {
     coverage_.add(Seen::gaps_conflated);
     require(plan.slow == SlowPolicy::conflate, Checker::continuity, "{} does not conflate", plan.name);
+    require(!subscription.served.every_message() || terms_may_change(channel), Checker::continuity,
+            "every message of {} was asked for, and granted", plan.name);
   } else if (reason == "dropped") {
     coverage_.add(Seen::gaps_dropped);
     require(plan.slow == SlowPolicy::drop_oldest || scenario_.options.shards > 1, Checker::continuity,
@@ -390,6 +412,12 @@ void Conversation::on_subscribed() {
     const std::string& name = scenario_.channels[channel].name;
     const auto resume = asked.resume.find(channel);
     const JsonValue* recovered = reader.find("recovered");
+    require(!Served::refused(asked.options, scenario_.channels[channel]), Checker::replies,
+            "{} is subscribed to on terms that its namespace does not allow", name);
+    if (!subscription.active || Served::chosen(asked.options)) {
+      subscription.served.begin(asked.options, scenario_.channels[channel]);
+    }
+    if (Served::chosen(asked.options)) coverage_.add(Seen::options_granted);
     coverage_.add(Seen::subscribes);
     trace_.note("c{} subscribed to {} at {:x}:{}{}", connection_, name, value(*epoch), *seq,
                 recovered == nullptr   ? ""
@@ -500,6 +528,11 @@ void Conversation::on_error() {
     coverage_.add(Seen::publishes_refused);
     truth_.refused(asked.publish);
   }
+  if (code == "not_supported" && asked.kind == Request::Kind::subscribe) {
+    require(!channel.empty() && Served::refused(asked.options, scenario_.channels[channel_named(channel)]),
+            Checker::replies, "id {} is not supported: {}", *id, text_member("message"));
+    coverage_.add(Seen::options_refused);
+  }
   const bool of_channels = asked.kind == Request::Kind::subscribe || asked.kind == Request::Kind::unsubscribe;
   if (of_channels && !channel.empty()) {
     finish_channel(*id, asked, channel_named(channel));
@@ -544,7 +577,7 @@ void Conversation::on_exchange_message(PublishId id, bool combined) {
           id, scenario_.channels[channel].name);
   truth_.delivered_without_seq(id);
   subscription.received.push_back(id);
-  count_message(subscription, id);
+  count_message(subscription, id, true);
   coverage_.add(combined ? Seen::messages_combined : Seen::messages_raw);
 }
 
@@ -576,6 +609,7 @@ void Conversation::on_exchange_reply() {
       coverage_.add(Seen::unsubscribes);
       std::deque<bool> forms = std::move(subscription.combined);
       subscription = Subscription{};
+      subscription.served.begin({}, scenario_.channels[channel]);
       subscription.combined = std::move(forms);
       subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
         return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(channel);

@@ -28,6 +28,7 @@
 #include "tests/simulation/coverage.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/scenario.hpp"
+#include "tests/simulation/served.hpp"
 #include "tests/simulation/trace.hpp"
 #include "tests/simulation/truth.hpp"
 
@@ -57,14 +58,17 @@ struct Request {
   std::set<std::uint32_t> channels;          // not yet answered
   std::map<std::uint32_t, Position> resume;  // what was asked for
   bool property_value = false;
+  SubscribeOptions options{};
 };
 
 struct Subscription {
   bool asked = false;  // ever, on this connection
   bool active = false;
+  bool asked_for_every = false;  // message, ever, on this connection
+  Served served;
   std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
   bool position_known = false;
-  bool from_history = false;           // it resumed: history may lose what it is still to be sent
+  bool from_history = false;           // it resumed: history may lose what it is to be sent; what it has, has no rate
   bool snapshot_may_come = false;      // native: the next message may be a snapshot, beside the others
   Position next;                       // native: the next seq, and of which epoch
   std::vector<PublishId> received;     // exchange: in order
@@ -124,6 +128,8 @@ class Conversation {
   [[nodiscard]] std::size_t requests_open() const { return requests_.size() + errors_without_id_; }
   [[nodiscard]] std::string describe_open() const;
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const { return subscriptions_; }
+  /// News of this channel may wait for its time, with nothing in its way.
+  [[nodiscard]] bool may_be_held(std::uint32_t channel) const;
   [[nodiscard]] ConnectionId connection() const { return connection_; }
 
   bool shutting_down = false;  // 1001 is a good reason from now on
@@ -143,7 +149,8 @@ class Conversation {
   void on_error();
   void on_exchange_reply();
   void on_exchange_message(PublishId id, bool combined);
-  void count_message(Subscription& subscription, PublishId id);
+  void count_message(Subscription& subscription, PublishId id, bool rate_applies);
+  [[nodiscard]] bool terms_may_change(std::uint32_t channel) const;
   void finish_channel(std::uint64_t id, Request& request, std::uint32_t channel);
 
   [[nodiscard]] std::string text_member(std::string_view name, bool required = true);
@@ -165,6 +172,7 @@ class Conversation {
   Coverage& coverage_;
   Trace& trace_;
 
+  Instant now_{};  // when the bytes that are being read were taken
   std::string head_;
   bool upgraded_ = false;
   std::uint16_t status_ = 0;

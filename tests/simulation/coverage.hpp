@@ -67,6 +67,12 @@ enum class Seen : std::uint8_t {
   actions_reset,
   shutdowns_in_chaos,
   channels_expired,
+  options_granted,
+  options_refused,
+  conflations_chosen,
+  rate_waits,
+  batch_waits,
+  priority_yields,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -130,6 +136,12 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(actions_reset),
     RINGCAST_SEEN(shutdowns_in_chaos),
     RINGCAST_SEEN(channels_expired),
+    RINGCAST_SEEN(options_granted),
+    RINGCAST_SEEN(options_refused),
+    RINGCAST_SEEN(conflations_chosen),
+    RINGCAST_SEEN(rate_waits),
+    RINGCAST_SEEN(batch_waits),
+    RINGCAST_SEEN(priority_yields),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");

@@ -29,6 +29,11 @@ constexpr std::array kNamespaces{
     NamespacePlan{"book", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::publisher, StateKeeping::snapshot_delta},
 };
 
+std::uint32_t some_rate(Dice& dice) {
+  constexpr std::array kRates{1U, 5U, 50U, 500U};
+  return kRates[dice.below(kRates.size())];
+}
+
 NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
   NamespaceRule rule;
   rule.match = fmt::format("{}.>", plan.prefix);
@@ -46,6 +51,12 @@ NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
   rule.state = plan.state;
   rule.state_age = milliseconds{dice.between(1'000, 300'000)};
   rule.resume = !dice.one_in(5);
+  if (plan.slow == SlowPolicy::conflate && dice.one_in(4)) rule.max_rate = some_rate(dice);
+  if (dice.one_in(4)) rule.priority = Priority::high;
+  if (dice.one_in(5)) {
+    rule.batch_delay = std::min(milliseconds{dice.between(1, 50)}, rule.lag.time / 2);
+    rule.batch_max = static_cast<std::uint32_t>(dice.one_in(2) ? 0 : dice.between(1, 20));
+  }
   return rule;
 }
 
@@ -68,6 +79,12 @@ ClientPlan client_from(Dice& dice) {
 }
 
 }  // namespace
+
+milliseconds Scenario::held_max() const {
+  milliseconds longest{1'000};  // of an interval: one message a second
+  for (const ChannelPlan& channel : channels) longest = std::max(longest, channel.batch_delay);
+  return longest + kTimerTick;
+}
 
 Scenario Scenario::from(Dice& dice) {
   Scenario plan;
@@ -99,7 +116,9 @@ Scenario Scenario::from(Dice& dice) {
     plan.channels.push_back(ChannelPlan{.name = fmt::format("{}.{}", kNamespaces[space].prefix, i),
                                         .slow = kNamespaces[space].slow,
                                         .dedupe = options.namespaces[space].dedupe,
-                                        .state = kNamespaces[space].state});
+                                        .state = kNamespaces[space].state,
+                                        .max_rate = options.namespaces[space].max_rate,
+                                        .batch_delay = options.namespaces[space].batch_delay});
   }
 
   const std::size_t clients = dice.one_in(5) ? dice.between(15, 30) : dice.between(3, 14);

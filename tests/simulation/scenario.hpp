@@ -20,6 +20,8 @@ struct ChannelPlan {
   SlowPolicy slow = SlowPolicy::disconnect;
   DedupeOptions dedupe;
   StateKeeping state = StateKeeping::none;
+  std::uint32_t max_rate = 0;
+  milliseconds batch_delay{0};
 };
 
 /// How a client reads what it is sent.
@@ -61,6 +63,9 @@ struct Scenario {
   std::size_t socket_bytes_max = 0;
   std::size_t payload_bytes_max = 0;
   std::size_t actions_per_turn = 0;  // how eager clients are compared with shards
+
+  /// The longest that news may wait for its time although nothing is in its way: intervals and delays.
+  [[nodiscard]] milliseconds held_max() const;
 
   [[nodiscard]] static Scenario from(Dice& dice);
 };

@@ -72,7 +72,9 @@ class World {
   void run_until_quiet(const char* what);
   /// Each client, connection and shard once; of the clients perhaps only one. False when nothing was left to do.
   bool round(const Client* only = nullptr);
-  void check_everything_arrived();
+  enum class Held : bool { apart, too };  // news whose time has not come
+  void everything_arrives();
+  void check_everything_arrived(Held held);
   void check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>& markers);
   void everybody_leaves();
   void tell_to_end(std::uint32_t index);
