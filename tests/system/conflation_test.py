@@ -215,8 +215,8 @@ async def _():
             ledger = json.loads((await run_program("stat", "--name", node.name, "--once", "--json"))[1])["ledger"]
             return ledger["conflated"] == sum(slow.missed.values()) and ledger["queued"] == 0 and ledger["dropped"] == 0
         await eventually(ledger_agrees, "the node's ledger has what the notices told")
-        print(f"the limited reader used {during:.0%} of {rate / 1000:.0f} kB/s; of {channel_total(counts, QUOTES)} quotes "
-              f"it got {channel_total(slow.messages, QUOTES)}, the oldest {max(limited.oldest.values()):.2f} s")
+        print(f"the limited reader used {during:.0%} of {rate / 1000:.0f} kB/s; of {channel_total(counts, QUOTES)} "
+              f"quotes it got {channel_total(slow.messages, QUOTES)}, the oldest {max(limited.oldest.values()):.2f} s")
         slow_sock.close()
         full_sock.close()
 
