@@ -39,6 +39,6 @@ struct LagVerdict {
 [[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, SlowPolicy policy, Dialect dialect, Sequence wanted);
 
 /// A dialect with gap notices; the exchange dialect has none.
-[[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return dialect == Dialect::native; }
+[[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return speaks_native(dialect); }
 
 }  // namespace ringcast

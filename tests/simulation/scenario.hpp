@@ -22,6 +22,7 @@ struct ChannelPlan {
   StateKeeping state = StateKeeping::none;
   std::uint32_t max_rate = 0;
   milliseconds batch_delay{0};
+  bool bytes = false;  // payload = "binary"
 };
 
 /// How a client reads what it is sent.
@@ -30,6 +31,7 @@ enum class Reading : std::uint8_t { eager, sipping, stalling, never };
 /// Who a client is; it keeps its habits over several connections.
 struct ClientPlan {
   bool native = true;  // otherwise the exchange dialect
+  bool binary = false;  // native, with records: the binary dialect
   bool publishes = false;
   bool vandal = false;    // breaks rules now and then
   bool dribbles = false;  // sends its handshake, and now and then more, byte by byte

@@ -101,6 +101,7 @@ state = "snapshot+delta"
 priority = "high"
 batch_delay = "5ms"
 batch_max = 50
+payload = "binary"
 [[namespace]]
 match = "quotes.*"
 slow = "conflate"
@@ -142,6 +143,8 @@ state = "last"
   EXPECT_EQ(rule.max_rate, 0U);
   EXPECT_EQ(options.core.namespaces[1].max_rate, 10U);
   EXPECT_EQ(options.core.namespaces[1].state, StateKeeping::last);
+  EXPECT_EQ(rule.payload, PayloadKind::binary);
+  EXPECT_EQ(options.core.namespaces.back().payload, PayloadKind::json);
 }
 
 TEST(LoadConfiguration, TheLaterSourceWins) {
