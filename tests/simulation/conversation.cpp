@@ -562,9 +562,14 @@ void Conversation::take_error(std::optional<std::uint64_t> id, std::string_view 
     truth_.refused(asked.publish);
   }
   if (code == "not_supported" && asked.kind == Request::Kind::subscribe) {
-    require(!channel.empty() && Served::refused(asked.options, scenario_.channels[channel_named(channel)]),
-            Checker::replies, "id {} is not supported: {}", *id, text_member("message"));
-    coverage_.add(Seen::options_refused);
+    require(!channel.empty(), Checker::replies, "id {} is not supported for no channel", *id);
+    const ChannelPlan& plan = scenario_.channels[channel_named(channel)];
+    if (Served::refused(asked.options, plan)) {
+      coverage_.add(Seen::options_refused);
+    } else {
+      require(plan.bytes && !is_binary(entry_), Checker::replies, "id {} is not supported: {}", *id,
+              text_member("message"));
+    }
   }
   const bool of_channels = asked.kind == Request::Kind::subscribe || asked.kind == Request::Kind::unsubscribe;
   if (of_channels && !channel.empty()) {

@@ -96,6 +96,8 @@ void add_binary(Scenario& plan, Dice& dice) {
                                         .slow = space.slow,
                                         .dedupe = rule.dedupe,
                                         .state = space.state,
+                                        .max_rate = rule.max_rate,
+                                        .batch_delay = rule.batch_delay,
                                         .bytes = true});
   }
 }
