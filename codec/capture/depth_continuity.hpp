@@ -7,19 +7,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
+#include "codec/capture/depth_update.hpp"
+
 namespace ringcast {
-
-struct DepthIds {
-  std::uint64_t first = 0;                // U
-  std::uint64_t last = 0;                 // u
-  std::optional<std::uint64_t> previous;  // pu: futures only
-};
-
-/// The update ids of a payload whose `e` is "depthUpdate"; nothing for any other.
-[[nodiscard]] std::optional<DepthIds> read_depth_ids(std::string_view payload);
 
 class DepthContinuity {
  public:

@@ -2,34 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "codec/capture/depth_continuity.hpp"
+#include "tests/codec/capture/capture_file.hpp"
 
 namespace ringcast {
 namespace {
-
-std::string file_content(const std::string& name) {
-  std::ifstream file{std::string{RINGCAST_TEST_DATA} + "/" + name, std::ios::binary};
-  EXPECT_TRUE(file.is_open()) << name;
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
-// Gives out the content in pieces of at most `chunk` bytes.
-CaptureReader::Source source_of(std::string content, std::size_t chunk) {
-  return [content = std::move(content), chunk,
-          given = std::size_t{0}](MutableBytes buffer) mutable -> Result<std::size_t, std::string> {
-    const std::size_t bytes = std::min({chunk, buffer.size(), content.size() - given});
-    std::memcpy(buffer.data(), content.data() + given, bytes);
-    given += bytes;
-    return bytes;
-  };
-}
 
 struct Reading {
   std::vector<std::string> streams;  // of messages; "book" for a snapshot
@@ -146,6 +127,11 @@ const SliceRow kSliceRows[] = {
      6,
      35'346'513'512,
      {{"ethusdt@bookTicker", 15'282}, {"ethusdt@trade", 3'373}, {"ethusdt@depth@100ms", 2'169}}},
+    {"btcusdt-usdm.gz",
+     12'594,
+     55,
+     5'123'107'852'948,
+     {{"btcusdt@bookTicker", 9'683}, {"btcusdt@trade", 1'979}, {"btcusdt@depth@0ms", 931}}},
 };
 
 TEST(CaptureReader, ReadsTheRealCapturesAndTheirDepthIsContinuous) {
@@ -174,7 +160,7 @@ TEST(CaptureReader, ReadsTheRealCapturesAndTheirDepthIsContinuous) {
     EXPECT_EQ(reader.counts().lines, row.lines) << row.file;
     EXPECT_EQ(reader.counts().snapshots, 1U) << row.file;
     EXPECT_EQ(reader.counts().corrupt + reader.counts().skipped, 0U) << row.file;
-    EXPECT_GT(depth.updates(), 2'000U) << row.file;
+    EXPECT_GT(depth.updates(), 900U) << row.file;
     EXPECT_EQ(depth.breaks(), 0U) << row.file;
   }
 }
