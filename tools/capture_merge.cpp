@@ -25,24 +25,27 @@ Result<CaptureReader::Source, std::string> open_file(const std::string& path) {
 
 }  // namespace
 
-Result<CaptureMerge, std::string> CaptureMerge::open(const std::vector<std::string>& paths) {
+std::string CapturePlace::text() const { return fmt::format("{}:{}", path, line); }
+
+Result<CaptureMerge, std::string> CaptureMerge::open(const std::vector<std::string>& paths, Snapshots snapshots) {
   CaptureMerge merge;
+  merge.snapshots_ = snapshots;
   for (const std::string& path : paths) {
     auto file = open_file(path);
     if (!file) return unexpected(file.error());
     merge.sources_.push_back({path, std::make_unique<CaptureReader>(std::move(*file)), {}, {}});
   }
-  for (Source& source : merge.sources_) advance(source);
+  for (Source& source : merge.sources_) merge.advance(source);
   return merge;
 }
 
-void CaptureMerge::advance(Source& source) {
+void CaptureMerge::advance(Source& source) const {
   source.line.reset();
   while (source.error.empty()) {
     const auto line = source.reader->next();
     if (!line) {
       source.error = fmt::format("{}:{}: {}", source.path, line.error().line, line.error().sentence);
-    } else if (!*line || (*line)->kind == CaptureKind::stream_message) {
+    } else if (!*line || (*line)->kind == CaptureKind::stream_message || snapshots_ == Snapshots::given) {
       source.line = *line;
       return;
     }
@@ -66,7 +69,7 @@ CaptureMerge::Totals CaptureMerge::totals() const {
     const CaptureCounts& counts = source.reader->counts();
     totals.lines += counts.lines;
     totals.messages += counts.messages;
-    totals.skipped += counts.skipped + counts.snapshots;
+    totals.skipped += counts.skipped + (snapshots_ == Snapshots::skipped ? counts.snapshots : 0);
     totals.corrupt += counts.corrupt;
   }
   return totals;

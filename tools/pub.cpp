@@ -150,11 +150,11 @@ class Publisher {
       }
       data_ = payload;
     }
-    window_.publish(client_, {.channel = options_.channel,
-                              .data = data_,
-                              .event = options_.event,
-                              .message_id = options_.message_id,
-                              .high_priority = options_.high_priority});
+    (void)window_.publish(client_, {.channel = options_.channel,
+                                    .data = data_,
+                                    .event = options_.event,
+                                    .message_id = options_.message_id,
+                                    .high_priority = options_.high_priority});
     return true;
   }
 

@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "alloc/base/identifiers.hpp"
 #include "codec/text/json_write.hpp"
 #include "codec/text/numbers.hpp"
 #include "tools/client/client.hpp"
@@ -21,6 +23,7 @@ namespace ringcast {
 struct Publication {
   std::string_view channel, data, event, message_id;
   bool high_priority = false;
+  std::optional<Sequence> as_of{};  // set: this is a snapshot, the state after every message with a smaller seq
 };
 
 class PublishWindow {
@@ -37,8 +40,8 @@ class PublishWindow {
     return has_room() && client.queued_bytes() < kQueuedBytesMax;
   }
 
-  /// Queues one message on the client.
-  void publish(Client& client, const Publication& what) {
+  /// Queues one message on the client. Returns the id that its answer will carry.
+  std::uint64_t publish(Client& client, const Publication& what) {
     head_ = R"({"type":"publish","id":)";
     append_decimal(head_, ++sent_);
     head_ += R"(,"channel":)";
@@ -52,8 +55,13 @@ class PublishWindow {
       append_json_string(head_, what.message_id);
     }
     if (what.high_priority) head_ += R"(,"priority":"high")";
+    if (what.as_of) {
+      head_ += R"(,"state":"snapshot","as_of_seq":)";
+      append_decimal(head_, value(*what.as_of));
+    }
     head_ += R"(,"data":)";
     client.queue_text(std::array<std::string_view, 3>{head_, what.data, "}"});
+    return sent_;
   }
 
   /// Counts an answer. An error without an id cannot be told from an answer to a publish, and counts as one.

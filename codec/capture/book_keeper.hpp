@@ -3,15 +3,15 @@
 //
 // Owner    a consumer, one a stream.  Thread  the owner's.
 // Memory   the book's, and held updates within KeeperLimits while there is no book.
-// Failure  counted, and told by the verdict: a missing update, levels that make no sense or a crossed book end the book;
-//          it is kept again from the next snapshot on.
+// Failure  counted, and told by the verdict: a missing update, levels that make no sense or a crossed book end the
+//          book; it is kept again from the next snapshot on.
 // Not here files and channels (tools/book_snapshots.hpp).
 //
 // An update says which of the exchange's own update ids it covers: spot from U to u, futures from behind pu to u. The
-// book as of id n may be given every update that begins at or before n + 1 and ends after n; quantities are absolute, so
-// that what an update covers twice does no harm. An update that ends at or before n is old, and one that begins later
-// says that something is missing. A snapshot that was taken between two updates, or in the middle of what one covers, so
-// finds its place by the same rule as everything after it.
+// book as of id n may be given every update that begins at or before n + 1 and ends after n; quantities are absolute,
+// so that what an update covers twice does no harm. An update that ends at or before n is old, and one that begins
+// later says that something is missing. A snapshot that was taken between two updates, or in the middle of what one
+// covers, so finds its place by the same rule as everything after it.
 //
 // An update is known only by its ids, and a snapshot has no name on it: it is believed when an update shows that it
 // belongs to this stream, by covering its id.

@@ -3,8 +3,8 @@
 // Owner    an OrderBook, by value.  Thread  any.  Memory  32 bytes.
 // Failure  parse() gives nothing for what is no plain decimal number, or has more than kBytesMax characters.
 //
-// No number type holds "61837.63000000" and gives it back: a double is not exact, a scaled integer forgets the zeros and
-// overflows with the quantities of cheap coins. The text orders as well as a number does, and costs no conversion.
+// No number type holds "61837.63000000" and gives it back: a double is not exact, a scaled integer forgets the zeros
+// and overflows with the quantities of cheap coins. The text orders as well as a number does, without a conversion.
 #pragma once
 
 #include <algorithm>

@@ -95,8 +95,36 @@ TEST(Backoff, WaitsWithinABoundThatDoublesUpToTheLongest) {
     EXPECT_GE(wait, milliseconds{0});
     EXPECT_LE(wait, milliseconds{bound});
   }
+  EXPECT_EQ(backoff.failures(), 7U);
   backoff.reset();
   EXPECT_EQ(backoff.bound(), milliseconds{100});
+  EXPECT_EQ(backoff.failures(), 0U);
+}
+
+TEST(Backoff, OfAConnectionThatDidNotLastGoesOn) {
+  Prng random{7};
+  Backoff backoff{{.first = milliseconds{100}, .longest = milliseconds{1'500}, .stable = milliseconds{5'000}}};
+  (void)backoff.next(random);
+  (void)backoff.next(random);
+  backoff.lasted(milliseconds{4'999});
+  EXPECT_EQ(backoff.bound(), milliseconds{400});
+  EXPECT_EQ(backoff.failures(), 2U);
+  backoff.lasted(milliseconds{5'000});
+  EXPECT_EQ(backoff.bound(), milliseconds{100});
+  EXPECT_EQ(backoff.failures(), 0U);
+}
+
+TEST(Backoff, WaitsAtLeastAsLongAsItIsAskedToAndIsStillSpread) {
+  Prng random{7};
+  std::set<std::int64_t> waits;
+  for (int i = 0; i < 100; ++i) {
+    Backoff backoff{{.first = milliseconds{1'000}}};
+    const milliseconds wait = backoff.next(random, seconds{5});
+    EXPECT_GE(wait, seconds{5});
+    EXPECT_LE(wait, seconds{6});
+    waits.insert(wait.count());
+  }
+  EXPECT_GT(waits.size(), 50U);
 }
 
 TEST(Backoff, SpreadsItsWaitsOverTheWholeBound) {
@@ -124,9 +152,8 @@ TEST(Prng, GivesDifferentKeysAndStaysWithinItsLimit) {
 TEST(ServerMessage, ReadsWhatTheServerSays) {
   ServerMessageReader reader;
   using Kind = ServerMessage::Kind;
-  const auto message = reader.read(
-      R"({"type":"message","channel":"a\"b","seq":45,"event":"x","timestamp":"t",)"
-      R"("message_id":"m","data":{"k":[1, 2]}})");
+  const auto message = reader.read(R"({"type":"message","channel":"a\"b","seq":45,"event":"x","timestamp":"t",)"
+                                   R"("message_id":"m","data":{"k":[1, 2]}})");
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->kind, Kind::message);
   EXPECT_EQ(message->channel, "a\"b");
@@ -156,7 +183,46 @@ TEST(ServerMessage, ReadsWhatTheServerSays) {
   EXPECT_EQ(error->words, "no");
   EXPECT_EQ(error->channel, "o");
 
-  EXPECT_EQ(reader.read(R"({"type":"user_joined","channel":"o","user":"42"})")->kind, Kind::other);
+  const auto joined = reader.read(R"({"type":"user_joined","channel":"o","user":"42"})");
+  EXPECT_EQ(joined->kind, Kind::user_joined);
+  EXPECT_EQ(joined->user, "42");
+  EXPECT_EQ(reader.read(R"({"type":"user_left","channel":"o","user":"42"})")->kind, Kind::user_left);
+  const auto state = reader.read(R"({"type":"channel_state","channel":"o","state":"stale"})");
+  EXPECT_EQ(state->kind, Kind::channel_state);
+  EXPECT_EQ(state->state, "stale");
+  EXPECT_EQ(reader.read(R"({"type":"news_of_a_later_version"})")->kind, Kind::other);
+}
+
+TEST(ServerMessage, ReadsSnapshots) {
+  ServerMessageReader reader;
+  const auto plain = reader.read(R"({"type":"message","channel":"o","seq":4,"data":1})");
+  EXPECT_FALSE(plain->snapshot);
+  const auto own = reader.read(R"({"type":"message","channel":"o","seq":4,"state":"snapshot","data":1})");
+  EXPECT_TRUE(own->snapshot);
+  EXPECT_FALSE(own->as_of.has_value());
+  const auto older =
+      reader.read(R"({"type":"message","channel":"o","seq":9,"state":"snapshot","as_of_seq":7,"data":1})");
+  EXPECT_TRUE(older->snapshot);
+  EXPECT_EQ(older->as_of, Sequence{7});
+}
+
+TEST(ServerMessage, ReadsHistory) {
+  ServerMessageReader reader;
+  const auto history =
+      reader.read(R"({"type":"history","id":2,"channel":"o","epoch":"5f3c9a1e07d2b846","seq":44,"recovered":false,)"
+                  R"("messages":[{"type":"message","channel":"o","seq":43,"data":1}],"more":true})");
+  ASSERT_TRUE(history.has_value());
+  EXPECT_EQ(history->kind, ServerMessage::Kind::history);
+  EXPECT_EQ(history->seq, Sequence{44});
+  EXPECT_EQ(history->epoch, Epoch{0x5f3c'9a1e'07d2'b846});
+  EXPECT_EQ(history->recovered, false);
+  EXPECT_TRUE(history->more);
+  EXPECT_EQ(history->messages, R"([{"type":"message","channel":"o","seq":43,"data":1}])");
+  const auto empty =
+      reader.read(R"({"type":"history","channel":"o","epoch":"5f3c9a1e07d2b846","seq":0,"messages":[],"more":false})");
+  ASSERT_TRUE(empty.has_value());
+  EXPECT_FALSE(empty->recovered.has_value());
+  EXPECT_FALSE(empty->more);
 }
 
 TEST(ServerMessage, ReadsTheEntriesOfSubscribed) {
@@ -164,7 +230,9 @@ TEST(ServerMessage, ReadsTheEntriesOfSubscribed) {
   const auto message = reader.read(
       R"({"type":"subscribed","id":1,"channels":[{"channel":"a","epoch":"5f3c9a1e07d2b846","seq":44,"recovered":true},)"
       R"({"channel":"b","epoch":"0000000000000001","seq":0},)"
-      R"({"channel":"c","epoch":"0000000000000002","seq":1,"recovered":false}]})");
+      R"({"channel":"c","epoch":"0000000000000002","seq":1,"recovered":false},)"
+      R"({"channel":"d","epoch":"0000000000000003","seq":9,"state":"snapshot","as_of_seq":7},)"
+      R"({"channel":"e","epoch":"0000000000000004","seq":9,"state":"none"}]})");
   ASSERT_TRUE(message.has_value());
   std::vector<std::pair<std::string, std::optional<bool>>> seen;
   EXPECT_TRUE(reader.for_each_subscribed(*message, [&](const SubscribedEntry& entry) {
@@ -172,8 +240,11 @@ TEST(ServerMessage, ReadsTheEntriesOfSubscribed) {
     if (entry.channel == "a") {
       EXPECT_EQ(entry.seq, Sequence{44});
     }
+    EXPECT_EQ(entry.state, entry.channel == "d" ? "snapshot" : entry.channel == "e" ? "none" : "");
+    EXPECT_EQ(entry.as_of, entry.channel == "d" ? std::optional{Sequence{7}} : std::nullopt);
   }));
-  EXPECT_EQ(seen, (decltype(seen){{"a", true}, {"b", std::nullopt}, {"c", false}}));
+  EXPECT_EQ(seen,
+            (decltype(seen){{"a", true}, {"b", std::nullopt}, {"c", false}, {"d", std::nullopt}, {"e", std::nullopt}}));
 }
 
 TEST(ServerMessage, RefusesWhatIsNotTheDialect) {
@@ -181,8 +252,9 @@ TEST(ServerMessage, RefusesWhatIsNotTheDialect) {
   for (const std::string_view text :
        {"", "null", "[]", "{", R"({"type":"message","seq":1,"data":1})", R"({"type":"message","channel":"o","data":1})",
         R"({"type":"message","channel":"o","seq":1})", R"({"type":"message","channel":"o","seq":-1,"data":1})",
-        R"({"type":"gap","channel":"o","from":1})", R"({"type":"subscribed","id":1})",
-        R"({"type":"published","id":1})"}) {
+        R"({"type":"gap","channel":"o","from":1})", R"({"type":"subscribed","id":1})", R"({"type":"published","id":1})",
+        R"({"type":"history","channel":"o","seq":1,"messages":[]})",
+        R"({"type":"history","channel":"o","epoch":"5f3c9a1e07d2b846","seq":1})"}) {
     EXPECT_FALSE(reader.read(text).has_value()) << text;
   }
   const auto odd = reader.read(R"({"type":"subscribed","channels":[{"channel":"a","epoch":"zz","seq":1}]})");

@@ -214,6 +214,107 @@ TEST(Sub, GoesOnSinceTheGivenPlace) {
   }
 }
 
+TEST(Sub, BeginsWithHistoryAndGoesOnLiveWithoutAGap) {
+  struct Row {
+    std::string_view sentence;
+    std::string history;
+    std::uint64_t from, page, first;  // what the server keeps; the first that is printed
+    std::string_view said;
+  };
+  const Row rows[] = {
+      {"the last three", "3", 1, 100, 8, ""},
+      {"in several pages", "7", 1, 3, 4, ""},
+      {"more than there ever were", "50", 1, 100, 1, ""},
+      {"more than are kept", "8", 6, 100, 6, "history keeps 5 of the last 8 messages"},
+      {"none is kept", "3", 11, 100, 11, "history keeps 0 of the last 3 messages"},
+      {"a server that knows no history", "3", 0, 100, 11, "not_supported"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    FakeServer server{{.history_from = row.from, .history_page_max = row.page}};
+    for (int i = 1; i <= 10; ++i) server.publish("orders", std::to_string(i));
+    ASSERT_EQ(run({"pub", "--url", server.url(), "other", "1"}).output, "1\n") << "all of them are there";
+    std::thread publisher{[&] {
+      wait_until([&] { return server.subscribers() == 1; });
+      server.publish("orders", "11");
+      server.publish("orders", "12");
+    }};
+    const std::string count = std::to_string(13 - row.first);
+    const Ran ran = run({"sub", "--url", server.url(), "orders", "--history", row.history, "--count", count});
+    publisher.join();
+    EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+    std::string wanted;
+    for (std::uint64_t i = row.first; i <= 12; ++i) {
+      wanted += "orders " + std::to_string(i) + " " + std::to_string(i) + "\n";
+    }
+    EXPECT_EQ(ran.output, wanted) << ran.errors;
+    EXPECT_TRUE(row.said.empty() ? ran.errors.empty() : ran.errors.contains(row.said)) << ran.errors;
+  }
+}
+
+TEST(Sub, AsksForTheHistoryOfEachChannelAndEndsWithItsCount) {
+  FakeServer server;
+  for (int i = 1; i <= 3; ++i) {
+    server.publish("a", std::to_string(i));
+    server.publish("b", std::to_string(i * 10));
+  }
+  ASSERT_EQ(run({"pub", "--url", server.url(), "other", "1"}).output, "1\n");
+  EXPECT_EQ(run({"sub", "--url", server.url(), "a", "b", "--history", "2", "--count", "4"}).output,
+            "a 2 2\na 3 3\nb 2 20\nb 3 30\n");
+  EXPECT_EQ(run({"sub", "--url", server.url(), "a", "b", "--history", "2", "--count", "1"}).output, "a 2 2\n");
+  const Ran json = run({"sub", "--url", server.url(), "--json", "a", "--history", "1", "--count", "1"});
+  EXPECT_TRUE(json.output.starts_with(R"({"type":"message","channel":"a","seq":3,)")) << json.output;
+}
+
+TEST(Sub, SaysWhatItWantsOfASubscription) {
+  FakeServer server;
+  server.publish("a", "1");
+  ASSERT_EQ(run({"pub", "--url", server.url(), "other", "1"}).output, "1\n");
+  (void)run({"sub", "--url", server.url(), "a", "--since", "5f3c9a1e07d2b846:0", "--count", "1", "--conflate",
+             "--max-rate", "10", "--no-snapshot"});
+  const auto commands = server.commands();
+  ASSERT_FALSE(commands.empty());
+  EXPECT_TRUE(commands.back().contains(R"("options":{"conflate":true,"max_rate":10,"snapshot":false})"))
+      << commands.back();
+}
+
+TEST(Sub, KnowsWhatDoesNotGoTogether) {
+  const std::string since = "5f3c9a1e07d2b846:1";
+  const std::vector<std::vector<std::string>> rows = {{"a", "--since", since, "--history", "3"},
+                                                      {"a", "b", "--since", since},
+                                                      {"a", "--exchange", "--history", "3"},
+                                                      {"a", "--exchange", "--conflate"},
+                                                      {"a", "--exchange", "--max-rate", "3"},
+                                                      {"a", "--history", "0"},
+                                                      {"a", "--retries", "0"}};
+  for (std::vector<std::string> arguments : rows) {
+    arguments.insert(arguments.begin(), {"sub", "--url", "ws://127.0.0.1:1"});
+    EXPECT_EQ(run(arguments).exit_code, kExitUsage) << arguments[4];
+  }
+}
+
+TEST(Sub, ComesAgainWhenABusyServerTellsItTo) {
+  FakeServer server{{.too_busy_for = 1}};
+  std::thread publisher{[&] {
+    wait_until([&] { return server.subscribers() == 1; });
+    server.publish("orders", "1");
+  }};
+  const auto began = std::chrono::steady_clock::now();
+  const Ran ran = run({"sub", "--url", server.url(), "orders", "--count", "1"});
+  publisher.join();
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  EXPECT_TRUE(ran.errors.contains("503")) << ran.errors;
+  EXPECT_GE(std::chrono::steady_clock::now() - began, seconds{1}) << "it said Retry-After: 1";
+}
+
+TEST(Sub, GivesUpAfterItsRetries) {
+  const FakeServer server{{.too_busy_for = 100}};
+  const Ran ran = run({"sub", "--url", server.url(), "orders", "--retries", "1"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_TRUE(ran.errors.contains("gave up: 2 connections in a row")) << ran.errors;
+  EXPECT_EQ(server.accepted(), 2U);
+}
+
 TEST(Sub, ReportsGapsAndFailsWhenAServerIsSilentAboutOne) {
   const auto play = [](Delivery what) {
     FakeServer server{{.delivery = [what](std::uint64_t, std::string_view, std::uint64_t seq) {
@@ -308,6 +409,49 @@ TEST(Replay, PublishesWhatATruncatedGzipHoldsAndFails) {
   EXPECT_TRUE(ran.errors.contains(cut.path() + ":")) << ran.errors;
 }
 
+constexpr std::string_view kBookCapture =
+    "1000000000 "
+    "{\"stream\":\"b@depth\",\"data\":{\"e\":\"depthUpdate\",\"U\":1,\"u\":5,\"b\":[[\"1\",\"5\"]],\"a\":[]}}\n"
+    "1000000001 {\"lastUpdateId\":4,\"bids\":[[\"1\",\"4\"]],\"asks\":[[\"2\",\"1\"]]}\n"
+    "1000000002 {\"stream\":\"b@trade\",\"data\":{\"t\":1}}\n"
+    "2500000003 "
+    "{\"stream\":\"b@depth\",\"data\":{\"e\":\"depthUpdate\",\"U\":6,\"u\":6,\"b\":[[\"1\",\"6\"]],\"a\":[]}}\n"
+    "2500000004 "
+    "{\"stream\":\"b@depth\",\"data\":{\"e\":\"depthUpdate\",\"U\":7,\"u\":7,\"b\":[[\"1\",\"7\"]],\"a\":[]}}\n";
+
+TEST(Replay, PublishesSnapshotsOfTheBooks) {
+  FakeServer server;
+  const TemporaryFile file{kBookCapture};
+  const Ran ran =
+      run({"replay", file.path(), "--url", server.url(), "--speed", "max", "--prefix", "x.", "--snapshots", "1"});
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
+  EXPECT_TRUE(ran.output.starts_with("published 4 of 4 messages")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("0 skipped")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("books: 1 of 1 complete to the end, 2 snapshots published; 0 times updates"))
+      << ran.output;
+  ASSERT_TRUE(server.published() == 6) << server.published();
+  const Ran read = run({"sub", "--url", server.url(), "x.b@depth", "--since", "5f3c9a1e07d2b846:0", "--count", "5"});
+  std::vector<std::string> snapshots;
+  for (const std::string& line : read.lines()) {
+    if (line.contains("(snapshot)")) snapshots.push_back(line.substr(line.find('{')));
+  }
+  EXPECT_EQ(snapshots, (std::vector<std::string>{R"({"lastUpdateId":5,"bids":[["1","5"]],"asks":[["2","1"]]})",
+                                                 R"({"lastUpdateId":7,"bids":[["1","7"]],"asks":[["2","1"]]})"}))
+      << read.output;
+}
+
+TEST(Replay, SaysWhenThereWasNoBookToPublish) {
+  FakeServer server;
+  const TemporaryFile file{kOtherCapture};
+  const Ran ran = run({"replay", file.path(), "--url", server.url(), "--speed", "max", "--snapshots", "5"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_TRUE(ran.errors.contains("--snapshots: there was no book to publish")) << ran.errors;
+  for (const std::string seconds : {"-1", "1e9", "0.0001", "x"}) {
+    EXPECT_EQ(run({"replay", file.path(), "--url", server.url(), "--snapshots", seconds}).exit_code, kExitUsage)
+        << seconds;
+  }
+}
+
 TEST(Replay, FailsOnRefusalsAndBadUsage) {
   FakeServer server{{.refuses = [](std::string_view channel, std::uint64_t) { return channel == "b@depth"; }}};
   const TemporaryFile file{kCapture};
@@ -364,6 +508,38 @@ TEST(Load, ReconnectsUnderChurn) {
   const Ran ran = run(load_arguments(server, {"--connections", "30", "--churn", "100"}));
   EXPECT_GT(server.accepted(), 45U) << "30, the publisher, and what came back";
   EXPECT_TRUE(ran.output.contains("reconnects, 0 failed")) << ran.output;
+}
+
+TEST(Load, ProvesAnUnbrokenRunOfSubscribersThatDropAndResume) {
+  FakeServer server;
+  const Ran ran = run(load_arguments(
+      server, {"--connections", "30", "--channels", "10", "--churn", "200", "--resume", "--away", "0.1"}));
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
+  EXPECT_TRUE(ran.output.contains("expected      2400   delivered 2400   lost 0")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("0 not recovered")) << ran.output;
+  EXPECT_FALSE(ran.output.contains("resumed       0 subscriptions")) << ran.output;
+  EXPECT_FALSE(ran.output.contains(" 0 connections were dropped")) << ran.output;
+}
+
+TEST(Load, ComesBackWithResumeWhenTheServerClosesIt) {
+  FakeServer server{{.delivery = [](std::uint64_t connection, std::string_view, std::uint64_t seq) {
+    return connection == 4 && seq == 100 ? Delivery::close_slow : Delivery::normal;
+  }}};
+  const Ran ran = run(load_arguments(server, {"--connections", "10", "--churn", "0.001", "--resume", "--away", "0.05"}));
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
+  EXPECT_TRUE(ran.output.contains("expected      8000   delivered 8000   lost 0")) << ran.output;
+  EXPECT_TRUE(ran.output.contains("the server closed 4008 × 1")) << ran.output;
+}
+
+TEST(Load, FindsThatASubscriberCouldNotResume) {
+  FakeServer server{{.recovers = false}};
+  const Ran ran = run(load_arguments(server, {"--connections", "30", "--churn", "200", "--resume", "--away", "0.1"}));
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_TRUE(ran.output.contains("resumes could not be recovered")) << ran.output;
+  for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{
+           {"--resume"}, {"--churn", "5", "--away", "2"}, {"--churn", "5", "--resume", "--wire", "raw"}}) {
+    EXPECT_EQ(run(load_arguments(server, more)).exit_code, kExitUsage) << more[0];
+  }
 }
 
 TEST(Load, FindsEachFault) {

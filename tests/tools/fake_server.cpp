@@ -63,6 +63,11 @@ void FakeServer::publish(std::string channel, std::string data) {
   inside_.emplace_back(std::move(channel), std::move(data));
 }
 
+std::vector<std::string> FakeServer::commands() {
+  const std::lock_guard lock{inside_mutex_};
+  return commands_;
+}
+
 void FakeServer::run() {
   std::array<epoll_event, 256> events;
   while (!stop_.load()) {
@@ -143,6 +148,12 @@ void FakeServer::upgrade(Peer& peer) {
   const auto accept = check_upgrade(head);
   ensure(accept.has_value(), "the tools ask correctly for an upgrade");
   std::string answer;
+  if (peer.number < options_.too_busy_for) {
+    answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    send(peer.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    peer.fd.reset();
+    return;
+  }
   if (options_.answers_upgrade_with != 101) {
     append_refusal(answer, {options_.answers_upgrade_with, "not today"});
     send(peer.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
@@ -187,6 +198,10 @@ void FakeServer::handle(Peer& peer, std::string_view text) {
     return;
   }
   const auto command = native_.decode(text);
+  if (!command || command->kind != CommandKind::publish) {
+    const std::lock_guard lock{inside_mutex_};
+    commands_.emplace_back(text);
+  }
   if (!command) {
     std::string answer;
     append_native_error(answer, command.error());
@@ -195,7 +210,31 @@ void FakeServer::handle(Peer& peer, std::string_view text) {
     subscribe(peer, *command);
   } else if (command->kind == CommandKind::publish) {
     take_publish(peer, *command);
+  } else if (command->kind == CommandKind::history) {
+    answer_history(peer, *command);
   }
+}
+
+void FakeServer::answer_history(Peer& peer, const Command& command) {
+  std::string answer;
+  if (options_.history_from == 0) {
+    append_native_error(answer, NativeError{command.id, ErrorCode::not_supported, "no history", command.channel, {}});
+    send_text(peer, answer);
+    return;
+  }
+  const std::string name{command.channel};
+  const std::uint64_t newest = channels_[name].messages.size();
+  const std::uint64_t limit = std::min<std::uint64_t>(command.limit, options_.history_page_max);
+  const std::uint64_t wanted = command.has_after ? value(command.after.seq) + 1 : newest + 1 - std::min(newest, limit);
+  const std::uint64_t first = std::max(wanted, options_.history_from);
+  answer = R"({"type":"history","id":)" + std::string{command.id} + R"(,"channel":")" + name +
+           R"(","epoch":"5f3c9a1e07d2b846","seq":)" + std::to_string(newest);
+  if (command.has_after) answer += first == wanted ? R"(,"recovered":true)" : R"(,"recovered":false)";
+  answer += R"(,"messages":[)";
+  std::uint64_t seq = first;
+  for (; seq <= newest && seq < first + limit; ++seq) answer += (seq > first ? "," : "") + encode(peer, name, seq);
+  answer += seq <= newest ? R"(],"more":true})" : R"(],"more":false})";
+  send_text(peer, answer);
 }
 
 void FakeServer::subscribe(Peer& peer, const Command& command) {
@@ -232,17 +271,17 @@ void FakeServer::take_publish(Peer& peer, const Command& command) {
     append_native_error(answer,
                         NativeError{command.id, ErrorCode::overloaded, "refused by the test", channel, std::nullopt});
   } else {
-    append(channel, command.data);
+    append(channel, command.data, command.snapshot);
     const Sequence seq{channels_[channel].messages.size()};
     if (!command.id.empty()) append_native_published(answer, {command.id, channel, kEpoch, seq, false});
   }
   if (!answer.empty()) send_text(peer, answer);
 }
 
-void FakeServer::append(const std::string& name, std::string_view data) {
+void FakeServer::append(const std::string& name, std::string_view data, bool snapshot) {
   Channel& channel = channels_[name];
-  channel.messages.emplace_back(data);
-  if (options_.alters && data.size() > 2) channel.messages.back()[data.size() / 2] ^= 1;
+  channel.messages.push_back({std::string{data}, snapshot});
+  if (options_.alters && data.size() > 2) channel.messages.back().data[data.size() / 2] ^= 1;
   const std::vector<Peer*> readers = channel.readers;
   for (Peer* reader : readers) deliver(*reader, name, channel.messages.size());
 }
@@ -279,15 +318,15 @@ void FakeServer::deliver(Peer& peer, const std::string& channel, std::uint64_t s
 }
 
 std::string FakeServer::encode(const Peer& peer, const std::string& channel, std::uint64_t seq) const {
-  const std::string& data = channels_.find(channel)->second.messages[seq - 1];
+  const Message& kept = channels_.find(channel)->second.messages[seq - 1];
   const MessageView message{.channel = channel,
                             .epoch = kEpoch,
                             .seq = Sequence{seq},
                             .published_at = wall_now(),
                             .event = {},
                             .message_id = {},
-                            .data = data,
-                            .snapshot = false};
+                            .data = kept.data,
+                            .snapshot = kept.snapshot};
   const Form form = !peer.exchange ? Form::native_json : peer.combined ? Form::exchange_combined : Form::exchange_raw;
   std::string text(message_payload_size(form, message), '\0');
   (void)write_message_payload(form, message, reinterpret_cast<std::uint8_t*>(text.data()));

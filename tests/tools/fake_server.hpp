@@ -31,9 +31,12 @@ struct FakeServerOptions {
   std::function<Delivery(std::uint64_t connection, std::string_view channel, std::uint64_t seq)> delivery = {};
   std::function<bool(std::string_view channel, std::uint64_t nth)> refuses = {};  // the nth publish, from 1
   std::uint16_t answers_upgrade_with = 101;
-  bool recovers = true;        // answers resume with what was missed
-  bool alters = false;         // changes a byte of every payload
-  std::string unix_path = {};  // listens there instead of on a port
+  std::uint64_t too_busy_for = 0;        // so many connections are answered 503, with Retry-After: 1
+  bool recovers = true;                  // answers resume with what was missed
+  std::uint64_t history_from = 1;        // the oldest seq that a history query gets; 0: the server knows no such query
+  std::uint64_t history_page_max = 100;  // messages in one answer
+  bool alters = false;                   // changes a byte of every payload
+  std::string unix_path = {};            // listens there instead of on a port
 };
 
 class FakeServer {
@@ -48,6 +51,8 @@ class FakeServer {
   void cut_all() { cut_.store(true); }
   /// Publishes from inside.
   void publish(std::string channel, std::string data);
+  /// What the clients said, but for publishes.
+  [[nodiscard]] std::vector<std::string> commands();
   [[nodiscard]] std::uint64_t subscribers() const { return subscribers_.load(); }
   [[nodiscard]] std::uint64_t published() const { return published_.load(); }
   [[nodiscard]] std::uint64_t accepted() const { return accepted_.load(); }
@@ -65,8 +70,12 @@ class FakeServer {
     std::vector<std::string> channels;
     std::map<std::string, std::string, std::less<>> held_back;  // frames to be sent after the next one
   };
+  struct Message {
+    std::string data;
+    bool snapshot = false;
+  };
   struct Channel {
-    std::vector<std::string> messages;  // data by seq - 1
+    std::vector<Message> messages;  // by seq - 1
     std::vector<Peer*> readers;
   };
 
@@ -77,7 +86,8 @@ class FakeServer {
   void handle(Peer& peer, std::string_view text);
   void subscribe(Peer& peer, const Command& command);
   void take_publish(Peer& peer, const Command& command);
-  void append(const std::string& channel, std::string_view data);
+  void answer_history(Peer& peer, const Command& command);
+  void append(const std::string& channel, std::string_view data, bool snapshot = false);
   void deliver(Peer& peer, const std::string& channel, std::uint64_t seq);
   void send_text(Peer& peer, std::string_view text);
   void send_gap(Peer& peer, const std::string& channel, std::uint64_t seq);
@@ -94,6 +104,7 @@ class FakeServer {
   ExchangeDecoder exchange_;
   std::mutex inside_mutex_;
   std::vector<std::pair<std::string, std::string>> inside_;
+  std::vector<std::string> commands_;  // under the same mutex
   std::atomic<bool> stop_{false}, cut_{false};
   std::atomic<std::uint64_t> subscribers_{0}, published_{0}, accepted_{0};
   std::thread thread_;

@@ -17,18 +17,25 @@ constexpr std::uint32_t kPayloadBytes = 100;
 /// One subscriber of two channels, or of one, and what a server would say to it.
 class NativeBench {
  public:
-  explicit NativeBench(std::uint32_t channels = 1, double slow = 0) {
+  explicit NativeBench(std::uint32_t channels = 1, double slow = 0, bool resumes = false) {
     options_.connections = 1;
     options_.channels = channels;
     options_.slow = slow;
     plan_ = plan_synthetic(options_);
     bases_.emplace(plan_.names.size());
-    verifier_.emplace(plan_, plan_.connections, kPayloadBytes, *bases_, publishing_, measure_from_);
+    verifier_.emplace(plan_, plan_.connections, kPayloadBytes, *bases_, publishing_, measure_from_, resumes);
   }
-  Verifier::Taken join(std::uint64_t seq = 0) {
+  Verifier::Taken join(std::uint64_t seq = 0, std::optional<bool> recovered = {}, Epoch epoch = Epoch{1}) {
     std::string text;
     NativeSubscribed subscribed{text, "1"};
-    for (const std::string& name : plan_.names) subscribed.add({name, Epoch{1}, Sequence{seq}, std::nullopt, {}});
+    for (const std::string& name : plan_.names) {
+      SubscribedChannel entry;
+      entry.channel = name;
+      entry.epoch = epoch;
+      entry.seq = Sequence{seq};
+      entry.recovered = recovered;
+      subscribed.add(entry);
+    }
     subscribed.finish();
     return verifier_->take(0, text, Instant{});
   }
@@ -225,6 +232,104 @@ TEST(NativeVerifier, ExpectsOfAReconnectedSubscriberWhatWasPublishedMeanwhileItW
   EXPECT_EQ(tally.expected, 7U);
   EXPECT_EQ(tally.delivered, 7U);
   EXPECT_TRUE(tally.clean());
+}
+
+struct ReturnRow {
+  std::string_view sentence;
+  std::function<void(NativeBench&)> play;  // after 1 to 3 arrived and the connection ended; ten are published
+  std::uint64_t expected, delivered, lost, duplicated, resumed, unrecovered, caught_up;
+};
+
+TEST(NativeVerifier, HoldsWhoResumesToOneUnbrokenRunOverAllItsConnections) {
+  const auto messages = [](NativeBench& bench, std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t n = from; n <= to; ++n) bench.message(n, n);
+  };
+  const ReturnRow rows[] = {
+      {"back where it was, with everything",
+       [&](NativeBench& b) {
+         b.join(6, true);
+         messages(b, 4, 10);
+       },
+       10, 10, 0, 0, 1, 0, 3},
+      {"twice away",
+       [&](NativeBench& b) {
+         b.join(6, true);
+         messages(b, 4, 7);
+         b.verifier().left(0);
+         b.join(7, true);
+         messages(b, 8, 10);
+       },
+       10, 10, 0, 0, 2, 0, 3},
+      {"one is missing between the connections",
+       [&](NativeBench& b) {
+         b.join(6, true);
+         messages(b, 5, 10);
+       },
+       10, 9, 1, 0, 1, 0, 3},
+      {"one comes on both connections",
+       [&](NativeBench& b) {
+         b.join(6, true);
+         messages(b, 3, 10);
+       },
+       10, 11, 0, 1, 1, 0, 3},
+      {"the server says recovered and gives nothing of what was missed",
+       [&](NativeBench& b) {
+         b.join(6, true);
+         messages(b, 7, 10);
+       },
+       10, 7, 3, 0, 1, 0, 3},
+      {"told that it could not go on",
+       [&](NativeBench& b) {
+         b.join(6, false);
+         messages(b, 7, 10);
+       },
+       10, 7, 3, 0, 0, 1, 0},
+      {"a server that does not say whether it recovered has not",
+       [&](NativeBench& b) {
+         b.join(6);
+         messages(b, 7, 10);
+       },
+       10, 7, 3, 0, 0, 1, 0},
+      {"it never came back", [](NativeBench&) {}, 10, 3, 7, 0, 0, 0, 0},
+      {"dropped while it joined",
+       [&](NativeBench& b) {
+         b.verifier().left(0);
+         b.join(9, true);
+         messages(b, 4, 10);
+       },
+       10, 10, 0, 0, 1, 0, 6},
+  };
+  for (const ReturnRow& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    NativeBench bench{1, 0, true};
+    EXPECT_EQ(bench.verifier().greeting(0), R"({"type":"subscribe","id":1,"channels":["load.000000"]})");
+    (void)bench.join();
+    bench.begin_publishing();
+    messages(bench, 1, 3);
+    bench.verifier().left(0);
+    EXPECT_EQ(bench.verifier().greeting(0), R"({"type":"subscribe","id":1,"channels":["load.000000"],)"
+                                            R"("resume":{"load.000000":{"epoch":"0000000000000001","seq":3}}})");
+    row.play(bench);
+    const Tally& tally = bench.settle(10);
+    EXPECT_EQ(tally.expected, row.expected);
+    EXPECT_EQ(tally.delivered, row.delivered);
+    EXPECT_EQ(tally.lost, row.lost);
+    EXPECT_EQ(tally.duplicated, row.duplicated);
+    EXPECT_EQ(tally.resumed, row.resumed);
+    EXPECT_EQ(tally.unrecovered, row.unrecovered);
+    EXPECT_EQ(tally.caught_up, row.caught_up);
+  }
+}
+
+TEST(NativeVerifier, DoesNotTimeWhatWasPublishedWhileItsReaderWasAway) {
+  NativeBench bench{1, 0, true};
+  (void)bench.join();
+  bench.begin_publishing();
+  bench.message(1, 1);
+  bench.verifier().left(0);
+  (void)bench.join(4, true);
+  for (std::uint64_t n = 2; n <= 5; ++n) bench.message(n, n);
+  EXPECT_EQ(bench.verifier().latency().count(), 2U) << "the first and the fifth";
 }
 
 TEST(NativeVerifier, ForgivesASlowReaderOnlyTheTailThatItWasClosedBefore) {

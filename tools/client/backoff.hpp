@@ -1,7 +1,7 @@
 // tools/client/backoff.hpp: how long to wait before the next attempt to connect: exponential, with full jitter.
 //
 // Owner    who reconnects, by value.  Thread  the owner's.  Memory  none.
-// Failure  none; it never gives up: the caller counts if it wants to.
+// Failure  none; it never gives up: failures() lets the caller do so.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@ namespace ringcast {
 
 struct BackoffLimits {
   milliseconds first{250};  // the upper bound of the first wait
-  milliseconds longest{10'000};
+  milliseconds longest{30'000};
+  milliseconds stable{10'000};  // a connection that lasts so long has ended the trouble
 };
 
 class Backoff {
@@ -23,19 +24,33 @@ class Backoff {
 
   /// A wait, uniform in [0, bound]: clients that lost one server at the same moment spread over the whole interval. The
   /// bound doubles each time up to the longest.
-  [[nodiscard]] milliseconds next(Prng& random) {
+  ///
+  /// at_least  what the server asked for: the wait is that much longer, and as spread as ever.
+  [[nodiscard]] milliseconds next(Prng& random, milliseconds at_least = milliseconds{0}) {
+    ++failures_;
     const auto limit = static_cast<std::uint64_t>(bound_.count());
     bound_ = std::min(bound_ * 2, limits_.longest);
-    return milliseconds{static_cast<milliseconds::rep>(random.up_to(limit))};
+    return at_least + milliseconds{static_cast<milliseconds::rep>(random.up_to(limit))};
   }
   /// The bound of the wait that next() gives.
   [[nodiscard]] milliseconds bound() const { return bound_; }
-  /// Call when a connection works again.
-  void reset() { bound_ = limits_.first; }
+  /// How many waits were needed since a connection lasted.
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }
+
+  /// A connection has ended that lasted so long. One that was lost at once ends nothing: a server that takes everybody
+  /// and drops them again would be run down otherwise.
+  void lasted(nanoseconds time) {
+    if (time >= limits_.stable) reset();
+  }
+  void reset() {
+    bound_ = limits_.first;
+    failures_ = 0;
+  }
 
  private:
   BackoffLimits limits_;
   milliseconds bound_;
+  std::uint64_t failures_ = 0;
 };
 
 }  // namespace ringcast

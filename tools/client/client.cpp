@@ -36,7 +36,11 @@ short wait_for(int fd, short events, std::span<const int> also_readable, Instant
 }
 
 ClientError unreachable(const Endpoint& endpoint, const std::string& reason) {
-  return {ClientError::Kind::unreachable, 0, "cannot connect to " + endpoint.text + ": " + reason};
+  return {.kind = ClientError::Kind::unreachable, .sentence = "cannot connect to " + endpoint.text + ": " + reason};
+}
+
+ClientError interrupted_error() {
+  return {.kind = ClientError::Kind::interrupted, .sentence = "interrupted while connecting"};
 }
 
 /// Connects to the first address that takes us before the deadline.
@@ -59,7 +63,7 @@ Result<UniqueFd, ClientError> connect_any(const Endpoint& endpoint, const Client
       reason = system_sentence(error);
       break;
     }
-    if (interrupted) return unexpected(ClientError{ClientError::Kind::interrupted, 0, "interrupted while connecting"});
+    if (interrupted) return unexpected(interrupted_error());
     if (monotonic_now() >= deadline) return unexpected(unreachable(endpoint, "timed out"));
   }
   return unexpected(unreachable(endpoint, reason));
@@ -97,7 +101,7 @@ Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientO
     const short events = flushed == FrameOutput::Flushed::blocked ? POLLIN | POLLOUT : POLLIN;
     bool interrupted = false;
     const short ready = wait_for(client.fd_.get(), events, also, deadline, interrupted);
-    if (interrupted) return unexpected(ClientError{ClientError::Kind::interrupted, 0, "interrupted while connecting"});
+    if (interrupted) return unexpected(interrupted_error());
     if ((ready & ~POLLOUT) == 0) continue;
     const ssize_t got = ::recv(client.fd_.get(), client.buffer_.get(), kReceiveBytes, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
@@ -107,7 +111,8 @@ Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientO
     const auto answered = handshake.feed(input);
     if (!answered) {
       return unexpected(ClientError{ClientError::Kind::refused, answered.error().status,
-                                    "cannot connect to " + endpoint.text + ": " + answered.error().sentence});
+                                    "cannot connect to " + endpoint.text + ": " + answered.error().sentence,
+                                    answered.error().retry_after});
     }
     if (*answered) {
       client.input_ = input.subspan(**answered);

@@ -34,6 +34,7 @@ struct ClientError {
   Kind kind = Kind::unreachable;
   std::uint16_t status = 0;  // refused: the HTTP status
   std::string sentence;
+  seconds retry_after{0};  // refused: what the server asks to wait before the next attempt
 };
 
 struct ClientOptions {

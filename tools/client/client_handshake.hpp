@@ -12,6 +12,7 @@
 
 #include "alloc/base/bytes.hpp"
 #include "alloc/base/result.hpp"
+#include "alloc/base/time.hpp"
 #include "codec/websocket/handshake.hpp"
 #include "tools/client/endpoint.hpp"
 #include "tools/client/random.hpp"
@@ -21,7 +22,9 @@ namespace ringcast {
 struct UpgradeFailure {
   std::uint16_t status = 0;  // 0: the answer was no HTTP
   std::string sentence;
+  seconds retry_after{0};  // what the server asks to wait, at most kRetryAfterMax
 };
+inline constexpr seconds kRetryAfterMax{300};  // a server that wants more is asked again all the same
 
 class ClientHandshake {
  public:

@@ -18,6 +18,10 @@ constexpr std::array kKinds{
     KindRow{"error", ServerMessage::Kind::error},
     KindRow{"subscribed", ServerMessage::Kind::subscribed},
     KindRow{"welcome", ServerMessage::Kind::welcome},
+    KindRow{"history", ServerMessage::Kind::history},
+    KindRow{"channel_state", ServerMessage::Kind::channel_state},
+    KindRow{"user_joined", ServerMessage::Kind::user_joined},
+    KindRow{"user_left", ServerMessage::Kind::user_left},
 };
 
 ServerMessage::Kind kind_of(std::string_view type) {
@@ -63,6 +67,9 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
       message.event = text_of("event");
       message.timestamp = text_of("timestamp");
       message.message_id = text_of("message_id");
+      const JsonValue* state = reader_.find("state");
+      message.snapshot = state != nullptr && state->text == "\"snapshot\"";
+      if (const auto as_of = number_of("as_of_seq")) message.as_of = Sequence{*as_of};
       break;
     }
     case ServerMessage::Kind::published: {
@@ -88,6 +95,20 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
       message.channels = channels->text;
       break;
     }
+    case ServerMessage::Kind::history: {
+      const JsonValue* messages = reader_.find("messages");
+      if (messages == nullptr || messages->kind != JsonKind::array || !seq || !message.epoch) {
+        return unexpected(std::string_view{"history without epoch, seq or messages"});
+      }
+      message.messages = messages->text;
+      const JsonValue* more = reader_.find("more");
+      message.more = more != nullptr && more->is_true();
+      if (const JsonValue* recovered = reader_.find("recovered")) message.recovered = recovered->is_true();
+      break;
+    }
+    case ServerMessage::Kind::channel_state: message.state = text_of("state"); break;
+    case ServerMessage::Kind::user_joined:
+    case ServerMessage::Kind::user_left: message.user = text_of("user"); break;
     case ServerMessage::Kind::error:
       message.code = text_of("code");
       message.words = text_of("message");
@@ -113,8 +134,16 @@ bool ServerMessageReader::for_each_subscribed(const ServerMessage& message,
     const auto incarnation = parse_epoch(epoch->inside_quotes());
     const auto newest = parse_uint64(seq->text);
     if (!incarnation || !newest) return false;
-    SubscribedEntry entry{entries_.string_of(*channel), *incarnation, Sequence{*newest}, std::nullopt};
+    SubscribedEntry entry{.channel = entries_.string_of(*channel), .epoch = *incarnation, .seq = Sequence{*newest}};
     if (recovered != nullptr) entry.recovered = recovered->is_true();
+    if (const JsonValue* state = entries_.find("state"); state != nullptr && state->kind == JsonKind::string) {
+      entry.state = state->inside_quotes();
+    }
+    if (const JsonValue* as_of = entries_.find("as_of_seq")) {
+      const auto from = parse_uint64(as_of->text);
+      if (!from) return false;
+      entry.as_of = Sequence{*from};
+    }
     visit(entry);
   }
   return true;

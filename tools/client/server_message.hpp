@@ -17,18 +17,37 @@
 namespace ringcast {
 
 struct ServerMessage {
-  enum class Kind : std::uint8_t { welcome, subscribed, message, published, gap, error, other };
+  enum class Kind : std::uint8_t {
+    welcome,
+    subscribed,
+    message,
+    published,
+    gap,
+    history,
+    channel_state,
+    user_joined,
+    user_left,
+    error,
+    other,
+  };
   Kind kind = Kind::other;
   std::string_view type;
   std::string_view id;                            // JSON text; empty: none
-  std::string_view channel;                       // message, published, gap; error where one is at fault
-  Sequence seq{};                                 // message, published
-  std::optional<Epoch> epoch;                     // published; gap with reason epoch
+  std::string_view channel;                       // all but welcome and subscribed; error where one is at fault
+  Sequence seq{};                                 // message, published; history: the newest that the channel has
+  std::optional<Epoch> epoch;                     // published, history; gap with reason epoch
   std::string_view event, timestamp, message_id;  // message
   std::string_view data;                          // message: JSON text
+  bool snapshot = false;                          // message: the channel's state, not a change of it
+  std::optional<Sequence> as_of;                  // snapshot: after every message with a smaller seq; unsaid: its own
   Sequence from{}, to{};                          // gap
   std::string_view reason;                        // gap
   bool duplicate = false;                         // published
+  std::string_view messages;                      // history: JSON array of messages, as subscribers get them
+  bool more = false;                              // history: there are more behind them
+  std::optional<bool> recovered;                  // history with `after`: nothing between that and the messages is lost
+  std::string_view state;                         // channel_state: stale or live
+  std::string_view user;                          // user_joined, user_left
   std::string_view code, words;                   // error: its code and message
   std::string_view channels;                      // subscribed: JSON array
 };
@@ -37,8 +56,10 @@ struct ServerMessage {
 struct SubscribedEntry {
   std::string_view channel;
   Epoch epoch{};
-  Sequence seq{};                 // the newest that the channel has
-  std::optional<bool> recovered;  // answers a resume
+  Sequence seq{};                   // the newest that the channel has
+  std::optional<bool> recovered{};  // answers a resume
+  std::string_view state{};  // snapshot: it comes first; none: it was due and there is none; empty: nothing is due
+  std::optional<Sequence> as_of{};  // with a snapshot: every message from this seq on follows it
 };
 
 class ServerMessageReader {

@@ -36,8 +36,7 @@ std::unique_ptr<Wire> make_wire(const std::string& name, std::span<const WireRow
 void add_load_options(CLI::App& command, LoadOptions& options, std::span<const WireRow> wires) {
   std::vector<std::string> names;
   for (const WireRow& row : wires) names.emplace_back(row.name);
-  command.add_option("--url", options.url, "where to connect to: ws://HOST:PORT or unix:/PATH")
-      ->capture_default_str();
+  command.add_option("--url", options.url, "where to connect to: ws://HOST:PORT or unix:/PATH")->capture_default_str();
   command.add_option("--connections", options.connections, "subscribers")->capture_default_str();
   command.add_option("--channels", options.channels, "channels that they are spread over")->capture_default_str();
   command.add_option("--rate", options.rate, "messages published a second, over all channels")->capture_default_str();
@@ -50,20 +49,19 @@ void add_load_options(CLI::App& command, LoadOptions& options, std::span<const W
       ->capture_default_str();
   command.add_option("--payload", options.payload, "bytes of JSON a message")->capture_default_str();
   command.add_option("--duration", options.duration, "seconds that are measured")->capture_default_str();
-  command.add_option("--warmup", options.warmup, "seconds before that, verified but not timed")
-      ->capture_default_str();
+  command.add_option("--warmup", options.warmup, "seconds before that, verified but not timed")->capture_default_str();
   command.add_option("--publishers", options.publishers, "publishing connections")->capture_default_str();
   command.add_option("--threads", options.threads, "receiving threads")->capture_default_str();
   command.add_flag("--one-thread", options.one_thread, "the receiving thread publishes as well");
   command.add_flag("--poll", options.poll, "and never sleeps: latency of microseconds, on a core of its own");
-  CLI::Option* feed = command.add_option("--feed", options.feed, "publish these captures instead; may be repeated")
-                          ->type_name("FILE");
+  CLI::Option* feed =
+      command.add_option("--feed", options.feed, "publish these captures instead; may be repeated")->type_name("FILE");
   command.add_option("--speed", options.speed, "with --feed: how many times faster than recorded")
       ->needs(feed)
       ->capture_default_str();
   command
       .add_option("--streams-per-connection", options.streams_per_connection,
-                   "with --feed: each subscriber takes 1 to so many streams")
+                  "with --feed: each subscriber takes 1 to so many streams")
       ->needs(feed)
       ->capture_default_str();
   command.add_option("--prefix", options.prefix, "in front of channel names (default: 'load.'; none with --feed)");
@@ -71,10 +69,18 @@ void add_load_options(CLI::App& command, LoadOptions& options, std::span<const W
       ->capture_default_str();
   command.add_flag("--connect-only", options.connect_only,
                    "publish nothing: connect and subscribe all, hold them for --duration, leave");
-  command.add_option("--churn", options.churn, "reconnects a second")->capture_default_str();
+  CLI::Option* churn = command.add_option("--churn", options.churn, "reconnects a second")->capture_default_str();
+  CLI::Option* resume =
+      command
+          .add_flag("--resume", options.resume,
+                    "who reconnects goes on where it was: half of them drop their connection without a word, and each "
+                    "proves one unbroken run over all its connections")
+          ->needs(churn);
+  command.add_option("--away", options.away, "seconds that a subscriber stays away, at most, chosen at random")
+      ->needs(resume)
+      ->capture_default_str();
   command
-      .add_option("--drain", options.drain,
-                   "seconds without progress at the end, after which what is missing is lost")
+      .add_option("--drain", options.drain, "seconds without progress at the end, after which what is missing is lost")
       ->capture_default_str();
   command.add_option("--json", options.json, "write the results to this file")->type_name("FILE");
   command.add_option("--report", options.report, "write a page with charts to this file")->type_name("FILE.html");

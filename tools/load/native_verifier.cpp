@@ -8,6 +8,7 @@
 #include "codec/dialect/command.hpp"
 #include "codec/text/json_write.hpp"
 #include "codec/text/timestamp.hpp"
+#include "tools/client/subscribe_command.hpp"
 
 namespace ringcast {
 namespace {
@@ -21,13 +22,14 @@ constexpr std::size_t kFixedBytes = kAfterSeq.size() + kTimestampBytes + kBefore
 
 NativeVerifier::NativeVerifier(const LoadPlan& plan, std::span<const PlannedConnection> connections,
                                std::uint32_t payload_bytes, ChannelBases& bases, const std::atomic<bool>& publishing,
-                               const std::atomic<std::int64_t>& measure_from)
+                               const std::atomic<std::int64_t>& measure_from, bool resumes)
     : plan_{plan},
       connections_{connections},
       template_{payload_bytes},
       bases_{bases},
       publishing_{publishing},
-      measure_from_{measure_from} {
+      measure_from_{measure_from},
+      resumes_{resumes} {
   for (const std::string& name : plan.names) {
     std::string& prefix = prefixes_.emplace_back(R"({"type":"message","channel":)");
     append_json_string(prefix, name);
@@ -43,12 +45,14 @@ NativeVerifier::NativeVerifier(const LoadPlan& plan, std::span<const PlannedConn
 }
 
 std::string NativeVerifier::greeting(std::uint32_t index) const {
-  std::string command = R"({"type":"subscribe","id":1,"channels":[)";
-  for (const std::uint32_t target : connections_[index].targets) {
-    if (!command.ends_with('[')) command += ',';
-    append_json_string(command, plan_.names[target]);
+  std::vector<std::string> channels;
+  ChannelPositions positions;
+  for (const Subscription& subscription : subscriptions_[index]) {
+    const std::string& name = channels.emplace_back(plan_.names[subscription.target]);
+    if (!subscription.away) continue;
+    positions[name] = ChannelPosition{{subscription.epoch, Sequence{subscription.seq.last()}}};
   }
-  return command + "]}";
+  return subscribe_command(channels, positions, {});
 }
 
 std::string NativeVerifier::target(std::uint32_t, std::string_view query) const {
@@ -161,8 +165,10 @@ Verifier::Taken NativeVerifier::take_subscribed(std::uint32_t index, const Serve
     Subscription* subscription = find(index, entry.channel);
     if (subscription == nullptr) {
       fault = fmt::format("subscribed names '{}', which was not asked for", entry.channel);
+    } else if (subscription->away) {
+      come_back(index, *subscription, entry);
     } else {
-      join(*subscription, value(entry.seq));
+      join(*subscription, entry);
     }
   });
   if (!read) fault = "the server's answer to subscribe is not as the protocol says";
@@ -174,19 +180,40 @@ Verifier::Taken NativeVerifier::take_subscribed(std::uint32_t index, const Serve
   return all && trouble_.empty() ? Taken::joined : trouble_.empty() ? Taken::notice : Taken::refused;
 }
 
-void NativeVerifier::join(Subscription& subscription, std::uint64_t seq) {
+void NativeVerifier::join(Subscription& subscription, const SubscribedEntry& entry) {
+  const std::uint64_t seq = value(entry.seq);
   const bool from_start = !publishing_.load(std::memory_order_acquire);
   if (from_start && !bases_.agree(subscription.target, seq)) {
     trouble_ =
         fmt::format("somebody else publishes to '{}': choose another --prefix", plan_.names[subscription.target]);
   }
   subscription.joined = true;
+  subscription.epoch = entry.epoch;
   subscription.joined_seq = seq;
+  subscription.untimed = 0;
   subscription.delivered = 0;
   subscription.told = 0;
   subscription.seq = SequenceCheck{seq};
   const std::uint64_t first = from_start ? 0 : SequenceCheck::kUnknown;
   subscription.counters.assign(plan_.sources[subscription.target], SequenceCheck{first});
+}
+
+/// What it has seen on its earlier connections goes on, and so do the numbers that it expects.
+void NativeVerifier::come_back(std::uint32_t index, Subscription& subscription, const SubscribedEntry& entry) {
+  Tally& tally = tally_of(index);
+  subscription.away = false;
+  subscription.joined = true;
+  if (entry.recovered == true && entry.epoch == subscription.epoch) {
+    ++tally.resumed;
+    subscription.untimed = value(entry.seq);
+    tally.caught_up += value(entry.seq) - std::min(value(entry.seq), subscription.seq.last());
+    return;
+  }
+  ++tally.unrecovered;
+  note_fault(fmt::format("channel '{}': could not go on from seq {}; the newest is {}",
+                         plan_.names[subscription.target], subscription.seq.last(), value(entry.seq)));
+  close_account(subscription, connections_[index].slow, value(entry.seq));
+  join(subscription, entry);
 }
 
 Verifier::Taken NativeVerifier::take_message(std::uint32_t index, Subscription& subscription, std::uint64_t seq,
@@ -208,7 +235,7 @@ Verifier::Taken NativeVerifier::take_message(std::uint32_t index, Subscription& 
   } else if (by_seq == late || by_counter == late) [[unlikely]] {
     ++tally_of(index).reordered;
   }
-  if (!connections_[index].slow &&
+  if (!connections_[index].slow && seq > subscription.untimed &&
       fields->scheduled.time_since_epoch().count() >= measure_from_.load(std::memory_order_relaxed)) {
     record_latency(now - fields->scheduled);
   }
@@ -233,7 +260,12 @@ void NativeVerifier::close_account(Subscription& subscription, bool slow, std::u
 
 void NativeVerifier::left(std::uint32_t index) {
   for (Subscription& subscription : subscriptions_[index]) {
-    close_account(subscription, connections_[index].slow, subscription.seq.last());
+    if (resumes_ && subscription.joined) {
+      subscription.joined = false;
+      subscription.away = true;
+    } else {
+      close_account(subscription, connections_[index].slow, subscription.seq.last());
+    }
   }
 }
 
@@ -258,6 +290,7 @@ void NativeVerifier::settle(const std::vector<bool>& open) {
   for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
     const bool slow = connections_[i].slow;
     for (Subscription& subscription : subscriptions_[i]) {
+      subscription.joined = subscription.joined || subscription.away;  // who did not come back lost what it missed
       if (!subscription.joined) continue;
       const std::uint64_t last = final_seq(subscription);
       if (slow && !open[i]) {  // closed by the slow-consumer policy: what it was not sent any more is no loss

@@ -1,7 +1,7 @@
 // tools/load/native_verifier.hpp: synthetic messages in the native dialect: every seq, every counter, every byte.
 //
 // Owner    a SubscriberThread.  Thread  its.
-// Memory   a prefix a target and about 150 bytes a subscription.
+// Memory   a prefix a target and about 180 bytes a subscription.
 // Failure  counted; see verifier.hpp.
 //
 // The server writes a message's members in one order, so the usual message is proved by comparing it with what it must
@@ -42,9 +42,10 @@ class NativeVerifier final : public Verifier {
   /// connections   this thread's.
   /// publishing    set once publishing has begun: who joins later begins in the middle.
   /// measure_from  ns of CLOCK_MONOTONIC; messages due earlier are not timed.
+  /// resumes       who left and comes back goes on where it was: one account over all its connections.
   NativeVerifier(const LoadPlan& plan, std::span<const PlannedConnection> connections, std::uint32_t payload_bytes,
                  ChannelBases& bases, const std::atomic<bool>& publishing,
-                 const std::atomic<std::int64_t>& measure_from);
+                 const std::atomic<std::int64_t>& measure_from, bool resumes = false);
 
   [[nodiscard]] std::string greeting(std::uint32_t index) const override;
   [[nodiscard]] std::string target(std::uint32_t index, std::string_view query) const override;
@@ -58,7 +59,10 @@ class NativeVerifier final : public Verifier {
   struct Subscription {
     std::uint32_t target = 0;
     bool joined = false;
+    bool away = false;  // left, and will go on: its account is open
+    Epoch epoch{};
     std::uint64_t joined_seq = 0;
+    std::uint64_t untimed = 0;  // up to this seq: published while it was away
     std::uint64_t delivered = 0;
     SequenceCheck seq;
     std::vector<SequenceCheck> counters;  // by source
@@ -74,7 +78,8 @@ class NativeVerifier final : public Verifier {
   Taken take_subscribed(std::uint32_t index, const ServerMessage& message);
   Taken take_message(std::uint32_t index, Subscription& subscription, std::uint64_t seq, std::string_view payload,
                      Instant now);
-  void join(Subscription& subscription, std::uint64_t seq);
+  void join(Subscription& subscription, const SubscribedEntry& entry);
+  void come_back(std::uint32_t index, Subscription& subscription, const SubscribedEntry& entry);
   void close_account(Subscription& subscription, bool slow, std::uint64_t last_due);
   [[nodiscard]] Tally& tally_of(std::uint32_t index) { return connections_[index].slow ? slow_ : ordinary_; }
   [[nodiscard]] std::uint64_t final_seq(const Subscription& subscription) const;
@@ -85,6 +90,7 @@ class NativeVerifier final : public Verifier {
   ChannelBases& bases_;
   const std::atomic<bool>& publishing_;
   const std::atomic<std::int64_t>& measure_from_;
+  bool resumes_;
   std::vector<std::string> prefixes_;                     // by target
   std::vector<std::vector<Subscription>> subscriptions_;  // by connection
   std::vector<std::uint64_t> published_;                  // by target, once publishing has ended

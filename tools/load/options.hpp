@@ -34,6 +34,8 @@ struct LoadOptions {
   std::optional<std::string> prefix;  // of channel names; default: "load." for synthetic ones, none for a feed's
   double slow = 0;                    // percent of the connections
   double churn = 0;                   // reconnects a second
+  bool resume = false;                // by churn: dropped in any way, away for a while, back where they were
+  double away = 1;                    // seconds, at most
   bool connect_only = false;          // nothing is published: connect, hold for `duration`, leave
   double drain = 10;                  // seconds without progress after which what is missing is lost
   std::string json, report;           // files

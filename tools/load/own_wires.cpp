@@ -22,7 +22,7 @@ class NativeWire final : public Wire {
   std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
     if (!bases_) bases_ = std::make_unique<ChannelBases>(parts.plan.names.size());
     return std::make_unique<NativeVerifier>(parts.plan, connections, parts.options.payload, *bases_,
-                                            parts.control.publishing, parts.control.measure_from);
+                                            parts.control.publishing, parts.control.measure_from, parts.options.resume);
   }
   std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
     return native_publisher(parts, source);
@@ -48,7 +48,8 @@ class RawVerifier final : public PayloadVerifier {
     return !asks_;
   }
   Taken take(std::uint32_t index, std::string_view text, Instant now) override {
-    if (has_joined(index)) [[likely]] return take_payload(index, text, now);
+    if (has_joined(index)) [[likely]]
+      return take_payload(index, text, now);
     trouble_ = exchange_join_fault(text, {&channel_of(index), 1});
     if (!trouble_.empty()) return Taken::refused;
     set_joined(index);

@@ -44,11 +44,11 @@ void append_server_text(std::string& out, const LoadResult& result) {
   if (!result.server_cpu_seconds) return;
   out += "server        ";
   if (result.measured_deliveries > 0) out += fmt::format("{:.0f} ns of CPU a delivery, ", result.cpu_ns_per_delivery());
-  out += fmt::format("{:.1f}% of a core, RSS {:.1f} MB (at most {:.1f}; {:.1f} before the first connection)\n",
-                     100 * *result.server_cpu_seconds / std::max(result.measured_seconds, 1e-9),
-                     static_cast<double>(result.server_rss_bytes) / 1e6,
-                     static_cast<double>(result.server_rss_max) / 1e6,
-                     static_cast<double>(result.server_rss_start) / 1e6);
+  out +=
+      fmt::format("{:.1f}% of a core, RSS {:.1f} MB (at most {:.1f}; {:.1f} before the first connection)\n",
+                  100 * *result.server_cpu_seconds / std::max(result.measured_seconds, 1e-9),
+                  static_cast<double>(result.server_rss_bytes) / 1e6, static_cast<double>(result.server_rss_max) / 1e6,
+                  static_cast<double>(result.server_rss_start) / 1e6);
 }
 
 std::string verdict_text(const LoadResult& result) {
@@ -76,10 +76,10 @@ void append_curve_json(std::string& out, const LoadResult& result) {
 void append_client_json(std::string& out, const ReceiveCost& client) {
   if (client.deliveries == 0) return;
   const auto deliveries = static_cast<double>(client.deliveries);
-  out += fmt::format(
-      R"(,"client":{{"user_ns_per_delivery":{},"system_ns_per_delivery":{},"deliveries_per_read":{}}})",
-      static_cast<double>(client.user.count()) / deliveries, static_cast<double>(client.system.count()) / deliveries,
-      deliveries / static_cast<double>(client.reads));
+  out += fmt::format(R"(,"client":{{"user_ns_per_delivery":{},"system_ns_per_delivery":{},"deliveries_per_read":{}}})",
+                     static_cast<double>(client.user.count()) / deliveries,
+                     static_cast<double>(client.system.count()) / deliveries,
+                     deliveries / static_cast<double>(client.reads));
 }
 
 void append_feed_text(std::string& out, const LoadResult& result) {
@@ -95,9 +95,11 @@ void append_feed_text(std::string& out, const LoadResult& result) {
 
 void append_tally_json(std::string& out, const Tally& tally) {
   out += fmt::format(R"("expected":{},"delivered":{},"lost":{},"duplicated":{},"reordered":{},"gap_notices":{},)"
-                     R"("gap_messages":{},"altered":{},"cut_off":{},"depth_updates":{},"depth_breaks":{})",
+                     R"("gap_messages":{},"altered":{},"cut_off":{},"resumed":{},"unrecovered":{},"caught_up":{},)"
+                     R"("depth_updates":{},"depth_breaks":{})",
                      tally.expected, tally.delivered, tally.lost, tally.duplicated, tally.reordered, tally.gap_notices,
-                     tally.gap_messages, tally.altered, tally.cut_off, tally.depth_updates, tally.depth_breaks);
+                     tally.gap_messages, tally.altered, tally.cut_off, tally.resumed, tally.unrecovered,
+                     tally.caught_up, tally.depth_updates, tally.depth_breaks);
 }
 
 void append_codes_json(std::string& out, const std::map<std::uint16_t, std::uint64_t>& closed) {
@@ -116,9 +118,12 @@ std::vector<std::string> LoadResult::complaints() const {
   add_tally(complaints, ordinary, false);
   add_tally(complaints, slow, true);
   if (refused > 0) complaints.push_back(fmt::format("{} publishes refused ({})", refused, first_refusal));
-  if (!closed_ordinary.empty())
+  if (!closed_ordinary.empty() && !options.resume)  // who resumes has to bear that too
     complaints.push_back(fmt::format("the server closed connections ({})", codes_text(closed_ordinary)));
   if (reconnect_failures > 0) complaints.push_back(fmt::format("{} reconnects failed", reconnect_failures));
+  if (const std::uint64_t lost = ordinary.unrecovered + slow.unrecovered; lost > 0) {
+    complaints.push_back(fmt::format("{} resumes could not be recovered: does history reach far enough back?", lost));
+  }
   if (ledger && !ledger->closed()) complaints.push_back("the ledger does not close");
   return complaints;
 }
@@ -170,6 +175,13 @@ std::string summary_text(const LoadResult& result) {
   }
   if (options.churn > 0) {
     out += fmt::format("churn         {} reconnects, {} failed\n", result.reconnects, result.reconnect_failures);
+  }
+  if (options.resume) {
+    out += fmt::format(
+        "resumed       {} subscriptions, {} not recovered; {} messages caught up\n"
+        "              {} connections were dropped without a close frame{}{}\n",
+        tally.resumed, tally.unrecovered, tally.caught_up, result.drops,
+        result.closed_ordinary.empty() ? "" : ", the server closed ", codes_text(result.closed_ordinary));
   }
   if (result.slow_connections > 0) {
     out += fmt::format(
@@ -223,8 +235,8 @@ std::string summary_json(const LoadResult& result) {
   }
   out += fmt::format(R"("max":{}}},)", static_cast<double>(result.latency.max()) / 1e6);
   append_curve_json(out, result);
-  out += fmt::format(R"("reconnects":{},"reconnect_failures":{},"closed":)", result.reconnects,
-                     result.reconnect_failures);
+  out += fmt::format(R"("reconnects":{},"reconnect_failures":{},"drops":{},"closed":)", result.reconnects,
+                     result.reconnect_failures, result.drops);
   append_codes_json(out, result.closed_ordinary);
   if (result.server_cpu_seconds) {
     out += fmt::format(R"(,"server":{{"cpu_ns_per_delivery":{},"cpu_seconds":{},"rss_start_bytes":{},)"

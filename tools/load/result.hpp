@@ -36,7 +36,7 @@ struct LedgerResult {
   rcs_ledger delta{};          // what the run added to the node's ledger
   std::uint64_t received = 0;  // by all our connections
   bool identity = false;       // offered = sent + conflated + dropped + abandoned + queued
-  bool comparable = true;      // false: slow readers were cut off, and with them what the kernel still held
+  bool comparable = true;      // false: readers were cut off or dropped out, and with them what the kernel still held
   [[nodiscard]] bool closed() const {
     return identity && delta.queued == 0 && (comparable ? delta.sent == received : delta.sent >= received);
   }
@@ -55,7 +55,7 @@ struct LoadResult {
   std::uint64_t published = 0, refused = 0, scheduled = 0;
   std::string first_refusal, first_fault;
   Tally ordinary, slow;
-  std::uint64_t reconnects = 0, reconnect_failures = 0;
+  std::uint64_t reconnects = 0, reconnect_failures = 0, drops = 0;
   std::map<std::uint16_t, std::uint64_t> closed_ordinary, closed_slow;
   std::uint64_t slow_connections = 0, slow_open = 0;
   Histogram latency;
@@ -64,7 +64,7 @@ struct LoadResult {
   double measured_seconds = 0;  // deliveries below were counted over this time
   std::uint64_t measured_deliveries = 0, measured_bytes = 0;
   std::optional<double> server_cpu_seconds;  // over the same time
-  std::uint64_t server_rss_start = 0;  // before the first connection
+  std::uint64_t server_rss_start = 0;        // before the first connection
   std::uint64_t server_rss_bytes = 0, server_rss_max = 0;
   ReceiveCost client;  // of all receiving threads
   std::optional<LedgerResult> ledger;

@@ -98,9 +98,15 @@ void LoadRun::start_threads(const SocketAddress& address) {
     const std::size_t begin = all.size() * i / threads, end = all.size() * (i + 1) / threads;
     const auto own = all.subspan(begin, end - begin);
     auto verifier = wire_->verifier({options_, plan_, control_}, own);
-    SubscriberOptions options{endpoint_, address, query_of(endpoint_),
-                              options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size()),
-                              publishes_between_rounds() ? publisher_.get() : nullptr, options_.poll};
+    SubscriberOptions options{
+        .endpoint = endpoint_,
+        .address = address,
+        .query = query_of(endpoint_),
+        .churn_per_second = options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size()),
+        .resumes = options_.resume,
+        .away_max = nanoseconds{static_cast<nanoseconds::rep>(options_.away * 1e9)},
+        .publisher = publishes_between_rounds() ? publisher_.get() : nullptr,
+        .polls = options_.poll};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
     threads_.back()->start();
   }
@@ -293,13 +299,15 @@ void LoadRun::collect() {
     result_.client.reads += cost.reads;
     result_.reconnects += counts.reconnects;
     result_.reconnect_failures += counts.reconnect_failures;
+    result_.drops += counts.drops;
     result_.slow_connections += counts.slow_connections;
     result_.slow_open += counts.slow_open;
     for (const auto& [code, count] : counts.closed_ordinary) result_.closed_ordinary[code] += count;
     for (const auto& [code, count] : counts.closed_slow) result_.closed_slow[code] += count;
   }
   if (result_.latency.count() == 0) result_.latency_min = 0;
-  if (result_.ledger && !result_.closed_slow.empty() && !result_.ledger->closed()) result_.ledger->comparable = false;
+  const bool cut_off = !result_.closed_slow.empty() || !result_.closed_ordinary.empty() || result_.drops > 0;
+  if (result_.ledger && cut_off && !result_.ledger->closed()) result_.ledger->comparable = false;
   if (!options_.replays_feed()) return;
   const auto readers = plan_.readers();
   for (std::size_t i = 0; i < feed_.streams().size(); ++i) {

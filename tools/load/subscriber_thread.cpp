@@ -29,6 +29,7 @@ constexpr milliseconds kLeavingTime{5'000};
 constexpr nanoseconds kRoundGap{100'000};  // measurements.md: a tight-polling client costs the server up to 20%
 constexpr milliseconds kDrainInterval{20};
 constexpr milliseconds kDeadlineInterval{250};
+constexpr milliseconds kReconnectPause{50};  // after an attempt that failed
 
 /// A whole unmasked message of this kind in one frame at the front of `input`, the usual case. `bytes` is the frame's
 /// size, also when not all of it is there yet; 0 if it is something else.
@@ -133,8 +134,13 @@ void SubscriberThread::begin_connects(Instant now) {
     if (!begin_connect(next_connect_, now)) return;
     ++next_connect_;
   }
-  while (connecting_ < kConnectingMax && !again_.empty()) {
-    const std::uint32_t index = again_.back();
+  for (std::size_t i = 0; i < again_.size() && connecting_ < kConnectingMax;) {
+    if (again_[i].due > now) {
+      ++i;
+      continue;
+    }
+    const std::uint32_t index = again_[i].index;
+    again_[i] = again_.back();
     again_.pop_back();
     if (!begin_connect(index, now)) return;
   }
@@ -220,8 +226,7 @@ void SubscriberThread::handle(std::uint32_t index, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) flush(index);
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) == 0) return;
   // Edge triggered, so that a round does not look at every socket twice: a read that filled the buffer is not the last.
-  while (link.fd.is_open() && receive(index, kBufferBytes)) {
-  }
+  while (link.fd.is_open() && receive(index, kBufferBytes)) {}
 }
 
 /// Reads once. True: there may be more.
@@ -345,8 +350,7 @@ void SubscriberThread::flush(std::uint32_t index) {
 
 void SubscriberThread::watch(std::uint32_t index, bool readable, bool writable) {
   Link& link = links_[index];
-  epoll_event event{.events = EPOLLET | (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U),
-                    .data = {.u32 = index}};
+  epoll_event event{.events = EPOLLET | (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U), .data = {.u32 = index}};
   link.watches_writable = writable;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, link.fd.get(), &event) != 0 && errno == ENOENT && reads_normally(index)) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, link.fd.get(), &event);
@@ -369,15 +373,17 @@ void SubscriberThread::ended(std::uint32_t index, CloseCode code, const std::str
     control_.fail(fmt::format("connection {} to {}: {}", index, options_.endpoint.text, reason));
   } else if (was_connecting) {
     ++counts_.reconnect_failures;
-    again_.push_back(index);
-    link.state = State::idle;
+    verifier_->left(index);  // some of its channels may have been joined
+    come_again(index, kReconnectPause);
   } else if (was == State::leaving) {
     verifier_->left(index);
-    again_.push_back(index);
-    link.state = State::idle;
+    come_again(index, nanoseconds{0});
   } else {
     auto& closed = connections_[index].slow ? counts_.closed_slow : counts_.closed_ordinary;
     ++closed[value(code)];
+    if (!options_.resumes || connections_[index].slow) return;
+    verifier_->left(index);  // whoever closed it: it goes on where it was
+    come_again(index, kReconnectPause);
   }
 }
 
@@ -389,6 +395,27 @@ void SubscriberThread::leave(std::uint32_t index, Instant now) {
   flush(index);
 }
 
+/// As a client does whose host, process or network is gone: what it was sent and has not read is lost.
+void SubscriberThread::drop(std::uint32_t index) {
+  Link& link = links_[index];
+  ++counts_.drops;
+  link.fd.reset();
+  link.partial = {};
+  link.assembler.release();
+  verifier_->left(index);
+  come_again(index, nanoseconds{0});
+}
+
+/// Connects again after a while; who resumes stays away for some time besides, so that there is something to catch up.
+void SubscriberThread::come_again(std::uint32_t index, nanoseconds after) {
+  links_[index].state = State::idle;
+  if (options_.resumes) {
+    const auto most = static_cast<std::uint64_t>(options_.away_max.count());
+    after += nanoseconds{static_cast<nanoseconds::rep>(random_.up_to(most))};
+  }
+  again_.push_back({monotonic_now() + after, index});
+}
+
 void SubscriberThread::churn(Instant now) {
   if (options_.churn_per_second <= 0) return;
   const auto interval = nanoseconds{static_cast<nanoseconds::rep>(1e9 / options_.churn_per_second)};
@@ -396,7 +423,12 @@ void SubscriberThread::churn(Instant now) {
   while (churn_next_ <= now) {
     churn_next_ += interval;
     const auto index = static_cast<std::uint32_t>(random_.up_to(links_.size() - 1));
-    if (links_[index].state == State::open && !connections_[index].slow) leave(index, now);
+    if (links_[index].state != State::open || connections_[index].slow) continue;
+    if (options_.resumes && random_.up_to(1) == 1) {
+      drop(index);
+    } else {
+      leave(index, now);
+    }
   }
 }
 

@@ -33,8 +33,10 @@ namespace ringcast {
 struct SubscriberOptions {
   Endpoint endpoint;
   SocketAddress address;
-  std::string query;            // of the URL, kept
-  double churn_per_second = 0;  // this thread's share
+  std::string query;               // of the URL, kept
+  double churn_per_second = 0;     // this thread's share
+  bool resumes = false;            // churn drops as well as closes, and stays away for a while
+  nanoseconds away_max{};          // with resumes
   Publisher* publisher = nullptr;  // not null: publishing is done between rounds
   bool polls = false;              // no gap between rounds
 };
@@ -50,6 +52,7 @@ struct LinkCounts {
   std::atomic<std::uint64_t> ready{0};  // joined at least once
   std::uint64_t reconnects = 0;         // by churn, completed
   std::uint64_t reconnect_failures = 0;
+  std::uint64_t drops = 0;                                              // by churn, without a word
   std::map<std::uint16_t, std::uint64_t> closed_ordinary, closed_slow;  // by close code; 1006: without a close frame
   std::uint64_t slow_open = 0, slow_connections = 0;
 };
@@ -100,6 +103,8 @@ class SubscriberThread {
   void watch(std::uint32_t index, bool readable, bool writable);
   void ended(std::uint32_t index, CloseCode code, const std::string& reason);
   void leave(std::uint32_t index, Instant now);
+  void drop(std::uint32_t index);
+  void come_again(std::uint32_t index, nanoseconds after);
   void churn(Instant now);
   void trickle(Instant now);
   void check_deadlines(Instant now);
@@ -124,9 +129,13 @@ class SubscriberThread {
   Prng random_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::thread thread_;
-  std::uint32_t next_connect_ = 0;    // links from here on have not been begun
-  std::uint32_t connecting_ = 0;      // begun and not joined
-  std::vector<std::uint32_t> again_;  // left by churn: to be connected again
+  std::uint32_t next_connect_ = 0;  // links from here on have not been begun
+  std::uint32_t connecting_ = 0;    // begun and not joined
+  struct Again {
+    Instant due{};
+    std::uint32_t index = 0;
+  };
+  std::vector<Again> again_;  // left by churn: to be connected again
   Instant churn_next_{}, trickle_next_{}, deadlines_next_{}, drain_next_{};
   bool draining_ = false;
 };

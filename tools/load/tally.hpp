@@ -17,6 +17,9 @@ struct Tally {
   std::uint64_t gap_messages = 0;  // what those notices told of; of slow readers of a feed: what was skipped
   std::uint64_t altered = 0;       // arrived, but not byte for byte as published, or not from us
   std::uint64_t cut_off = 0;       // of slow readers that the server closed: what they were not sent any more
+  std::uint64_t resumed = 0;       // subscriptions that went on where they were
+  std::uint64_t unrecovered = 0;   // that were told that they could not
+  std::uint64_t caught_up = 0;     // messages that were published while they were away
   std::uint64_t depth_updates = 0;
   std::uint64_t depth_breaks = 0;  // by the exchange's own ids
 
@@ -30,6 +33,9 @@ struct Tally {
     gap_messages += other.gap_messages;
     altered += other.altered;
     cut_off += other.cut_off;
+    resumed += other.resumed;
+    unrecovered += other.unrecovered;
+    caught_up += other.caught_up;
     depth_updates += other.depth_updates;
     depth_breaks += other.depth_breaks;
     return *this;

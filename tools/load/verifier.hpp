@@ -58,7 +58,8 @@ class Verifier {
   /// Takes one message that was received at `now`.
   virtual Taken take(std::uint32_t index, std::string_view text, Instant now) = 0;
 
-  /// The connection ended on our wish (churn): what it was sent until then is all that it should have got.
+  /// The connection ended on our wish (churn), or before all of it had joined again: what it was sent until then is all
+  /// that it should have got on this connection.
   virtual void left(std::uint32_t index) = 0;
 
   /// Publishing is over: from now on each subscription is complete when it has seen its target's last message.
