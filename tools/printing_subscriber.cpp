@@ -204,9 +204,15 @@ void PrintingSubscriber::take_gap(const ServerMessage& gap, std::string_view tex
 }
 
 std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take_error(Client& client, const ServerMessage& error) {
+  const bool asks_history = options_.history > 0 && !history_done_;
+  if (asks_history && says(error, ErrorCode::unknown_channel)) {
+    remark("sub", fmt::format("{}: nothing was published yet", options_.channels[query_.channel]));
+    history_ended(client);
+    return std::nullopt;
+  }
   complain("sub", error.channel.empty() ? fmt::format("{}: {}", error.code, error.words)
                                         : fmt::format("{}: {}: {}", error.channel, error.code, error.words));
-  if (options_.history > 0 && !history_done_) {  // it can do without
+  if (asks_history) {  // it can do without
     history_ended(client);
     return std::nullopt;
   }
@@ -224,6 +230,7 @@ void PrintingSubscriber::print(const ServerMessage& message, std::string_view te
   }
   output_.append(fmt::format("{} {} ", message.channel, value(message.seq)));
   if (message.snapshot) output_.append("(snapshot) ");
+  if (message.stored) output_.append("(stored) ");
   if (!message.event.empty()) output_.append(fmt::format("{} ", message.event));
   output_.append_line(message.data);
 }

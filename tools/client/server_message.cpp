@@ -69,6 +69,8 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
       message.message_id = text_of("message_id");
       const JsonValue* state = reader_.find("state");
       message.snapshot = state != nullptr && state->text == "\"snapshot\"";
+      const JsonValue* stored = reader_.find("stored");
+      message.stored = stored != nullptr && stored->is_true();
       if (const auto as_of = number_of("as_of_seq")) message.as_of = Sequence{*as_of};
       break;
     }

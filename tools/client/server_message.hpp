@@ -43,6 +43,7 @@ struct ServerMessage {
   Sequence from{}, to{};                          // gap
   std::string_view reason;                        // gap
   bool duplicate = false;                         // published
+  bool stored = false;                            // message: published while its user was away
   std::string_view messages;                      // history: JSON array of messages, as subscribers get them
   bool more = false;                              // history: there are more behind them
   std::optional<bool> recovered;                  // history with `after`: nothing between that and the messages is lost
