@@ -95,9 +95,12 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
     stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
   }
   const Channel& channel = channels_[log.channel];
-  const bool reads_log = !start.snapshot_first && (log.near_head(start.next) || log.log.holds(start.next));
-  if (reads_log && (log.near_head(start.next) || channel.home != here_ ||
-                    !homes_[channel.home_state.slot].history.holds(start.next))) {
+  // The log may hold what is beyond the reader's lag bound, since it drops whole blocks. Who began there would be too
+  // slow at once; from history it is caught up.
+  const bool in_history = channel.home == here_ ? homes_[channel.home_state.slot].history.holds(start.next)
+                                                : has_chunk && extra->catch_up->chunk.holds(start.next);
+  const bool from_log = log.near_head(start.next) || (log.log.holds(start.next) && !in_history);
+  if (from_log && !start.snapshot_first) {
     delivery_->forget_catch_up(subscription);
     delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
     return answer;
