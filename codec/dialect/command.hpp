@@ -15,10 +15,15 @@
 namespace ringcast {
 
 /// The client-facing protocols. `undecided` waits for its first message (plain /ws, protocol.md section 2).
-enum class Dialect : std::uint8_t { undecided, native, exchange, end };
+enum class Dialect : std::uint8_t { undecided, native, exchange, binary, end };
+
+/// Commands, replies and notices are the native dialect's JSON texts; of the binary dialect, all but messages and gaps.
+[[nodiscard]] constexpr bool speaks_native(Dialect dialect) {
+  return dialect == Dialect::native || dialect == Dialect::binary;
+}
 
 /// A wire form: dialect x envelope. A log holds frames of exactly one form.
-enum class Form : std::uint8_t { native_json, exchange_raw, exchange_combined, end };
+enum class Form : std::uint8_t { native_json, exchange_raw, exchange_combined, binary, end };
 inline constexpr std::size_t kForms = static_cast<std::size_t>(Form::end);
 
 enum class CommandKind : std::uint8_t {
@@ -77,13 +82,14 @@ struct SubscribeItem {
 
 struct Command {
   CommandKind kind{};
-  std::string_view id;                   // the JSON text of `id` as sent, echoed; empty: none
+  std::string_view id;                   // the JSON text of `id` as sent, echoed; empty: none (binary.hpp: a record's)
   std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
   SubscribeOptions options{};            // subscribe
   std::string_view channel;              // publish, history, presence, ack
   std::string_view event;                // publish; unescaped
   std::string_view message_id;           // publish; unescaped
   std::string_view data;                 // publish: the payload's JSON text as sent, validated
+  bool unchecked = false;                // publish: data is bytes that nobody has looked at yet
   bool high_priority = false;
   bool snapshot = false;  // publish "state":"snapshot"
   bool has_as_of = false;

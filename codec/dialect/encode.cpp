@@ -1,6 +1,7 @@
 #include "codec/dialect/encode.hpp"
 
 #include "alloc/base/ensure.hpp"
+#include "codec/dialect/binary.hpp"
 #include "codec/dialect/exchange.hpp"
 #include "codec/dialect/native.hpp"
 #include "codec/text/json_write.hpp"
@@ -12,6 +13,7 @@ std::size_t message_payload_size(Form form, const MessageView& message) {
     case Form::native_json: return native_message_size(message);
     case Form::exchange_raw: return message.data.size();
     case Form::exchange_combined: return combined_message_size(message);
+    case Form::binary: return binary_message_size(message);
     case Form::end: break;
   }
   ensure(false, "a message is encoded in a form that exists");
@@ -23,10 +25,19 @@ std::uint8_t* write_message_payload(Form form, const MessageView& message, std::
     case Form::native_json: return write_native_message(message, out);
     case Form::exchange_raw: return write_text(message.data, out);
     case Form::exchange_combined: return write_combined_message(message, out);
+    case Form::binary: return write_binary_message(message, out);
     case Form::end: break;
   }
   ensure(false, "a message is encoded in a form that exists");
   return out;
+}
+
+std::size_t gap_payload_size(Form form, const GapView& gap) {
+  return form == Form::binary ? binary_gap_size(gap) : native_gap_size(gap);
+}
+
+std::uint8_t* write_gap_payload(Form form, const GapView& gap, std::uint8_t* out) {
+  return form == Form::binary ? write_binary_gap(gap, out) : write_native_gap(gap, out);
 }
 
 }  // namespace ringcast

@@ -80,15 +80,8 @@ class NativeDecoder {
 /// Writes native_message_size(message) bytes; returns the byte after the last.
 [[nodiscard]] std::uint8_t* write_native_message(const MessageView& message, std::uint8_t* out);
 
-/// A run of messages that a subscriber was not sent, told before the next one.
-struct GapView {
-  std::string_view channel;
-  Sequence from{};
-  Sequence to{};  // the last one missed
-  GapReason reason{};
-  Epoch epoch{};  // written only with GapReason::epoch: the channel's new one; `from` and `to` are then of the old one
-};
-/// The exact bytes of {"type":"gap","channel":..,"from":..,"to":..,"reason":..}, and the writing of them.
+/// The exact bytes of {"type":"gap","channel":..,"from":..,"to":..,"reason":..} (and the epoch, if that is the reason),
+/// and the writing of them.
 [[nodiscard]] std::size_t native_gap_size(const GapView& gap);
 [[nodiscard]] std::uint8_t* write_native_gap(const GapView& gap, std::uint8_t* out);
 

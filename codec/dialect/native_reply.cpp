@@ -68,6 +68,10 @@ void NativeSubscribed::add(const SubscribedChannel& channel) {
       sink.text(R"(,"as_of_seq":)");
       sink.decimal(value(channel.as_of));
     }
+    if (channel.channel_id != 0) {
+      sink.text(R"(,"channel_id":)");
+      sink.decimal(channel.channel_id);
+    }
     sink.text("}");
   });
   first_ = false;

@@ -35,6 +35,7 @@ struct SubscribedChannel {
   std::optional<bool> recovered;  // set when the client asked to resume
   std::string_view state;         // "snapshot": it comes first; "none": it was due and there is none; else empty
   Sequence as_of{};               // with a snapshot: every message from this seq on follows it
+  std::uint32_t channel_id = 0;   // told in the binary dialect; 0: left out
 };
 /// {"type":"subscribed","id":..,"channels":[..]}, one channel at a time.
 class NativeSubscribed {
