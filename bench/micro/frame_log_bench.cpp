@@ -52,6 +52,7 @@ void log_encode(benchmark::State& state, Form form) {
 BENCHMARK_CAPTURE(log_encode, native, Form::native_json);
 BENCHMARK_CAPTURE(log_encode, exchange_raw, Form::exchange_raw);
 BENCHMARK_CAPTURE(log_encode, exchange_combined, Form::exchange_combined);
+BENCHMARK_CAPTURE(log_encode, binary, Form::binary);
 
 /// What a connection's turn asks for. A reader that is `behind` frames behind the head of a full log.
 void log_run_from(benchmark::State& state) {

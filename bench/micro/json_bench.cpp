@@ -1,8 +1,9 @@
-// bench/micro/json_bench.cpp: what clients say and what they are told, in both dialects, with captured payloads.
+// bench/micro/json_bench.cpp: what clients say and what they are told, in every dialect, with captured payloads.
 #include <string>
 
 #include "bench/micro/support.hpp"
 #include "codec/capture/capture_line.hpp"
+#include "codec/dialect/binary.hpp"
 #include "codec/dialect/encode.hpp"
 #include "codec/dialect/exchange.hpp"
 #include "codec/dialect/native.hpp"
@@ -61,6 +62,36 @@ void native_decode_publish(benchmark::State& state, Feed feed) {
 BENCHMARK_CAPTURE(native_decode_publish, book_ticker, Feed::book_ticker);
 BENCHMARK_CAPTURE(native_decode_publish, trade, Feed::trade);
 BENCHMARK_CAPTURE(native_decode_publish, depth, Feed::depth);
+
+/// The same publishes as records, one a message; then with what a JSON channel asks of them besides: validation.
+void binary_decode_publish(benchmark::State& state, Feed feed, bool validates) {
+  std::vector<std::string> texts;
+  for (const Captured& message : captured(feed)) {
+    rcb_publication what{};
+    what.channel = message.stream.data();
+    what.channel_bytes = static_cast<std::uint8_t>(message.stream.size());
+    what.data = message.data.data();
+    what.data_bytes = static_cast<std::uint32_t>(message.data.size());
+    what.request = texts.size();
+    std::string& text = texts.emplace_back(rcb_publish_bytes(&what), '\0');
+    rcb_write_publish(reinterpret_cast<std::uint8_t*>(text.data()), &what);
+  }
+  BinaryDecoder decoder;
+  for (auto _ : state) {
+    for (const std::string& text : texts) {
+      const auto decoded = decoder.decode(as_bytes(text));
+      if (!decoded) return state.SkipWithError("a valid record was refused");
+      if (validates && !is_valid_json(decoded->command.data)) return state.SkipWithError("valid JSON was refused");
+      benchmark::DoNotOptimize(decoded->command.kind);
+    }
+  }
+  report_time_an_item(state, "a_message", texts.size());
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(total_bytes(texts)));
+}
+BENCHMARK_CAPTURE(binary_decode_publish, book_ticker, Feed::book_ticker, false);
+BENCHMARK_CAPTURE(binary_decode_publish, book_ticker_json, Feed::book_ticker, true);
+BENCHMARK_CAPTURE(binary_decode_publish, depth, Feed::depth, false);
+BENCHMARK_CAPTURE(binary_decode_publish, depth_json, Feed::depth, true);
 
 std::string channel_list(std::size_t channels) {
   std::string list = "[";
@@ -151,6 +182,9 @@ BENCHMARK_CAPTURE(encode, exchange_raw_book_ticker, Form::exchange_raw, Feed::bo
 BENCHMARK_CAPTURE(encode, exchange_raw_depth, Form::exchange_raw, Feed::depth);
 BENCHMARK_CAPTURE(encode, exchange_combined_book_ticker, Form::exchange_combined, Feed::book_ticker);
 BENCHMARK_CAPTURE(encode, exchange_combined_depth, Form::exchange_combined, Feed::depth);
+BENCHMARK_CAPTURE(encode, binary_book_ticker, Form::binary, Feed::book_ticker);
+BENCHMARK_CAPTURE(encode, binary_trade, Form::binary, Feed::trade);
+BENCHMARK_CAPTURE(encode, binary_depth, Form::binary, Feed::depth);
 
 void encode_gap(benchmark::State& state) {
   const GapView gap{.channel = "btcusdt@trade",
@@ -178,6 +212,19 @@ void encode_published(benchmark::State& state) {
   report(state, 1, out.size());
 }
 BENCHMARK(encode_published);
+
+void encode_published_record(benchmark::State& state) {
+  const BinaryPublished published{
+      .request = 42, .channel_id = 7, .epoch = Epoch{0x5f3c'9a1e'07d2'b846}, .seq = Sequence{1'234'567}};
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    append_binary_published(out, published);
+    benchmark::DoNotOptimize(out.data());
+  }
+  report(state, 1, out.size());
+}
+BENCHMARK(encode_published_record);
 
 }  // namespace
 }  // namespace ringcast::bench

@@ -11,6 +11,9 @@
 
 namespace ringcast {
 
+/// What a frame of that form says it is.
+[[nodiscard]] constexpr Opcode frame_opcode(Form form) { return form == Form::binary ? Opcode::binary : Opcode::text; }
+
 [[nodiscard]] inline std::size_t frame_size(Form form, const MessageView& message) {
   const std::size_t payload = message_payload_size(form, message);
   return frame_header_bytes(payload) + payload;
@@ -21,7 +24,7 @@ inline void write_frame(Form form, const MessageView& message, MutableBytes out)
   const std::size_t payload = message_payload_size(form, message);
   const std::size_t header = frame_header_bytes(payload);
   ensure(header + payload == out.size(), "a frame is given the room that it needs");
-  write_frame_header(out.first(header), FrameStart{.opcode = Opcode::text}, payload);
+  write_frame_header(out.first(header), FrameStart{.opcode = frame_opcode(form)}, payload);
   const std::uint8_t* end = write_message_payload(form, message, out.data() + header);
   ensure(end == out.data() + out.size(), "an encoder writes exactly the size it said");
 }
@@ -32,7 +35,7 @@ inline void encode_frame(FrameLog& log, Form form, const MessageView& message, I
   const std::size_t payload = message_payload_size(form, message);
   const std::size_t header = frame_header_bytes(payload);
   std::uint8_t* out = log.reserve(header + payload, now);
-  write_frame_header(MutableBytes{out, header}, FrameStart{.opcode = Opcode::text}, payload);
+  write_frame_header(MutableBytes{out, header}, FrameStart{.opcode = frame_opcode(form)}, payload);
   const std::uint8_t* end = write_message_payload(form, message, out + header);
   ensure(end == out + header + payload, "an encoder writes exactly the size it said");
   log.commit(header + payload, received);

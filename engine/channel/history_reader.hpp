@@ -34,6 +34,7 @@ inline constexpr std::size_t kCatchUpBytesMax = 128_KiB;  // of frames in a chun
   message.channel = *home.name;
   message.epoch = home.epoch;
   message.seq = seq;
+  message.channel_id = home.channel_id;
   return message;
 }
 

@@ -54,6 +54,7 @@ struct HomeChannel {
   Instant used_at{};
   std::uint64_t ranked_seq = 0;               // the last one when the busiest channels were looked for
   std::uint32_t channel;                      // its slot in the channel table
+  std::uint32_t channel_id = 0;               // its number in the binary dialect; 0: none is left (channel_ids.hpp)
 
   [[nodiscard]] Sequence last() const { return Sequence{value(history.next()) - 1}; }
 };

@@ -15,7 +15,7 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
     const auto first = dedupe_.find(*key, now.mono);
     if (first && first->epoch == channel.epoch) {
       stats_->add(CounterId::messages_duplicate);
-      return {.epoch = first->epoch, .seq = first->seq, .duplicate = true};
+      return {.epoch = first->epoch, .seq = first->seq, .duplicate = true, .channel_id = channel.channel_id};
     }
   }
 
@@ -28,7 +28,8 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
                             .message_id = request.message_id,
                             .data = request.data,
                             .snapshot = request.snapshot,
-                            .as_of = request.as_of};
+                            .as_of = request.as_of,
+                            .channel_id = channel.channel_id};
 
   // Keep: published means sequenced and in history.
   const std::size_t bytes = stored_size(message);
@@ -51,7 +52,7 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
       stats_->add(CounterId::messages_encoded);
     }
   }
-  return {.epoch = channel.epoch, .seq = message.seq, .duplicate = false};
+  return {.epoch = channel.epoch, .seq = message.seq, .duplicate = false, .channel_id = channel.channel_id};
 }
 
 }  // namespace ringcast

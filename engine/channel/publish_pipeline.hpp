@@ -22,10 +22,11 @@ struct PublishRequest {
   std::string_view channel;
   std::string_view event;
   std::string_view message_id;
-  std::string_view data;          // one valid JSON value
+  std::string_view data;          // one valid JSON value, unless `opaque`
   std::uint64_t publisher = 0;    // whose message ids these are
   bool snapshot = false;
   Sequence as_of{};               // snapshot: the state after every message with a smaller seq; 0: its own seq
+  bool opaque = false;            // data is bytes, for a namespace with payload = "binary"
   Instant received{};             // when its last byte came in, on the shard that received it
 };
 
@@ -33,6 +34,7 @@ struct Published {
   Epoch epoch{};
   Sequence seq{};
   bool duplicate = false;  // nothing was sequenced: epoch and seq are the first one's
+  std::uint32_t channel_id = 0;
 };
 
 class PublishPipeline {

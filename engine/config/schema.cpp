@@ -43,11 +43,13 @@ constexpr auto choice(std::span<const std::string_view> words) {
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info", "warn", "error", "off"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 3> kSlowPolicies{"conflate", "drop_oldest", "disconnect"};
+constexpr std::array<std::string_view, 2> kPayloadKinds{"json", "binary"};
 constexpr std::array<std::string_view, 3> kDedupeBy{"id", "payload", "off"};
 constexpr std::array<std::string_view, 2> kDedupeScopes{"publisher", "channel"};
 static_assert(kLogLevels.size() == std::to_underlying(LogLevel::off) + 1U);
 static_assert(kLogFormats.size() == std::to_underlying(LogFormat::json) + 1U);
 static_assert(kSlowPolicies.size() == std::to_underlying(SlowPolicy::disconnect) + 1U);
+static_assert(kPayloadKinds.size() == std::to_underlying(PayloadKind::binary) + 1U);
 static_assert(kDedupeBy.size() == std::to_underlying(DedupeBy::off) + 1U);
 static_assert(kDedupeScopes.size() == std::to_underlying(DedupeScope::channel) + 1U);
 
@@ -157,6 +159,8 @@ const std::array kNamespaceKeys{
         "whose ids may collide: those of one publisher, or all of the channel (redundant A/B feeds)"},
     RuleRow{"resume", at<&NamespaceRule::resume>(), kNone, {},
         "clients may resume from history"},
+    RuleRow{"payload", choice<&NamespaceRule::payload>(kPayloadKinds), kNone, {},
+        "what messages carry: one JSON value, or any bytes, which only the binary dialect can read"},
 };
 
 constexpr std::array kLaterNodeKeys{
@@ -193,7 +197,6 @@ constexpr std::array kLaterNodeKeys{
 constexpr std::array kLaterNamespaceKeys{
     LaterRow{"state", "\"none\"", "snapshots and last values"},
     LaterRow{"presence", "false", "presence"},
-    LaterRow{"payload", "\"json\"", "binary payloads"},
     LaterRow{"priority", "", "priorities"},
     LaterRow{"batch_delay", "\"0s\"", "batching by a timer"},
     LaterRow{"batch_max", "", "batching by a timer"},

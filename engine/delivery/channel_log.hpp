@@ -94,7 +94,8 @@ struct ChannelLog {
   std::vector<std::uint32_t> readers;   // subscriptions that read; each knows its index here
   std::vector<std::uint32_t> joiners;   // subscriptions that wait until the log is live
   Instant unread_since{};               // when the last reader left; meaningful while nobody reads
-  std::uint32_t channel;
+  std::uint32_t channel;                // its slot in the shard's channel table
+  std::uint32_t channel_id = 0;         // its number in the binary dialect
   std::uint32_t rotation = 0;           // where the next expansion starts: nobody is always first
   std::uint32_t moving = 0;             // readers that want to move away, or to come
   std::uint32_t remote_readers = 0;     // at home: other shards that read this log

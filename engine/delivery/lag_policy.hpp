@@ -37,6 +37,6 @@ struct LagVerdict {
                                         Sequence wanted);
 
 /// A dialect with gap notices; the exchange dialect has none.
-[[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return dialect == Dialect::native; }
+[[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return speaks_native(dialect); }
 
 }  // namespace ringcast

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
-#include "codec/dialect/native.hpp"
+#include "codec/dialect/encode.hpp"
 #include "codec/websocket/frame_writer.hpp"
+#include "engine/channel/frame_encoder.hpp"
 
 namespace ringcast {
 namespace {
@@ -166,13 +167,15 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
                     .from = from,
                     .to = Sequence{value(verdict.next) - (snapshot_next ? 0 : 1)},
                     .reason = verdict.reason,
-                    .epoch = log.epoch};
-  const std::size_t payload = native_gap_size(gap);
+                    .epoch = log.epoch,
+                    .channel_id = log.channel_id};
+  const std::size_t payload = gap_payload_size(outbox.form, gap);
   const std::size_t bytes = frame_header_bytes(payload) + payload;
   if (filled + bytes > kTurnBytesMax) return false;
   std::uint8_t* out = scratch + filled;
-  const std::size_t header = write_frame_header(MutableBytes{out, bytes}, FrameStart{.opcode = Opcode::text}, payload);
-  const std::uint8_t* end = write_native_gap(gap, out + header);
+  const FrameStart start{.opcode = frame_opcode(outbox.form)};
+  const std::size_t header = write_frame_header(MutableBytes{out, bytes}, start, payload);
+  const std::uint8_t* end = write_gap_payload(outbox.form, gap, out + header);
   ensure(end == out + bytes, "an encoder writes exactly the size it said");
   filled += static_cast<std::uint32_t>(bytes);
   parts_.push_back({.kind = Part::Kind::gap,

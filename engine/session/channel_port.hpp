@@ -14,6 +14,7 @@
 #include "engine/channel/join_start.hpp"
 #include "engine/channel/publish_pipeline.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/limits.hpp"
 
 namespace ringcast {
 
@@ -37,6 +38,7 @@ struct JoinAnswer {
   std::optional<bool> recovered{};  // joined with a resume
   JoinStart::State state{};       // joined
   Sequence as_of{};               // joined with a snapshot: every message from this seq on follows it
+  std::uint32_t channel_id = 0;     // joined: the channel's number in the binary dialect
   Refusal refusal{};              // refused
 };
 
@@ -113,6 +115,8 @@ class ChannelPort {
   /// id  echoed in the reply; empty: only an error is replied.
   virtual PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) = 0;
   virtual HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) = 0;
+  /// What the messages of a channel are, by its namespace.
+  [[nodiscard]] virtual PayloadKind payload_of(std::string_view channel) = 0;
 };
 
 }  // namespace ringcast

@@ -33,7 +33,7 @@ void Sessions::on_message(Connection& connection, std::string_view text, Now now
       connection.outbox.form = Form::exchange_raw;
       arm_heartbeat(connection, now, true);
     } else {
-      choose_native(connection, now);
+      choose_native(connection, Dialect::native, now);
     }
   }
   if (connection.outbox.dialect == Dialect::exchange) {
@@ -218,6 +218,7 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
   if (any) {
     reply_.clear();
     NativeSubscribed subscribed{reply_, group.id};
+    const bool binary = connection.outbox.dialect == Dialect::binary;
     for (const JoinItem& joined : group.items) {
       if (joined.answer.kind != JoinAnswer::Kind::joined) continue;
       subscribed.add({.channel = joined.item.channel,
@@ -225,7 +226,8 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
                       .seq = joined.answer.last,
                       .recovered = joined.answer.recovered,
                       .state = word_of(joined.answer.state),
-                      .as_of = joined.answer.as_of});
+                      .as_of = joined.answer.as_of,
+                      .channel_id = binary ? joined.answer.channel_id : 0});
     }
     subscribed.finish();
     send_text(connection, reply_, now);
@@ -363,31 +365,37 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
     send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
     return;
   }
+  std::string_view data = command.data;
+  bool opaque = false;
+  if (command.unchecked) [[unlikely]] {
+    if (const auto refusal = check_payload(command, data, opaque)) {
+      send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
+      return;
+    }
+  }
   connection.outbox.publishes = true;
   const PublishRequest request{.channel = command.channel,
                                .event = command.event,
                                .message_id = command.message_id,
-                               .data = unwrap_combined(command.channel, command.data),
+                               .data = opaque ? data : unwrap_combined(command.channel, data),
                                .publisher = connection.publisher,
                                .snapshot = command.snapshot,
                                .as_of = command.has_as_of ? std::max(command.as_of, Sequence{1}) : Sequence{},
+                               .opaque = opaque,
                                .received = connection.received_at};
   const PublishAnswer answer = channels_->publish(request, connection.outbox.connection, command.id, now);
   switch (answer.kind) {
     case PublishAnswer::Kind::published:
-      if (command.id.empty()) break;
-      reply_.clear();
-      append_native_published(reply_, {.id = command.id,
-                                       .channel = command.channel,
-                                       .epoch = answer.published.epoch,
-                                       .seq = answer.published.seq,
-                                       .duplicate = answer.published.duplicate});
-      send_text(connection, reply_, now);
+      answer_published(connection, command.id, command.channel, answer.published, now);
       break;
     case PublishAnswer::Kind::forwarded:
       break;
     case PublishAnswer::Kind::no_room:
-      park(connection, text);
+      if (command.unchecked) {  // a record: whoever reads them parks it with those behind it
+        stall(connection, kStallRoom);
+      } else {
+        park(connection, text);
+      }
       break;
     case PublishAnswer::Kind::refused:
       send_error(connection, command.id, answer.refusal.code, answer.refusal.sentence, command.channel, now);
@@ -411,14 +419,30 @@ void Sessions::handle(const PublishReply& reply, Now now) {
     send_error(*connection, reply.id, reply.refusal.code, reply.refusal.sentence, reply.channel, now);
     return;
   }
-  if (reply.id.empty()) return;
+  answer_published(*connection, reply.id, reply.channel, reply.published, now);
+  send_records(*connection, now);
+}
+
+/// A record's answer waits for send_records(): those of one message go out together.
+void Sessions::answer_published(Connection& connection, std::string_view id, std::string_view channel,
+                                const Published& published, Now now) {
+  if (id.empty()) return;
+  if (connection.outbox.dialect == Dialect::binary) {
+    if (const auto request = read_binary_id(id)) {
+      if (!request->wants_answer) return;
+      append_binary_published(records_, {.request = request->number,
+                                         .channel_id = published.channel_id,
+                                         .epoch = published.epoch,
+                                         .seq = published.seq,
+                                         .duplicate = published.duplicate});
+      return;
+    }
+  }
   reply_.clear();
-  append_native_published(reply_, {.id = reply.id,
-                                   .channel = reply.channel,
-                                   .epoch = reply.published.epoch,
-                                   .seq = reply.published.seq,
-                                   .duplicate = reply.published.duplicate});
-  send_text(*connection, reply_, now);
+  append_native_published(
+      reply_,
+      {.id = id, .channel = channel, .epoch = published.epoch, .seq = published.seq, .duplicate = published.duplicate});
+  send_text(connection, reply_, now);
 }
 
 void Sessions::room_made(Handle handle, Now now) {
@@ -429,6 +453,12 @@ void Sessions::room_made(Handle handle, Now now) {
 
 void Sessions::send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                           std::string_view channel, Now now) {
+  if (const auto request = read_binary_id(id)) {
+    append_record_error(*request, code, sentence, channel);
+    send_records(connection, now);
+    count_error(connection, code, now);
+    return;
+  }
   reply_.clear();
   if (connection.outbox.dialect == Dialect::exchange) {
     append_exchange_refusal(reply_, id, code, sentence);

@@ -24,8 +24,10 @@ struct Inbox {
   std::vector<std::uint8_t> bytes;
   std::size_t begin = 0;         // of what has not been used
   std::size_t head_seen = 0;     // of a request head: looked at before
-  std::string parked;            // a publish for which there was no room
+  std::string parked;            // a publish for which there was no room; or records, with those behind it
+  std::size_t parked_begin = 0;  // records: where the rest begins
   bool has_parked = false;
+  bool parked_records = false;  // `parked` is of a binary message
 
   [[nodiscard]] MutableBytes waiting() { return MutableBytes{bytes}.subspan(begin); }
   [[nodiscard]] bool empty() const { return begin == bytes.size() && !has_parked; }

@@ -79,7 +79,7 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
     return;
   }
   const bool speaks_native = route.kind == Route::Kind::undecided || route.kind == Route::Kind::native;
-  const std::array supported{kNativeSubprotocol};
+  const std::array supported{kNativeSubprotocol, kBinarySubprotocol};
   const auto accepted = check_upgrade(
       head, speaks_native ? std::span<const std::string_view>{supported} : std::span<const std::string_view>{});
   if (!accepted) {
@@ -130,10 +130,12 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
       connection.service = Connection::Service::echo;
       break;
     case Route::Kind::native:
-      choose_native(connection, now);
-      break;
-    case Route::Kind::undecided:
-      if (accepted->subprotocol == kNativeSubprotocol) choose_native(connection, now);
+    case Route::Kind::undecided:  // plain /ws without a subprotocol waits for its first message
+      if (accepted->subprotocol == kBinarySubprotocol) {
+        choose_native(connection, Dialect::binary, now);
+      } else if (route.kind == Route::Kind::native || accepted->subprotocol == kNativeSubprotocol) {
+        choose_native(connection, Dialect::native, now);
+      }
       break;
     case Route::Kind::streams:
       connection.outbox.dialect = Dialect::exchange;
@@ -150,9 +152,10 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
   arm_heartbeat(connection, now, true);
 }
 
-void Sessions::choose_native(Connection& connection, Now now) {
-  connection.outbox.dialect = Dialect::native;
-  connection.outbox.form = Form::native_json;
+/// Native, or binary: which has the same commands and replies.
+void Sessions::choose_native(Connection& connection, Dialect dialect, Now now) {
+  connection.outbox.dialect = dialect;
+  connection.outbox.form = dialect == Dialect::binary ? Form::binary : Form::native_json;
   std::array<char, 16> id;
   constexpr std::string_view digits = "0123456789abcdef";
   for (std::size_t i = 0; i < id.size(); ++i) id[i] = digits[(connection.id >> (60 - 4 * i)) & 15];

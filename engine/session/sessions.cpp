@@ -117,9 +117,13 @@ void Sessions::process_input(Connection& connection, Now now) {
   Inbox* inbox = connection.inbox.get();
   if (inbox != nullptr && inbox->has_parked && connection.stall == 0) {
     inbox->has_parked = false;
-    const std::string text = std::exchange(inbox->parked, {});
+    std::string text = std::exchange(inbox->parked, {});
     budget_->release(Purpose::inboxes, text.size());
-    on_message(connection, text, now);
+    if (std::exchange(inbox->parked_records, false)) {
+      resume_records(connection, std::move(text), std::exchange(inbox->parked_begin, 0), now);
+    } else {
+      on_message(connection, text, now);
+    }
     inbox = connection.inbox.get();
   }
   if (inbox != nullptr && connection.stall == 0 && connection.phase <= Phase::open) {
@@ -161,7 +165,11 @@ void Sessions::process_frames(Connection& connection, MutableBytes& input, Now n
           send_frame(connection, event->kind == WsEvent::Kind::text ? Opcode::text : Opcode::binary, event->payload,
                      now);
         } else if (event->kind == WsEvent::Kind::binary) {
-          close(connection, CloseCode::unsupported_data, "this dialect is JSON text", now);
+          if (connection.outbox.dialect == Dialect::binary) {
+            on_records(connection, event->payload, now);
+          } else {
+            close(connection, CloseCode::unsupported_data, "this dialect is JSON text", now);
+          }
         } else {
           on_message(connection, event->text(), now);
         }

@@ -8,6 +8,7 @@
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
 // command_dispatch.cpp: the one switch over commands, and their replies.
+// binary_flow.cpp: records of the binary dialect.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 
 #include "alloc/base/identifiers.hpp"
 #include "alloc/memory/slab.hpp"
+#include "codec/dialect/binary.hpp"
 #include "codec/dialect/exchange.hpp"
 #include "codec/dialect/native.hpp"
 #include "codec/http/request_head.hpp"
@@ -32,6 +34,7 @@ namespace ringcast {
 
 inline constexpr std::string_view kServerName = "ringcast/1.0";
 inline constexpr std::string_view kNativeSubprotocol = "ringcast.v1.json";
+inline constexpr std::string_view kBinarySubprotocol = RCB_SUBPROTOCOL;
 
 class Sessions {
  public:
@@ -113,7 +116,18 @@ class Sessions {
   void refuse(Connection& connection, std::uint16_t status, std::string_view sentence, Now now);
   void refuse_full(Connection& connection, Now now);
   void upgrade(Connection& connection, const RequestHead& head, Now now);
-  void choose_native(Connection& connection, Now now);
+  void choose_native(Connection& connection, Dialect dialect, Now now);
+
+  // binary_flow.cpp
+  void on_records(Connection& connection, Bytes records, Now now);
+  void resume_records(Connection& connection, std::string parked, std::size_t begin, Now now);
+  [[nodiscard]] std::size_t take_records(Connection& connection, Bytes records, Now now);
+  void park_records(Connection& connection, std::string bytes, std::size_t begin);
+  void append_record_error(const BinaryRequest& request, ErrorCode code, std::string_view sentence,
+                           std::string_view channel);
+  void send_records(Connection& connection, Now now);
+  [[nodiscard]] std::optional<Refusal> check_payload(const Command& command, std::string_view& data,
+                                                     bool& opaque) const;
 
   // command_dispatch.cpp
   void on_message(Connection& connection, std::string_view text, Now now);
@@ -127,6 +141,8 @@ class Sessions {
   void publish(Connection& connection, const Command& command, std::string_view text, Now now);
   void history(Connection& connection, const Command& command, std::string_view text, Now now);
   void park(Connection& connection, std::string_view text);
+  void answer_published(Connection& connection, std::string_view id, std::string_view channel,
+                        const Published& published, Now now);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
   void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                   std::string_view channel, Now now);
@@ -147,8 +163,10 @@ class Sessions {
   Slab<JoinGroup> joins_;
   NativeDecoder native_;
   ExchangeDecoder exchange_;
+  BinaryDecoder binary_;
   std::vector<Action> actions_;
   std::string reply_;              // scratch for the reply being written
+  std::string records_;            // answers to the records being read: they go out together
   std::vector<std::uint8_t> frame_;
   bool shutting_down_ = false;
 };

@@ -89,7 +89,8 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
                     .epoch = log.epoch,
                     .last = newest ? start.next : Sequence{value(log.log.next()) - 1},
                     .state = start.state,
-                    .as_of = start.as_of};
+                    .as_of = start.as_of,
+                    .channel_id = log.channel_id};
   if (start.recovered != JoinStart::Recovered::unasked) {
     answer.recovered = start.recovered == JoinStart::Recovered::yes;
     stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
@@ -356,6 +357,7 @@ Refusal ChannelRouter::answer_query(const HistoryRequest& request) {
   if (channel == nullptr || !channel->home_state.valid()) return kUnknownChannel;
   stats_->add(CounterId::history_queries);
   const HomeChannel& home = homes_[channel->home_state.slot];
+  if (home.rule->payload == PayloadKind::binary) return refusal_of(ErrorCode::not_supported);  // the reply is JSON
   const Sequence head = home.history.next();
   const Sequence tail = home.history.tail();
   NativeHistory::Head reply{.id = request.id, .channel = request.channel, .epoch = home.epoch, .seq = home.last()};

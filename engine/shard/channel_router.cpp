@@ -16,6 +16,10 @@ constexpr Refusal kFutureSnapshot{.code = ErrorCode::invalid_message,
                                   .sentence = "as_of_seq lies beyond the channel's newest message"};
 constexpr Refusal kNoSubscriptionSlot{.code = ErrorCode::overloaded,
                                       .sentence = "the node has as many subscriptions as it may have"};
+constexpr Refusal kNoChannelId{.code = ErrorCode::overloaded,
+                               .sentence = "the node has no numbers left for channels of the binary dialect"};
+constexpr Refusal kCarriesBytes{.code = ErrorCode::not_supported,
+                                .sentence = "the channel carries bytes: read and publish them in the binary dialect"};
 
 /// A shard's share of the node's channels. Hashing spreads them unevenly, so each may have a little more than its part:
 /// five times the square root covers the spread at any number of channels.
@@ -28,7 +32,8 @@ std::uint32_t channels_share(const CoreOptions& options) {
 }  // namespace
 
 ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
-                             Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng)
+                             Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
+                             std::uint64_t channel_ids_given)
     : here_{here},
       shards_{options.shards},
       mesh_{&mesh},
@@ -38,13 +43,17 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       prng_{&prng},
       options_{&options},
       rules_{options.namespaces},
+      ids_{options.shards, here, channel_ids_given},
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), budget, stats},
       peers_(options.shards) {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
-  return code == ErrorCode::invalid_message ? kFutureSnapshot : kNoChannelSlot;
+  for (const Refusal& refusal : {kFutureSnapshot, kCarriesBytes}) {
+    if (refusal.code == code) return refusal;
+  }
+  return kNoChannelSlot;
 }
 
 ShardIndex ChannelRouter::home_of(std::string_view channel) const {
@@ -61,6 +70,7 @@ HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   }
   channel.home_state = handle;
   homes_[handle.slot].used_at = now.mono;
+  homes_[handle.slot].channel_id = ids_.take();
   stats_->add(CounterId::channels_home);
   return &homes_[handle.slot];
 }
@@ -74,9 +84,17 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
       refusal = kNoChannelSlot;
       return {};
     }
+    if (form == Form::binary && home->channel_id == 0) {
+      refusal = kNoChannelId;
+      return {};
+    }
     log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, home->history.next(), home->epoch,
                               ChannelLog::State::live);
-    if (log.valid()) home->form_logs[static_cast<std::size_t>(form)] = &delivery_->find_log(log)->log;
+    if (log.valid()) {
+      ChannelLog& opened = *delivery_->find_log(log);
+      opened.channel_id = home->channel_id;
+      home->form_logs[static_cast<std::size_t>(form)] = &opened.log;
+    }
   } else {
     log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1}, Epoch{},
                               ChannelLog::State::attaching);
@@ -97,6 +115,11 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.refusal = kNoChannelSlot;
     return answer;
   }
+  if (channel->rule->payload == PayloadKind::binary && reader.form != Form::binary) {
+    if (channel->unused()) channels_.erase(*channel);
+    answer.refusal = kCarriesBytes;
+    return answer;
+  }
   if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
     const Subscription& known = delivery_->subscription(slot);
     const ChannelLog& log = delivery_->log(known.cursor.log);
@@ -104,6 +127,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.subscription = delivery_->handle_of(slot);
     answer.epoch = log.epoch;
     answer.last = Sequence{value(log.log.next()) - 1};
+    answer.channel_id = log.channel_id;
     if (request.resume != nullptr) answer.recovered = false;  // it reads on from where it is
     return answer;
   }
@@ -198,10 +222,20 @@ PublishAnswer ChannelRouter::publish(const PublishRequest& request, Handle conne
   return answer;
 }
 
+PayloadKind ChannelRouter::payload_of(std::string_view name) {
+  const Channel* channel = channels_.find(name);
+  return (channel != nullptr ? *channel->rule : rules_.rule_of(name)).payload;
+}
+
 PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now) {
   PublishAnswer answer;
   Channel* channel = channels_.find_or_create(
       request.channel, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
+  if (channel != nullptr && request.opaque != (channel->rule->payload == PayloadKind::binary)) {
+    answer.refusal = kCarriesBytes;  // never the other way: the session has looked at what is not opaque
+    if (channel->unused()) channels_.erase(*channel);
+    return answer;
+  }
   HomeChannel* home = channel == nullptr ? nullptr : ensure_home(*channel, now);
   if (home == nullptr) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/channel/channel_ids.hpp"
 #include "engine/channel/channel_table.hpp"
 #include "engine/channel/home_channel.hpp"
 #include "engine/channel/namespace_rules.hpp"
@@ -33,7 +34,7 @@ namespace ringcast {
 class ChannelRouter final : public ChannelPort {
  public:
   ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Budget& budget,
-                ShardStats& stats, Rankings& rankings, Prng& prng);
+                ShardStats& stats, Rankings& rankings, Prng& prng, std::uint64_t channel_ids_given = 0);
 
   JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) override;
   JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) override;
@@ -49,6 +50,7 @@ class ChannelRouter final : public ChannelPort {
   HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) override;
   /// A subscription that catches up has sent its chunk.
   void refill(Handle subscription, Now now);
+  PayloadKind payload_of(std::string_view channel) override;
 
   /// Where a channel is sequenced: the same answer on every shard for the life of the process.
   [[nodiscard]] ShardIndex home_of(std::string_view channel) const;
@@ -190,6 +192,7 @@ class ChannelRouter final : public ChannelPort {
   Prng* prng_;
   const CoreOptions* options_;
   NamespaceRules rules_;
+  ChannelIds ids_;
   ChannelTable channels_;
   Slab<HomeChannel> homes_;
   PublishPipeline pipeline_;
@@ -244,7 +247,10 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
         PublishReply reply{.connection = header.connection, .refused = header.refused != 0};
         reply.channel = texts.take(header.channel_bytes);
         reply.id = texts.take(header.id_bytes);
-        reply.published = {.epoch = header.epoch, .seq = header.seq, .duplicate = header.duplicate != 0};
+        reply.published = {.epoch = header.epoch,
+                           .seq = header.seq,
+                           .duplicate = header.duplicate != 0,
+                           .channel_id = header.channel_id};
         reply.refusal = refusal_of(header.code);
         on_reply(reply);
         break;

@@ -40,7 +40,8 @@ struct MeshPublish {
   std::uint8_t message_id_bytes = 0;
   std::uint8_t id_bytes = 0;
   std::uint8_t snapshot = 0;
-  std::uint16_t reserved = 0;
+  std::uint8_t opaque = 0;
+  std::uint8_t reserved = 0;
   std::uint32_t data_bytes = 0;
   std::uint32_t reserved_too = 0;
   Handle connection{};
@@ -52,7 +53,7 @@ struct MeshHello {
   MeshKind kind = MeshKind::hello;
   std::uint8_t refused = 0;
   std::uint16_t reserved = 0;
-  std::uint32_t reserved_too = 0;
+  std::uint32_t channel_id = 0;
   Handle log{};   // the reader's
   Handle home{};  // the home's channel, to be named in detach
   Epoch epoch{};
@@ -102,6 +103,8 @@ struct MeshPublishReply {
   std::uint8_t refused = 0;
   ErrorCode code{};
   std::uint16_t reserved = 0;
+  std::uint32_t channel_id = 0;
+  std::uint32_t reserved_too = 0;
   Handle connection{};
   Epoch epoch{};
   Sequence seq{};

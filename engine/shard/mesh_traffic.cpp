@@ -68,6 +68,7 @@ PublishAnswer ChannelRouter::forward(ShardIndex home, const PublishRequest& requ
                                         .message_id_bytes = static_cast<std::uint8_t>(request.message_id.size()),
                                         .id_bytes = static_cast<std::uint8_t>(id.size()),
                                         .snapshot = request.snapshot ? std::uint8_t{1} : std::uint8_t{0},
+                                        .opaque = request.opaque ? std::uint8_t{1} : std::uint8_t{0},
                                         .data_bytes = static_cast<std::uint32_t>(request.data.size()),
                                         .connection = connection,
                                         .publisher = request.publisher,
@@ -151,8 +152,11 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
   if (!reader.greeted) {
     const MutableBytes room = reserve(lane, to, sizeof(MeshHello));
     if (room.empty()) return false;
-    store(room.data(),
-          MeshHello{.log = reader.their_log, .home = home_handle, .epoch = home.epoch, .next = reader.next});
+    store(room.data(), MeshHello{.channel_id = home.channel_id,
+                                 .log = reader.their_log,
+                                 .home = home_handle,
+                                 .epoch = home.epoch,
+                                 .next = reader.next});
     lane.commit();
     reader.greeted = true;
     return true;
@@ -304,10 +308,11 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
       case MeshKind::history_reply: {
         ++peer(from).credits;
         const auto header = load<MeshHistoryReply>(record.data());
+        const bool of_bytes = header.code == ErrorCode::not_supported;
         arrivals_.histories.push_back({.connection = header.connection,
                                        .refused = header.refused != 0,
                                        .text = std::string{RecordTexts{record, sizeof header}.take(header.text_bytes)},
-                                       .refusal = {.code = header.code, .sentence = kNothingPublished.sentence}});
+                                       .refusal = of_bytes ? refusal_of(header.code) : kNothingPublished});
         break;
       }
       default:
@@ -371,6 +376,7 @@ void ChannelRouter::on_hello(ShardIndex from, Bytes record, Now now) {
     log->state = ChannelLog::State::live;
     log->home = header.home;
     log->epoch = header.epoch;
+    log->channel_id = header.channel_id;
     log->log.skip_to(header.next);
     log->unread_since = now.mono;
   }
@@ -434,6 +440,7 @@ void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
   request.publisher = header.publisher;
   request.snapshot = header.snapshot != 0;
   request.as_of = header.as_of;
+  request.opaque = header.opaque != 0;
   request.received = Instant{nanoseconds{header.received_ns}};
   const PublishAnswer answer = publish_at_home(request, Hold::forbidden, now);
   ensure(answer.kind == PublishAnswer::Kind::published || answer.kind == PublishAnswer::Kind::refused,
@@ -449,6 +456,7 @@ void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
                                             .duplicate = answer.published.duplicate ? std::uint8_t{1} : std::uint8_t{0},
                                             .refused = refused ? std::uint8_t{1} : std::uint8_t{0},
                                             .code = answer.refusal.code,
+                                            .channel_id = answer.published.channel_id,
                                             .connection = header.connection,
                                             .epoch = answer.published.epoch,
                                             .seq = answer.published.seq}};

@@ -39,6 +39,7 @@ std::string_view dialect_name(Dialect dialect) {
   switch (dialect) {
     case Dialect::native: return "native";
     case Dialect::exchange: return "exchange";
+    case Dialect::binary: return "binary";
     default: return "undecided";
   }
 }

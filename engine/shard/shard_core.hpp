@@ -36,6 +36,7 @@ struct ShardContext {
   ShardStats& stats;
   Budget& budget;
   std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
+  std::uint64_t channel_ids_given = 0;  // where numbering begins; tests begin near the end
 };
 
 class ShardCore {

@@ -52,7 +52,7 @@ class CoreHarness {
  public:
   using Client = CoreClient;
 
-  explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0)
+  explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0, std::uint64_t channel_ids_given = 0)
       : options{std::move(with)},
         mesh{options.shards, bulk_bytes != 0 ? bulk_bytes : Mesh::bulk_bytes_for(options.limits.message_bytes)},
         asleep(options.shards, false) {
@@ -64,7 +64,8 @@ class CoreHarness {
                                                             .mesh = mesh,
                                                             .stats = shard.stats,
                                                             .budget = shard.budget,
-                                                            .seed = 1'000 + i},
+                                                            .seed = 1'000 + i,
+                                                            .channel_ids_given = channel_ids_given},
                                                now);
     }
   }

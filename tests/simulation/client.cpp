@@ -31,7 +31,10 @@ MaskKey Client::mask() {
 Client::Handshake Client::choose_handshake() {
   Dice& dice = world_.dice;
   Handshake handshake;
-  if (plan_.native) {
+  if (plan_.binary) {
+    handshake.entry = dice.one_in(2) ? Entry::binary_connect : Entry::binary_plain;
+    handshake.target = handshake.entry == Entry::binary_connect ? "/ws/connect" : "/ws";
+  } else if (plan_.native) {
     constexpr std::array kEntries{Entry::native_connect, Entry::native_plain, Entry::native_subprotocol};
     handshake.entry = kEntries[dice.below(kEntries.size())];
     handshake.target = handshake.entry == Entry::native_connect ? "/ws/connect" : "/ws";
@@ -92,6 +95,8 @@ void Client::send_handshake(const Handshake& handshake) {
   request.target = handshake.target;
   for (std::uint8_t& byte : request.nonce) byte = static_cast<std::uint8_t>(dice.next());
   if (handshake.entry == Entry::native_subprotocol) request.subprotocols = kSubprotocols;
+  static constexpr std::array<std::string_view, 2> kBinaryFirst{"ringcast.v1.bin", "ringcast.v1.json"};
+  if (is_binary(handshake.entry)) request.subprotocols = std::span{kBinaryFirst}.first(dice.between(1, 2));
   std::string head;
   append_upgrade_request(head, request);
   if (plan_.vandal && dice.one_in(4)) {
@@ -117,10 +122,10 @@ void Client::send_frame(Opcode opcode, Bytes payload) {
   append_frame(out_, FrameStart{.opcode = opcode, .final = true, .compressed = false}, payload, mask());
 }
 
-void Client::send_text(std::string_view text) {
+void Client::send_message(Opcode opcode, std::string_view text) {
   Dice& dice = world_.dice;
   if (!dice.one_in(12) || text.size() < 4) {
-    send_frame(Opcode::text, as_bytes(text));
+    send_frame(opcode, as_bytes(text));
     return;
   }
   const std::size_t pieces = dice.between(2, 4);  // fragments, with pings between them
@@ -129,7 +134,7 @@ void Client::send_text(std::string_view text) {
     append_frame(
         out_,
         FrameStart{
-            .opcode = i == 0 ? Opcode::text : Opcode::continuation, .final = i + 1 == pieces, .compressed = false},
+            .opcode = i == 0 ? opcode : Opcode::continuation, .final = i + 1 == pieces, .compressed = false},
         as_bytes(text.substr(0, length)), mask());
     text.remove_prefix(length);
     if (i + 1 != pieces && dice.one_in(2)) send_frame(Opcode::ping, as_bytes("between"));

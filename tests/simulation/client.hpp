@@ -65,7 +65,8 @@ class Client {
 
   [[nodiscard]] Handshake choose_handshake();
   void send_handshake(const Handshake& handshake);
-  void send_text(std::string_view text);
+  void send_text(std::string_view text) { send_message(Opcode::text, text); }
+  void send_message(Opcode opcode, std::string_view text);
   void send_frame(Opcode opcode, Bytes payload);
   bool write_some(bool all);
   bool read_some(bool all);
@@ -74,6 +75,9 @@ class Client {
 
   void say_something(Instant now);
   void publish(Instant now);
+  void publish_some(std::size_t count, Instant now);
+  void add_record(const Publish& publish, std::string_view sent_data, std::uint64_t request);
+  void send_records();
   std::uint64_t publish_as(Publish publish, std::string_view sent_data, std::string key, bool with_id);
   void subscribe();
   void unsubscribe();
@@ -101,6 +105,8 @@ class Client {
   bool close_sent_ = false;
   bool stalled_ = false;
   bool decided_ = false;  // plain /ws: the first message is under way
+  bool in_records_ = false;  // binary: what it publishes now goes into records_
+  std::string records_;      // of the binary message that is being made
   bool vanished_ = false;
   std::map<std::uint32_t, Position> last_seen_;  // where to resume
   std::uint32_t ids_used_ = 0;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "alloc/base/bytes.hpp"
+#include "codec/dialect/ringcast_binary.h"
 #include "codec/text/json_write.hpp"
 #include "codec/text/numbers.hpp"
 #include "codec/websocket/masking.hpp"
@@ -51,7 +52,7 @@ void Client::say_something(Instant now) {
   const std::size_t what = dice.below(100);
   if (plan_.publishes && what < 60) {
     const std::size_t burst = plan_.floods ? dice.between(1, 12) : dice.one_in(6) ? dice.between(2, 8) : 1;
-    for (std::size_t i = 0; i < burst; ++i) publish(now);
+    publish_some(burst, now);
     if (plan_.floods) write_some(true);
   } else if (what < 75) {
     if (!subscribed_enough() || dice.one_in(8)) subscribe();
@@ -76,8 +77,15 @@ void Client::say_something(Instant now) {
 std::string Client::data_for(PublishId id, std::uint32_t channel, std::string& as_sent) {
   Dice& dice = world_.dice;
   const bool plain_only = world_.scenario.channels[channel].dedupe.by == DedupeBy::payload;
-  const std::size_t kind = dice.below(plain_only ? 4 : 7);
   std::string data;
+  if (in_records_ && world_.scenario.channels[channel].bytes) {
+    data = fmt::format("{}", id) + '\0';
+    const std::size_t most = world_.scenario.payload_bytes_max / 2;
+    for (std::size_t more = dice.size(0, most); more > 0; --more) data += static_cast<char>(more * 37 + id);
+    as_sent = data;
+    return data;
+  }
+  const std::size_t kind = dice.below(plain_only ? 4 : 7);
   if (kind == 0) {
     data = fmt::format("{}", id);
   } else if (kind == 1) {
@@ -110,9 +118,17 @@ std::string Client::dedupe_key(std::uint32_t channel, std::string_view message_i
   return fmt::format("c{}|{}|{}", *connection_, channel, message_id);
 }
 
+void Client::publish_some(std::size_t count, Instant now) {
+  in_records_ = plan_.binary && !world_.dice.one_in(6);  // or as JSON, which it may as well
+  for (std::size_t i = 0; i < count; ++i) publish(now);
+  send_records();
+  in_records_ = false;
+}
+
 void Client::publish(Instant now) {
   Dice& dice = world_.dice;
-  const auto channel = static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size()));
+  auto channel = static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size()));
+  if (world_.scenario.channels[channel].bytes && !in_records_ && !dice.one_in(10)) channel = 0;  // it would be refused
   const ChannelPlan& plan = world_.scenario.channels[channel];
   const auto id = static_cast<PublishId>(world_.truth.publishes() + 1);
   Publish publish;
@@ -148,6 +164,37 @@ void Client::publish(Instant now) {
   publish_as(std::move(publish), as_sent, key, dice.percent(70));
 }
 
+/// Puts a publish behind those that are to go out with it in one binary message.
+void Client::add_record(const Publish& publish, std::string_view sent_data, std::uint64_t request) {
+  const std::string& name = world_.scenario.channels[publish.channel].name;
+  std::string padded{sent_data};
+  if (!world_.scenario.channels[publish.channel].bytes && world_.dice.one_in(4)) padded = " \n" + padded + "\t";
+  rcb_publication what{};
+  what.channel = name.data();
+  what.channel_bytes = static_cast<std::uint8_t>(name.size());
+  what.event = publish.event.data();
+  what.event_bytes = static_cast<std::uint8_t>(publish.event.size());
+  what.message_id = publish.message_id.data();
+  what.message_id_bytes = static_cast<std::uint8_t>(publish.message_id.size());
+  what.data = padded.data();
+  what.data_bytes = static_cast<std::uint32_t>(padded.size());
+  what.flags = static_cast<std::uint16_t>((request != 0 ? RCB_ANSWER : 0) | (publish.snapshot ? RCB_SNAPSHOT : 0));
+  what.has_as_of = value(publish.as_of) != 0 ? 1 : 0;
+  what.as_of_seq = value(publish.as_of);
+  what.request = request;
+  if (records_.size() + rcb_publish_bytes(&what) > world_.scenario.options.limits.message_bytes) send_records();
+  const std::size_t before = records_.size();
+  records_.resize(before + rcb_publish_bytes(&what));
+  rcb_write_publish(reinterpret_cast<std::uint8_t*>(records_.data()) + before, &what);
+  world_.coverage.add(Seen::records_published);
+}
+
+void Client::send_records() {
+  if (records_.empty()) return;
+  send_message(Opcode::binary, records_);
+  records_.clear();
+}
+
 std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, std::string key, bool with_id) {
   std::string text = R"({"type":"publish")";
   std::string tail = R"(,"channel":)";
@@ -168,6 +215,7 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
   const std::uint32_t channel = publish.channel;
   const std::size_t bytes = publish.data.size();
   const std::string message_id = publish.message_id;
+  const Publish copy = in_records_ ? publish : Publish{};
   const PublishId id = world_.truth.add(std::move(publish), std::move(key));
   std::uint64_t request = 0;
   if (with_id) {
@@ -180,7 +228,11 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
   world_.coverage.add(Seen::publishes);
   world_.trace.note("c{} publishes {} to {}: {} bytes{} {}", *connection_, id, world_.scenario.channels[channel].name,
                     bytes, with_id ? "" : ", no answer wanted", message_id);
-  send_text(text);
+  if (in_records_) {
+    add_record(copy, sent_data, request);
+  } else {
+    send_text(text);
+  }
   decided_ = true;
   return request;
 }
@@ -193,7 +245,10 @@ void Client::publish_marker(std::uint32_t channel, Instant now, std::size_t fill
   publish.data = fmt::format(R"({{"marker":{},"pad":"{}"}})", world_.truth.publishes() + 1, std::string(filler, 'm'));
   const std::string key = dedupe_key(channel, "", publish.data);
   const std::string as_sent = publish.data;
+  in_records_ = plan_.binary;
   publish_as(std::move(publish), as_sent, key, true);
+  send_records();
+  in_records_ = false;
 }
 
 // ---- subscribing ----
@@ -268,6 +323,14 @@ void Client::misbehave() {
   }
   world_.coverage.add(Seen::commands_broken);
   world_.trace.note("c{} says nonsense", *connection_);
+  if (plan_.binary && dice.one_in(2)) {
+    talk().expects_error_without_id();
+    std::string broken(dice.between(0, 40), '\0');  // no header, or one of version 0
+    if (!broken.empty() && dice.one_in(2)) broken[0] = RCB_VERSION;  // or of a kind that no client sends
+    send_frame(Opcode::binary, as_bytes(broken));
+    world_.coverage.add(Seen::records_broken);
+    return;
+  }
   const std::size_t kind = dice.below(5);
   if (kind == 0) {
     talk().expects_error_without_id();

@@ -132,7 +132,9 @@ void Conversation::on_event(const WsEvent& event, Instant now) {
       }
       break;
     case WsEvent::Kind::binary:
-      fail(Checker::stream, fmt::format("c{}: a binary message in a text dialect", connection_));
+      require(is_binary(entry_), Checker::stream, "a binary message in a text dialect");
+      on_records(event.payload, now);
+      break;
     case WsEvent::Kind::ping:
       reactions_.push_back(Reaction{offset_, Reaction::Kind::ping,
                                     std::vector<std::uint8_t>(event.payload.begin(), event.payload.end())});
@@ -285,54 +287,69 @@ void Conversation::on_native(std::string_view text, Instant now) {
 }
 
 void Conversation::on_message(Instant now) {
-  const std::uint32_t channel = channel_named(text_member("channel"));
+  require(!is_binary(entry_), Checker::stream, "a message as JSON in the binary dialect");
+  const JsonValue* data = json_.find("data");
+  require(data != nullptr, Checker::stream, "a message without data");
+  const std::string event = text_member("event", false), message_id = text_member("message_id", false);
+  Heard heard{.channel = channel_named(text_member("channel")),
+              .seq = Sequence{number_member("seq")},
+              .data = data->text,
+              .event = event,
+              .message_id = message_id,
+              .snapshot = text_member("state", false) == "snapshot"};
+  if (json_.find("as_of_seq") != nullptr) heard.as_of = number_member("as_of_seq");
+  take_message(heard, now);
+  coverage_.add(Seen::messages_native);
+}
+
+void Conversation::take_message(const Heard& heard, Instant now) {
+  const std::uint32_t channel = heard.channel;
+  const Sequence seq = heard.seq;
   const std::string& name = scenario_.channels[channel].name;
   Subscription& subscription = subscriptions_[channel];
-  const Sequence seq{number_member("seq")};
   require(subscription.active, Checker::replies, "seq {} of {} without a subscription", value(seq), name);
   require(subscription.position_known, Checker::replies, "seq {} of {} before 'subscribed'", value(seq), name);
-  const bool says_snapshot = text_member("state", false) == "snapshot";
-  const JsonValue* as_of = json_.find("as_of_seq");
-  const bool beside = std::exchange(subscription.snapshot_may_come, false) && says_snapshot && as_of != nullptr &&
+  const bool beside = std::exchange(subscription.snapshot_may_come, false) && heard.snapshot && heard.as_of &&
                       seq != subscription.next.seq;
   if (beside) {
-    require(number_member("as_of_seq") == value(subscription.next.seq) && seq > subscription.next.seq,
-            Checker::continuity, "snapshot {} of {} is as of {}, and {} was to come", value(seq), name,
-            number_member("as_of_seq"), value(subscription.next.seq));
+    require(*heard.as_of == value(subscription.next.seq) && seq > subscription.next.seq, Checker::continuity,
+            "snapshot {} of {} is as of {}, and {} was to come", value(seq), name, *heard.as_of,
+            value(subscription.next.seq));
     coverage_.add(Seen::snapshots_beside);
   }
   require(beside || seq >= subscription.next.seq, Checker::order, "seq {} of {} again: {} was to come", value(seq),
           name, value(subscription.next.seq));
   require(beside || seq == subscription.next.seq, Checker::continuity, "seq {} of {}, and {} was to come", value(seq),
           name, value(subscription.next.seq));
-  const JsonValue* data = json_.find("data");
-  require(data != nullptr, Checker::stream, "a message without data");
-  const auto id = truth_.find_content(data->text);
+  const auto id = truth_.find_content(heard.data);
   require(id.has_value(), Checker::payload, "seq {} of {}: {} bytes that nobody published: {:.60}", value(seq), name,
-          data->text.size(), data->text);
+          heard.data.size(), heard.data);
   const Publish& publish = truth_.of(*id);
   require(publish.channel == channel, Checker::payload, "seq {} of {} is publish {} of {}", value(seq), name, *id,
           scenario_.channels[publish.channel].name);
   if (scenario_.channels[channel].dedupe.by != DedupeBy::payload) {
-    require(text_member("event", false) == publish.event, Checker::payload, "publish {} has another event", *id);
-    require(text_member("message_id", false) == publish.message_id, Checker::payload,
-            "publish {} has another message_id", *id);
+    require(heard.event == publish.event, Checker::payload, "publish {} has another event", *id);
+    require(heard.message_id == publish.message_id, Checker::payload, "publish {} has another message_id", *id);
   }
-  require(publish.snapshot == says_snapshot, Checker::payload, "publish {} is a snapshot: {}; delivered as one: {}",
-          *id, publish.snapshot, says_snapshot);
+  require(publish.snapshot == heard.snapshot, Checker::payload, "publish {} is a snapshot: {}; delivered as one: {}",
+          *id, publish.snapshot, heard.snapshot);
   truth_.delivered(*id, Position{subscription.next.epoch, seq}, now);
   if (!beside) subscription.next.seq = next(seq);
   count_message(subscription, *id);
-  coverage_.add(Seen::messages_native);
 }
 
 void Conversation::on_gap() {
+  require(!is_binary(entry_), Checker::stream, "a gap as JSON in the binary dialect");
   const std::uint32_t channel = channel_named(text_member("channel"));
+  const std::string reason = text_member("reason");
+  take_gap(channel, Sequence{number_member("from")}, Sequence{number_member("to")}, reason,
+           reason == "epoch" ? parse_epoch(text_member("epoch")) : std::nullopt);
+}
+
+void Conversation::take_gap(std::uint32_t channel, Sequence from, Sequence to, std::string_view reason,
+                            std::optional<Epoch> epoch) {
   const ChannelPlan& plan = scenario_.channels[channel];
   Subscription& subscription = subscriptions_[channel];
-  const Sequence from{number_member("from")};
-  const Sequence to{number_member("to")};
-  const std::string reason = text_member("reason");
   trace_.note("c{} gap in {}: {} to {}, {}", connection_, plan.name, value(from), value(to), reason);
   require(subscription.active && subscription.position_known, Checker::continuity, "a gap in {} without a subscription",
           plan.name);
@@ -353,7 +370,6 @@ void Conversation::on_gap() {
     subscription.snapshot_may_come = plan.state == StateKeeping::snapshot_delta;
     require(subscription.from_history, Checker::continuity, "{} was not sent from history", plan.name);
   } else if (reason == "epoch") {
-    const auto epoch = parse_epoch(text_member("epoch"));
     require(epoch.has_value(), Checker::stream, "a gap with a broken epoch");
     subscription.next = Position{*epoch, Sequence{1}};
   } else {
@@ -420,6 +436,15 @@ void Conversation::on_subscribed() {
         subscription.from_history = true;
         coverage_.add(Seen::joins_with_last);
       }
+      if (is_binary(entry_)) {
+        const auto number = parse_uint64(member("channel_id").text);
+        require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "'subscribed' with {}",
+                element->text);
+        subscription.channel_id = static_cast<std::uint32_t>(*number);
+        truth_.numbered(channel, *epoch, subscription.channel_id);
+      } else {
+        require(reader.find("channel_id") == nullptr, Checker::stream, "a channel_id in the native dialect");
+      }
       if (resume != asked.resume.end()) {
         require(recovered != nullptr, Checker::replies, "a resume of {} without 'recovered'", name);
         coverage_.add(recovered->is_true() ? Seen::resumes_recovered : Seen::resumes_refused);
@@ -457,32 +482,40 @@ void Conversation::on_unsubscribed() {
 void Conversation::on_published(Instant now) {
   const auto id = id_member();
   require(id.has_value(), Checker::replies, "'published' without an id");
-  const Request& asked = request(*id, Request::Kind::publish);
   const std::uint32_t channel = channel_named(text_member("channel"));
   const auto epoch = parse_epoch(text_member("epoch"));
   const Sequence seq{number_member("seq")};
   const JsonValue* duplicate = json_.find("duplicate");
   require(epoch.has_value() && duplicate != nullptr && duplicate->kind == JsonKind::boolean, Checker::stream,
           "a broken 'published'");
+  take_published(*id, channel, Position{*epoch, seq}, duplicate->is_true(), now);
+}
+
+void Conversation::take_published(std::uint64_t id, std::uint32_t channel, Position at, bool duplicate, Instant now) {
+  const Request& asked = request(id, Request::Kind::publish);
   require(truth_.of(asked.publish).channel == channel, Checker::published, "publish {} is answered for {}",
           asked.publish, scenario_.channels[channel].name);
   std::uint64_t& last = last_published_[channel];
-  require(*id > last, Checker::replies, "publish id {} is answered after id {} of the same channel", *id, last);
-  last = *id;
-  trace_.note("c{} publish {} is {:x}:{}{}", connection_, asked.publish, value(*epoch), value(seq),
-              duplicate->is_true() ? " (duplicate)" : "");
-  if (duplicate->is_true()) coverage_.add(Seen::duplicates_answered);
-  truth_.answered(asked.publish, Position{*epoch, seq}, duplicate->is_true(), now);
-  requests_.erase(*id);
+  require(id > last, Checker::replies, "publish id {} is answered after id {} of the same channel", id, last);
+  last = id;
+  trace_.note("c{} publish {} is {:x}:{}{}", connection_, asked.publish, value(at.epoch), value(at.seq),
+              duplicate ? " (duplicate)" : "");
+  if (duplicate) coverage_.add(Seen::duplicates_answered);
+  truth_.answered(asked.publish, at, duplicate, now);
+  requests_.erase(id);
 }
 
 void Conversation::on_error() {
   const auto id = id_member();
   const std::string code = text_member("code");
-  ++errors_seen_;
   const std::string channel = text_member("channel", false);
-  trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel,
-              text_member("message"));
+  take_error(id, code, channel, text_member("message"));
+}
+
+void Conversation::take_error(std::optional<std::uint64_t> id, std::string_view code, std::string_view channel,
+                              std::string_view words) {
+  ++errors_seen_;
+  trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel, words);
   if (!id) {
     if (errors_without_id_ != 0) {
       --errors_without_id_;

@@ -44,11 +44,17 @@ enum class Entry : std::uint8_t {
   native_connect,
   native_plain,
   native_subprotocol,
+  binary_connect,
+  binary_plain,
   exchange_plain,
   exchange_path,
   exchange_streams
 };
-[[nodiscard]] constexpr bool is_native(Entry entry) { return entry <= Entry::native_subprotocol; }
+/// Commands and replies are JSON of the native dialect.
+[[nodiscard]] constexpr bool is_native(Entry entry) { return entry <= Entry::binary_plain; }
+[[nodiscard]] constexpr bool is_binary(Entry entry) {
+  return entry == Entry::binary_connect || entry == Entry::binary_plain;
+}
 
 struct Request {
   enum class Kind : std::uint8_t { publish, subscribe, unsubscribe, ping, property, list, bad };
@@ -66,6 +72,7 @@ struct Subscription {
   bool position_known = false;
   bool from_history = false;           // it resumed: history may lose what it is still to be sent
   bool snapshot_may_come = false;      // native: the next message may be a snapshot, beside the others
+  std::uint32_t channel_id = 0;        // binary: what records of the channel say
   Position next;                       // native: the next seq, and of which epoch
   std::vector<PublishId> received;     // exchange: in order
   std::size_t resolved = 0;            // of them, continuity was checked up to here
@@ -135,6 +142,19 @@ class Conversation {
   void on_close(const WsEvent& event, Instant now);
   void on_native(std::string_view text, Instant now);
   void on_exchange(std::string_view text);
+  void on_records(Bytes message, Instant now);
+  struct Heard {  // a message, in whichever form it came
+    std::uint32_t channel = 0;
+    Sequence seq{};
+    std::string_view data{}, event{}, message_id{};
+    bool snapshot = false;
+    std::optional<std::uint64_t> as_of{};
+  };
+  void take_message(const Heard& heard, Instant now);
+  void take_gap(std::uint32_t channel, Sequence from, Sequence to, std::string_view reason, std::optional<Epoch> epoch);
+  void take_published(std::uint64_t id, std::uint32_t channel, Position at, bool duplicate, Instant now);
+  void take_error(std::optional<std::uint64_t> id, std::string_view code, std::string_view channel,
+                  std::string_view words);
   void on_message(Instant now);
   void on_gap();
   void on_subscribed();

@@ -29,6 +29,11 @@ constexpr std::array kNamespaces{
     NamespacePlan{"book", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::publisher, StateKeeping::snapshot_delta},
 };
 
+constexpr std::array kBytesNamespaces{
+    NamespacePlan{"bytes", SlowPolicy::drop_oldest, DedupeBy::id, DedupeScope::publisher},
+    NamespacePlan{"blobs", SlowPolicy::conflate, DedupeBy::off, DedupeScope::publisher, StateKeeping::last},
+};
+
 NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
   NamespaceRule rule;
   rule.match = fmt::format("{}.>", plan.prefix);
@@ -65,6 +70,24 @@ ClientPlan client_from(Dice& dice) {
                  : habit < 95 ? Reading::stalling
                               : Reading::never;
   return plan;
+}
+
+/// In half of the runs some of the native clients speak the binary dialect, and some channels carry bytes.
+void add_binary(Scenario& plan, Dice& dice) {
+  if (dice.one_in(2)) return;
+  for (ClientPlan& client : plan.clients) client.binary = client.native && dice.one_in(2);
+  plan.clients[0].binary = true;  // who talks can talk to every channel
+  const NamespacePlan& space = kBytesNamespaces[dice.below(kBytesNamespaces.size())];
+  NamespaceRule& rule = plan.options.namespaces.emplace_back(rule_for(space, dice));
+  rule.payload = PayloadKind::binary;
+  const std::size_t channels = dice.between(1, 2);
+  for (std::size_t i = 0; i < channels; ++i) {
+    plan.channels.push_back(ChannelPlan{.name = fmt::format("{}.{}", space.prefix, i),
+                                        .slow = space.slow,
+                                        .dedupe = rule.dedupe,
+                                        .state = space.state,
+                                        .bytes = true});
+  }
 }
 
 }  // namespace
@@ -125,6 +148,7 @@ Scenario Scenario::from(Dice& dice) {
   plan.payload_bytes_max = std::min<std::size_t>(dice.one_in(3) ? 96 * 1'024 : dice.size(16, 96 * 1'024),
                                                  options.limits.message_bytes - 1'024);
   plan.actions_per_turn = dice.between(1, 6);
+  add_binary(plan, dice);
   return plan;
 }
 

@@ -20,6 +20,7 @@ struct ChannelPlan {
   SlowPolicy slow = SlowPolicy::disconnect;
   DedupeOptions dedupe;
   StateKeeping state = StateKeeping::none;
+  bool bytes = false;  // payload = "binary"
 };
 
 /// How a client reads what it is sent.
@@ -28,6 +29,7 @@ enum class Reading : std::uint8_t { eager, sipping, stalling, never };
 /// Who a client is; it keeps its habits over several connections.
 struct ClientPlan {
   bool native = true;  // otherwise the exchange dialect
+  bool binary = false;  // native, with records: the binary dialect
   bool publishes = false;
   bool vandal = false;    // breaks rules now and then
   bool dribbles = false;  // sends its handshake, and now and then more, byte by byte

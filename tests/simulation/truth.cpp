@@ -152,6 +152,15 @@ Position Truth::newest(std::uint32_t channel) const {
   return newest;
 }
 
+void Truth::numbered(std::uint32_t channel, Epoch epoch, std::uint32_t channel_id) {
+  check(channel_id != 0, Checker::replies, "{} has no channel_id", scenario_.channels[channel].name);
+  const auto [known, fresh] = numbers_.try_emplace(channel_id, channel, epoch);
+  check(fresh || known->second == std::pair{channel, epoch}, Checker::replies,
+        "channel_id {} is {} in epoch {:x}, and {} in epoch {:x}", channel_id,
+        scenario_.channels[known->second.first].name, value(known->second.second), scenario_.channels[channel].name,
+        value(epoch));
+}
+
 Sequence Truth::newest(std::uint32_t channel, Epoch epoch) const {
   const auto found = streams_[channel].find(value(epoch));
   return found == streams_[channel].end() || found->second.empty() ? Sequence{0}

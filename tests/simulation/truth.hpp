@@ -71,6 +71,9 @@ class Truth {
 
   /// The epoch that a channel had last, as far as anybody knows, and its newest seq in it.
   [[nodiscard]] Position newest(std::uint32_t channel) const;
+  /// A subscriber was told that a channel of this epoch has this number.
+  void numbered(std::uint32_t channel, Epoch epoch, std::uint32_t channel_id);
+
   /// The newest seq of an epoch that anybody knows of.
   [[nodiscard]] Sequence newest(std::uint32_t channel, Epoch epoch) const;
 
@@ -95,6 +98,7 @@ class Truth {
   std::vector<std::map<std::uint64_t, std::map<std::uint64_t, PublishId>>> streams_;  // channel: epoch: seq: publish
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::map<PublishId, Position>> by_publisher_;
   std::uint64_t ids_sent_ = 0;
+  std::map<std::uint32_t, std::pair<std::uint32_t, Epoch>> numbers_;  // node-wide: what each id stands for
 };
 
 }  // namespace ringcast::simulation

@@ -27,9 +27,13 @@ const MessageView kMessage{.channel = "orders",
                            .event = "order_update",
                            .message_id = "7f3c",
                            .data = R"({"order_id":17})",
-                           .snapshot = false};
+                           .snapshot = false,
+                           .channel_id = 9};
 
-TEST_F(FrameEncoderTest, AFrameIsOneUnmaskedFinalTextMessageInItsForm) {
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+TEST_F(FrameEncoderTest, AFrameIsOneUnmaskedFinalMessageInItsForm) {
   struct Row {
     Form form;
     std::string payload;
@@ -39,10 +43,14 @@ TEST_F(FrameEncoderTest, AFrameIsOneUnmaskedFinalTextMessageInItsForm) {
                           R"("timestamp":"2026-11-20T10:00:00.123456Z","message_id":"7f3c","data":{"order_id":17}})"},
       {Form::exchange_raw, R"({"order_id":17})"},
       {Form::exchange_combined, R"({"stream":"orders","data":{"order_id":17}})"},
+      {Form::binary,
+       "\x01\x01\x00\x00\x09\x00\x00\x00\x2d\x00\x00\x00\x00\x00\x00\x00\x15\x0d\x39\x33\x83\xb8\xe9\x18"
+       "\x1f\x00\x00\x00\x00\x0c\x04\x00"
+       R"(order_update7f3c{"order_id":17})"s},
   };
   for (const Row& row : rows) {
     const std::string frame = encode(row.form, kMessage);
-    std::string expected{"\x81"};
+    std::string expected{row.form == Form::binary ? "\x82" : "\x81"};
     if (row.payload.size() < 126) {
       expected.push_back(static_cast<char>(row.payload.size()));
     } else {
@@ -58,7 +66,6 @@ struct LengthRow {
   std::size_t payload_bytes;
   std::string_view header;  // RFC 6455 section 5.2: as short as possible
 };
-using namespace std::string_view_literals;
 constexpr LengthRow kLengthRows[] = {
     {1, "\x81\x01"sv},
     {124, "\x81\x7c"sv},
@@ -73,7 +80,7 @@ constexpr LengthRow kLengthRows[] = {
 };
 
 TEST_F(FrameEncoderTest, TheLengthOfEveryFormIsWrittenInTheFewestBytes) {
-  for (const Form form : {Form::native_json, Form::exchange_raw, Form::exchange_combined}) {
+  for (const Form form : {Form::native_json, Form::exchange_raw, Form::exchange_combined, Form::binary}) {
     for (const LengthRow& row : kLengthRows) {
       MessageView message = kMessage;
       std::string data = "1";
@@ -83,7 +90,8 @@ TEST_F(FrameEncoderTest, TheLengthOfEveryFormIsWrittenInTheFewestBytes) {
       data = std::string(row.payload_bytes - envelope, '7');
       message.data = data;
       const std::string frame = encode(form, message);
-      EXPECT_EQ(frame.substr(0, row.header.size()), row.header) << row.payload_bytes;
+      EXPECT_EQ(frame[0], form == Form::binary ? '\x82' : '\x81');
+      EXPECT_EQ(frame.substr(1, row.header.size() - 1), row.header.substr(1)) << row.payload_bytes;
       EXPECT_EQ(frame.size(), row.header.size() + row.payload_bytes);
       EXPECT_NE(frame.find(data), std::string::npos);
     }

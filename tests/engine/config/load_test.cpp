@@ -96,6 +96,7 @@ lag.time = "2s"
 slow = "drop_oldest"
 dedupe = { by = "payload", scope = "channel" }
 resume = false
+payload = "binary"
 )");
   ASSERT_TRUE(loaded.has_value()) << text_of(loaded.error().front());
   const NodeOptions& options = loaded->options;
@@ -125,6 +126,8 @@ resume = false
   EXPECT_EQ(rule.dedupe.by, DedupeBy::payload);
   EXPECT_EQ(rule.dedupe.scope, DedupeScope::channel);
   EXPECT_FALSE(rule.resume);
+  EXPECT_EQ(rule.payload, PayloadKind::binary);
+  EXPECT_EQ(options.core.namespaces.back().payload, PayloadKind::json);
 }
 
 TEST(LoadConfiguration, TheLaterSourceWins) {

@@ -186,6 +186,9 @@ TEST(LagPolicy, WhatBecomesOfAReaderFollowsFromItsLagItsPolicyAndItsDialect) {
         {SlowPolicy::conflate, Dialect::native, row.conflate},
         {SlowPolicy::drop_oldest, Dialect::native, row.drop_oldest},
         {SlowPolicy::disconnect, Dialect::native, row.disconnect},
+        {SlowPolicy::conflate, Dialect::binary, row.conflate},
+        {SlowPolicy::drop_oldest, Dialect::binary, row.drop_oldest},
+        {SlowPolicy::disconnect, Dialect::binary, row.disconnect},
         {SlowPolicy::conflate, Dialect::exchange, row.exchange_conflate},
         {SlowPolicy::drop_oldest, Dialect::exchange, row.exchange_drop_oldest},
         {SlowPolicy::disconnect, Dialect::exchange, row.exchange_disconnect},
@@ -193,7 +196,9 @@ TEST(LagPolicy, WhatBecomesOfAReaderFollowsFromItsLagItsPolicyAndItsDialect) {
     for (const Case& one : cases) {
       EXPECT_EQ(text_of(judge(row, one.policy, one.dialect)), text_of(one.expected))
           << row.sentence << ", policy " << static_cast<int>(one.policy) << ", "
-          << (one.dialect == Dialect::native ? "native" : "exchange");
+          << (one.dialect == Dialect::native   ? "native"
+              : one.dialect == Dialect::binary ? "binary"
+                                               : "exchange");
     }
   }
 }
@@ -212,8 +217,9 @@ TEST(LagPolicy, AResumedReaderIsNotLateForWhatWasOldWhenItJoined) {
   EXPECT_EQ(kind(seconds{11}), LagVerdict::Kind::disconnect);
 }
 
-TEST(LagPolicy, OnlyTheNativeDialectCarriesGapNotices) {
+TEST(LagPolicy, TheNativeAndTheBinaryDialectCarryGapNotices) {
   EXPECT_TRUE(carries_gap_notices(Dialect::native));
+  EXPECT_TRUE(carries_gap_notices(Dialect::binary));
   EXPECT_FALSE(carries_gap_notices(Dialect::exchange));
   EXPECT_FALSE(carries_gap_notices(Dialect::undecided));
 }

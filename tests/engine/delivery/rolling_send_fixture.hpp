@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "codec/dialect/binary.hpp"
 #include "tests/doubles/delivery_harness.hpp"
 
 namespace ringcast {
@@ -33,6 +34,19 @@ inline std::vector<std::string> numbered(std::string_view name, std::uint64_t fr
 inline std::string gap_notice(std::string_view channel, std::uint64_t from, std::uint64_t to, std::string_view reason) {
   return R"({"type":"gap","channel":")" + std::string{channel} + R"(","from":)" + std::to_string(from) + R"(,"to":)" +
          std::to_string(to) + R"(,"reason":")" + std::string{reason} + R"("})";
+}
+
+/// The same in the binary dialect. The harness's channels have epoch 1.
+inline std::string gap_record(std::uint32_t channel_id, std::uint64_t from, std::uint64_t to, GapReason reason) {
+  const GapView gap{.channel = "orders",
+                    .from = Sequence{from},
+                    .to = Sequence{to},
+                    .reason = reason,
+                    .epoch = Epoch{1},
+                    .channel_id = channel_id};
+  std::string record(binary_gap_size(gap), '\0');
+  (void)write_binary_gap(gap, reinterpret_cast<std::uint8_t*>(record.data()));
+  return record;
 }
 
 class RollingSendTest : public testing::Test, protected DeliveryHarness {

@@ -19,23 +19,51 @@ struct SlowRow {
 
 TEST_F(RollingSendTest, AReaderBeyondItsBoundGetsWhatItsNamespaceSays) {
   const SlowRow rows[] = {
-      {"conflate: the newest, and a notice", SlowPolicy::conflate, Dialect::native,
-       {gap_notice("orders", 1, 19, "conflated"), "orders:20"}, {.offered = 20, .sent = 1, .conflated = 19}, false},
-      {"drop_oldest: what the bound holds, and a notice", SlowPolicy::drop_oldest, Dialect::native,
+      {"conflate: the newest, and a notice",
+       SlowPolicy::conflate,
+       Dialect::native,
+       {gap_notice("orders", 1, 19, "conflated"), "orders:20"},
+       {.offered = 20, .sent = 1, .conflated = 19},
+       false},
+      {"drop_oldest: what the bound holds, and a notice",
+       SlowPolicy::drop_oldest,
+       Dialect::native,
        {gap_notice("orders", 1, 15, "dropped"), "orders:16", "orders:17", "orders:18", "orders:19", "orders:20"},
-       {.offered = 20, .sent = 5, .dropped = 15}, false},
+       {.offered = 20, .sent = 5, .dropped = 15},
+       false},
       {"disconnect", SlowPolicy::disconnect, Dialect::native, {}, {.offered = 20, .queued = 20}, true},
-      {"the exchange's dialect conflates without a word", SlowPolicy::conflate, Dialect::exchange, {"orders:20"},
-       {.offered = 20, .sent = 1, .conflated = 19}, false},
-      {"and never drops: it disconnects", SlowPolicy::drop_oldest, Dialect::exchange, {},
-       {.offered = 20, .queued = 20}, true},
+      {"the binary dialect is told by a record",
+       SlowPolicy::conflate,
+       Dialect::binary,
+       {gap_record(7, 1, 19, GapReason::conflated), "orders:20"},
+       {.offered = 20, .sent = 1, .conflated = 19},
+       false},
+      {"of what was dropped as well",
+       SlowPolicy::drop_oldest,
+       Dialect::binary,
+       {gap_record(7, 1, 15, GapReason::dropped), "orders:16", "orders:17", "orders:18", "orders:19", "orders:20"},
+       {.offered = 20, .sent = 5, .dropped = 15},
+       false},
+      {"the exchange's dialect conflates without a word",
+       SlowPolicy::conflate,
+       Dialect::exchange,
+       {"orders:20"},
+       {.offered = 20, .sent = 1, .conflated = 19},
+       false},
+      {"and never drops: it disconnects",
+       SlowPolicy::drop_oldest,
+       Dialect::exchange,
+       {},
+       {.offered = 20, .queued = 20},
+       true},
       {"as it does when told to", SlowPolicy::disconnect, Dialect::exchange, {}, {.offered = 20, .queued = 20}, true},
   };
   for (const SlowRow& row : rows) {
     SCOPED_TRACE(row.sentence);
     DeliveryHarness run;
     const auto orders = run.open("orders", rule_with(row.policy, 5));
-    Reader& alice = run.reader(row.dialect);
+    run.delivery.log(orders).channel_id = 7;
+    Reader& alice = run.reader(row.dialect, row.dialect == Dialect::binary ? Form::binary : Form::native_json);
     run.subscribe(alice, orders);
     run.feed(orders, 20);
     const auto entries = run.sends.prepare(run.now);
