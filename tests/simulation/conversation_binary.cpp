@@ -1,6 +1,7 @@
 // Records of the binary dialect, as their client understands them: the same promises, in another form.
 #include <array>
 
+#include "codec/dialect/command.hpp"
 #include "codec/dialect/ringcast_binary.h"
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/conversation.hpp"
