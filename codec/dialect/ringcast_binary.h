@@ -26,8 +26,8 @@
  *
  * and behind it, without padding: the extra, the channel's name, the event, the message id, and the data, which is all
  * that is left. The extra of a message or publish is as_of_seq: of a snapshot that says so, it is the state after every
- * message with a smaller seq. Numbers are little-endian. Nothing is aligned: a second record begins where the first one ends, so
- * read numbers with rcb_next(), not through a pointer.
+ * message with a smaller seq. Numbers are little-endian. Nothing is aligned: a second record begins where the first
+ * one ends, so read numbers with rcb_next(), not through a pointer.
  *
  * What a later version adds comes as new kinds, as flags, or as bytes at the end of an extra: skip what you do not
  * know. The server is stricter with what it is sent: an unknown kind or flag, or a field that must be 0 and is not, is

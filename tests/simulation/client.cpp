@@ -133,8 +133,7 @@ void Client::send_message(Opcode opcode, std::string_view text) {
     const std::size_t length = i + 1 == pieces ? text.size() : dice.below(text.size() + 1);
     append_frame(
         out_,
-        FrameStart{
-            .opcode = i == 0 ? opcode : Opcode::continuation, .final = i + 1 == pieces, .compressed = false},
+        FrameStart{.opcode = i == 0 ? opcode : Opcode::continuation, .final = i + 1 == pieces, .compressed = false},
         as_bytes(text.substr(0, length)), mask());
     text.remove_prefix(length);
     if (i + 1 != pieces && dice.one_in(2)) send_frame(Opcode::ping, as_bytes("between"));

@@ -325,7 +325,7 @@ void Client::misbehave() {
   world_.trace.note("c{} says nonsense", *connection_);
   if (plan_.binary && dice.one_in(2)) {
     talk().expects_error_without_id();
-    std::string broken(dice.between(0, 40), '\0');  // no header, or one of version 0
+    std::string broken(dice.between(0, 40), '\0');                   // no header, or one of version 0
     if (!broken.empty() && dice.one_in(2)) broken[0] = RCB_VERSION;  // or of a kind that no client sends
     send_frame(Opcode::binary, as_bytes(broken));
     world_.coverage.add(Seen::records_broken);

@@ -294,7 +294,7 @@ TEST_P(BinaryTest, ANamespaceOfBytesIsForTheBinaryDialectAlone) {
     words = got(*client);
     ASSERT_EQ(words.size(), 1U);
     EXPECT_EQ(words[0], R"({"type":"error","id":2,"code":"not_supported","message":"the channel carries bytes: )"
-                      R"(read and publish them in the binary dialect","channel":")" +
+                        R"(read and publish them in the binary dialect","channel":")" +
                             raw + R"("})");
   }
   for (CoreClient* client : {&native, &alice}) {  // nor is a reply in JSON a way to read them
@@ -352,6 +352,65 @@ TEST_P(BinaryTest, AResumedReaderGoesOnWhereItWas) {
   EXPECT_NE(words[0].find(R"("recovered":true,"channel_id":)"), std::string::npos) << words[0];
   EXPECT_EQ(words[1], "message 3 3");
   EXPECT_EQ(words[2], "message 4 4");
+}
+
+TEST_P(BinaryTest, WhoResumesFromHistoryGetsRecordsOfTheSameChannelId) {
+  for (int i = 1; i <= 4; ++i) send(bob, record_of({.channel = channel, .data = std::to_string(i)}));
+  node.say(alice, R"({"type":"subscribe","channels":[")" + channel + R"("]})");
+  const std::string subscribed = CoreHarness::take_texts(alice).at(0);
+  const std::string epoch = subscribed.substr(subscribed.find(R"("epoch":")") + 9, 16);
+  node.end(alice);
+  CoreClient& again = binary(0);  // its shard's log begins behind all of them
+  node.say(again, R"({"type":"subscribe","channels":[")" + channel + R"("],"resume":{")" + channel + R"(":{"epoch":")" +
+                      epoch + R"(","seq":1}}})");
+  const auto frames = CoreHarness::take_frames(again);
+  ASSERT_EQ(frames.size(), 4U);
+  EXPECT_NE(frames[0].payload.find(R"("recovered":true)"), std::string::npos) << frames[0].payload;
+  const std::size_t at = frames[0].payload.find(R"("channel_id":)");
+  ASSERT_NE(at, std::string::npos);
+  for (std::size_t i = 1; i < frames.size(); ++i) {
+    EXPECT_EQ(frames[i].opcode, Opcode::binary);
+    const ServerRecord record = read_records(frames[i].payload).at(0);
+    EXPECT_EQ(words_of(record), "message " + std::to_string(i + 1) + " " + std::to_string(i + 1));
+    EXPECT_EQ(record.header.channel_id, std::stoul(frames[0].payload.substr(at + 13)));
+  }
+}
+
+TEST_P(BinaryTest, AJoinerOfABookGetsTheSnapshotRecordWithItsAsOfAndThenTheDeltas) {
+  CoreOptions options = options_with(GetParam());
+  options.namespaces[0].match = "book.>";
+  options.namespaces[0].state = StateKeeping::snapshot_delta;
+  for (const PayloadKind payload : {PayloadKind::json, PayloadKind::binary}) {
+    options.namespaces[0].payload = payload;
+    CoreHarness other{options};
+    const std::string book = other.channel_on(last, "book");
+    CoreClient& writer = other.open("/ws", last, kOffer);
+    const auto publish = [&](const PublishRecord& what) {
+      other.bytes(writer, CoreHarness::masked(Opcode::binary, record_of(what)));
+      other.run();
+    };
+    for (const std::string_view data : {"1", "2", "3"}) publish({.channel = book, .data = data});
+    publish({.channel = book, .data = "0", .flags = RCB_SNAPSHOT, .has_as_of = true, .as_of = 3});
+    publish({.channel = book, .data = "5"});
+    CoreClient& reader = other.open("/ws", 0, kOffer);
+    got(reader);
+    other.say(reader, R"({"type":"subscribe","channels":[")" + book + R"("]})");
+    const auto frames = CoreHarness::take_frames(reader);
+    ASSERT_GE(frames.size(), 2U);
+    EXPECT_NE(frames[0].payload.find(R"("state":"snapshot","as_of_seq":3)"), std::string::npos) << frames[0].payload;
+    Words words;
+    for (std::size_t i = 1; i < frames.size(); ++i) words.push_back(words_of(read_records(frames[i].payload).at(0)));
+    EXPECT_EQ(words, (Words{"message 4 snapshot 0", "message 3 3", "message 4 snapshot 0", "message 5 5"}));
+    EXPECT_EQ(number_at(read_records(frames[1].payload).at(0), 0, 8), 3U) << "as_of_seq of the snapshot";
+  }
+}
+
+TEST_P(BinaryTest, ASnapshotOfWhatIsStillToComeIsRefusedByARecord) {
+  send(
+      alice,
+      record_of({.channel = channel, .data = "1", .request = 6, .flags = RCB_SNAPSHOT, .has_as_of = true, .as_of = 9}));
+  EXPECT_EQ(got(alice),
+            Words{"error 6 code 1 channel=" + channel + " as_of_seq lies beyond the channel's newest message"});
 }
 
 TEST_P(BinaryTest, IdsOfChannelsAreNodeWideAndAnotherIncarnationHasAnother) {

@@ -1,4 +1,5 @@
-"""A client of the binary dialect on python3-websockets; records are read and written by `struct`, from docs/binary.md."""
+"""A client of the binary dialect on python3-websockets; records are read and written by `struct`, as docs/binary.md
+says."""
 import asyncio
 import json
 import struct
@@ -17,9 +18,9 @@ def publish_record(channel, data, request=0, flags=0, event="", message_id="", a
     channel, event, message_id = channel.encode(), event.encode(), message_id.encode()
     extra = b"" if as_of is None else struct.pack("<Q", as_of)
     payload = extra + channel + event + message_id + data
-    return HEADER.pack(header.get("version", 1), header.get("kind", PUBLISH), flags, header.get("channel_id", 0), request,
-                       header.get("time_ns", 0), header.get("payload_bytes", len(payload)), len(channel), len(event),
-                       len(message_id), len(extra)) + payload
+    return HEADER.pack(header.get("version", 1), header.get("kind", PUBLISH), flags, header.get("channel_id", 0),
+                       request, header.get("time_ns", 0), header.get("payload_bytes", len(payload)), len(channel),
+                       len(event), len(message_id), len(extra)) + payload
 
 
 class Record:
@@ -27,7 +28,8 @@ class Record:
 
     def __init__(self, data, at):
         require(len(data) - at >= HEADER.size, "a whole header")
-        (version, self.kind, self.flags, self.channel_id, self.seq, self.time_ns, size, *parts) = HEADER.unpack_from(data, at)
+        fields = HEADER.unpack_from(data, at)
+        version, self.kind, self.flags, self.channel_id, self.seq, self.time_ns, size, *parts = fields
         equal(version, 1, "the version of a record")
         channel_bytes, event_bytes, message_id_bytes, extra_bytes = parts
         at += HEADER.size
