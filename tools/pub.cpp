@@ -1,14 +1,18 @@
-// tools/pub.cpp: `ringcast pub`: one message, or one for each line of stdin, each acknowledged.
+// tools/pub.cpp: `ringcast pub`: one message, or one for each line of stdin, each acknowledged; as JSON or as records.
 #include <fmt/format.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
+#include "codec/dialect/command.hpp"
+#include "codec/dialect/native.hpp"
 #include "codec/text/channel_name.hpp"
 #include "codec/text/json.hpp"
 #include "codec/text/json_write.hpp"
@@ -28,9 +32,10 @@ constexpr seconds kAcknowledgementTime{30};   // without an answer for this long
 
 struct PubOptions {
   std::string url = kDefaultUrl;
-  std::string channel, payload, event, message_id;
+  std::string channel, payload, event, message_id, file;
   bool has_payload = false;
   bool text = false;
+  bool binary = false;
   bool quiet = false;
   bool high_priority = false;
 };
@@ -107,7 +112,7 @@ class Publisher {
       switch (event.kind) {
         case Client::Event::Kind::text:
           answered_last = monotonic_now();
-          take(event.text);
+          event.binary ? take_records(event.text) : take(event.text);
           break;
         case Client::Event::Kind::other_readable:
           if (!StopSignals::requested() && reads) input.read_some();
@@ -139,6 +144,10 @@ class Publisher {
  private:
   /// Queues one message. False: the payload is not fit to be sent, which was said.
   bool publish(std::string_view payload, std::uint64_t line) {
+    if (options_.binary) {  // bytes: the server knows whether they must be JSON
+      window_.publish_record(client_, publication_of(payload));
+      return true;
+    }
     data_.clear();
     if (options_.text) {
       if (!is_valid_utf8(payload)) return refuse(line, "not UTF-8");
@@ -150,12 +159,16 @@ class Publisher {
       }
       data_ = payload;
     }
-    window_.publish(client_, {.channel = options_.channel,
-                              .data = data_,
-                              .event = options_.event,
-                              .message_id = options_.message_id,
-                              .high_priority = options_.high_priority});
+    window_.publish(client_, publication_of(data_));
     return true;
+  }
+
+  [[nodiscard]] Publication publication_of(std::string_view data) const {
+    return {.channel = options_.channel,
+            .data = data,
+            .event = options_.event,
+            .message_id = options_.message_id,
+            .high_priority = options_.high_priority};
   }
 
   bool refuse(std::uint64_t line, std::string_view sentence) {
@@ -172,17 +185,43 @@ class Publisher {
       return;
     }
     switch (window_.take(*message)) {
-      case PublishWindow::Answer::published:
-        if (!options_.quiet) {
-          output_.append_line(fmt::format("{}{}", value(message->seq), message->duplicate ? " duplicate" : ""));
-        }
-        break;
-      case PublishWindow::Answer::refused:
-        ++failures_;
-        complain("pub", fmt::format("refused: {}: {}", message->code, message->words));
-        break;
+      case PublishWindow::Answer::published: print(value(message->seq), message->duplicate); break;
+      case PublishWindow::Answer::refused: refused(message->code, message->words); break;
       case PublishWindow::Answer::other: break;
     }
+  }
+
+  void take_records(std::string_view message) {
+    const std::uint8_t* at = as_bytes(message).data();
+    const std::uint8_t* end = at + message.size();
+    rcb_record record;
+    rcb_result result = RCB_END;
+    while ((result = rcb_next(&at, end, &record)) == RCB_OK) {
+      switch (window_.take(record)) {
+        case PublishWindow::Answer::published:
+          print(record.header.seq, (record.header.flags & RCB_DUPLICATE) != 0);
+          break;
+        case PublishWindow::Answer::refused: {
+          rcb_error error{};
+          (void)rcb_get_error(&record, &error);
+          refused(name_of(static_cast<ErrorCode>(error.code - 1)), as_text(Bytes{record.data, record.data_bytes}));
+          break;
+        }
+        case PublishWindow::Answer::other: break;
+      }
+    }
+    if (result == RCB_END) return;
+    ++failures_;
+    complain("pub", "the server sent something that is no record");
+  }
+
+  void print(std::uint64_t seq, bool duplicate) {
+    if (!options_.quiet) output_.append_line(fmt::format("{}{}", seq, duplicate ? " duplicate" : ""));
+  }
+
+  void refused(std::string_view code, std::string_view words) {
+    ++failures_;
+    complain("pub", fmt::format("refused: {}: {}", code, words));
   }
 
   const PubOptions& options_;
@@ -194,9 +233,23 @@ class Publisher {
   std::uint64_t failures_ = 0;
 };
 
+/// The content of a file, which is one payload. Nothing: it cannot be read.
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  if (!file.is_open()) return std::nullopt;
+  std::ostringstream content;
+  content << file.rdbuf();  // of an empty file: nothing, and that is no failure
+  if (content.bad()) return std::nullopt;
+  return std::move(content).str();
+}
+
 int run_pub(const PubOptions& options) {
   if (const auto fault = check_channel_name(options.channel); fault != ChannelNameFault::none) {
     complain("pub", fmt::format("'{}' is no channel: {}", options.channel, sentence_of(fault)));
+    return kExitUsage;
+  }
+  if (options.binary && (options.event.size() > kEventBytesMax || options.message_id.size() > kMessageIdBytesMax)) {
+    complain("pub", "an event and a message id have at most 255 bytes");
     return kExitUsage;
   }
   const auto endpoint = parse_endpoint(options.url);
@@ -205,7 +258,12 @@ int run_pub(const PubOptions& options) {
     return kExitUsage;
   }
   const StopSignals stop;
-  auto client = Client::open(with_native_target(*endpoint), {.also_readable = stop.fd()});
+  ClientOptions how{.also_readable = stop.fd()};
+  if (options.binary) {
+    how.takes_binary = true;
+    how.subprotocol = RCB_SUBPROTOCOL;
+  }
+  auto client = Client::open(with_native_target(*endpoint), how);
   if (!client) {
     complain("pub", client.error().sentence);
     return kExitFailure;
@@ -226,12 +284,29 @@ void add_pub_command(CLI::App& app, int& exit_code) {
   command->add_option("--event", options->event, "the messages' event name");
   command->add_option("--message-id", options->message_id, "an id, by which the server knows a duplicate")
       ->needs(payload);
-  command->add_flag("--text", options->text, "the payload is plain text: publish it as a JSON string");
+  CLI::Option* file = command->add_option("--file", options->file, "the payload is this file, as a whole")
+                          ->type_name("FILE")
+                          ->excludes(payload);
+  CLI::Option* text =
+      command->add_flag("--text", options->text, "the payload is plain text: publish it as a JSON string");
+  command
+      ->add_flag("--binary", options->binary,
+                 "speak the binary dialect: the payload is bytes, as they are, where the channel's namespace allows it")
+      ->excludes(text);
   command->add_flag("--high-priority", options->high_priority,
                     "serve this channel first where a subscriber has several");
   command->add_flag("-q,--quiet", options->quiet, "do not print the seq of each message");
-  command->callback([options, payload, &exit_code] {
-    options->has_payload = payload->count() > 0;
+  command->callback([options, payload, file, &exit_code] {
+    options->has_payload = payload->count() > 0 || file->count() > 0;
+    if (file->count() > 0) {
+      auto content = read_file(options->file);
+      if (!content) {
+        complain("pub", fmt::format("{}: cannot be read", options->file));
+        exit_code = kExitFailure;
+        return;
+      }
+      options->payload = std::move(*content);
+    }
     exit_code = run_pub(*options);
   });
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "codec/dialect/ringcast_binary.h"
 #include "codec/text/json_write.hpp"
 #include "codec/text/numbers.hpp"
 #include "tools/client/client.hpp"
@@ -17,7 +18,7 @@
 
 namespace ringcast {
 
-/// What one publish says; `data` is JSON text and is sent as it is.
+/// What one publish says; `data` is JSON text, or bytes in the binary dialect, and is sent as it is.
 struct Publication {
   std::string_view channel, data, event, message_id;
   bool high_priority = false;
@@ -56,6 +57,24 @@ class PublishWindow {
     client.queue_text(std::array<std::string_view, 3>{head_, what.data, "}"});
   }
 
+  /// The same as a record of the binary dialect. Channel, event and message_id have at most 255 bytes.
+  void publish_record(Client& client, const Publication& what) {
+    rcb_publication out{};
+    out.channel = what.channel.data();
+    out.channel_bytes = static_cast<std::uint8_t>(what.channel.size());
+    out.event = what.event.data();
+    out.event_bytes = static_cast<std::uint8_t>(what.event.size());
+    out.message_id = what.message_id.data();
+    out.message_id_bytes = static_cast<std::uint8_t>(what.message_id.size());
+    out.data = what.data.data();
+    out.data_bytes = static_cast<std::uint32_t>(what.data.size());
+    out.flags = static_cast<std::uint16_t>(RCB_ANSWER | (what.high_priority ? RCB_HIGH : 0));
+    out.request = ++sent_;
+    head_.resize(rcb_publish_bytes(&out));
+    rcb_write_publish(reinterpret_cast<std::uint8_t*>(head_.data()), &out);
+    client.queue_message(Opcode::binary, std::array<std::string_view, 1>{head_});
+  }
+
   /// Counts an answer. An error without an id cannot be told from an answer to a publish, and counts as one.
   Answer take(const ServerMessage& message) {
     if (message.kind == ServerMessage::Kind::published) {
@@ -65,6 +84,12 @@ class PublishWindow {
     if (message.kind != ServerMessage::Kind::error) return Answer::other;
     if (outstanding() > 0) ++answered_;
     return Answer::refused;
+  }
+
+  Answer take(const rcb_record& record) {
+    if (record.header.kind != RCB_PUBLISHED && record.header.kind != RCB_ERROR) return Answer::other;
+    if (outstanding() > 0) ++answered_;
+    return record.header.kind == RCB_PUBLISHED ? Answer::published : Answer::refused;
   }
 
  private:

@@ -11,9 +11,15 @@
 #include <vector>
 
 #include "codec/dialect/command.hpp"
+#include "codec/dialect/native.hpp"
+#include "codec/dialect/native_reply.hpp"
+#include "codec/dialect/ringcast_binary.h"
+#include "codec/hash/base64.hpp"
 #include "codec/text/channel_name.hpp"
+#include "codec/text/json.hpp"
 #include "codec/text/json_write.hpp"
 #include "codec/text/numbers.hpp"
+#include "codec/text/utf8.hpp"
 #include "tools/client/backoff.hpp"
 #include "tools/client/client.hpp"
 #include "tools/client/server_message.hpp"
@@ -33,6 +39,7 @@ struct SubOptions {
   std::vector<std::string> since;
   bool json = false;
   bool exchange = false;
+  bool binary = false;
   std::uint64_t count = 0;  // 0: no bound
 };
 
@@ -59,6 +66,37 @@ std::optional<Position> parse_since(std::string_view text) {
   return Position{.epoch = epoch, .seq = Sequence{*seq}};
 }
 
+std::string base64_of(std::string_view bytes) {
+  std::string text(base64_encoded_bytes(bytes.size()), '\0');
+  (void)base64_encode(as_bytes(bytes), text);
+  return text;
+}
+
+/// UTF-8 that does no harm to a terminal.
+bool is_printable(std::string_view data) {
+  return is_valid_utf8(data) && std::ranges::none_of(data, [](char c) {
+           const auto byte = static_cast<std::uint8_t>(c);
+           return (byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f;
+         });
+}
+
+/// A message record as the native dialect would say it; "data_base64" for a payload that is no JSON.
+std::string json_of(const ServerMessage& message, WallTime published_at, bool snapshot) {
+  const bool is_json = is_valid_json(message.data);
+  const std::string data = is_json ? std::string{message.data} : '"' + base64_of(message.data) + '"';
+  const MessageView view{.channel = message.channel,
+                         .seq = message.seq,
+                         .published_at = published_at,
+                         .event = message.event,
+                         .message_id = message.message_id,
+                         .data = data,
+                         .snapshot = snapshot};
+  std::string text(native_message_size(view), '\0');
+  (void)write_native_message(view, reinterpret_cast<std::uint8_t*>(text.data()));
+  if (!is_json) text.insert(text.size() - data.size() - std::string_view{"\":}"}.size(), "_base64");  // "data":..}
+  return text;
+}
+
 class Subscriber {
  public:
   enum class Outcome : std::uint8_t { done, lost, fatal };
@@ -68,6 +106,7 @@ class Subscriber {
 
   /// Talks over one connection until it ends, enough was printed, or we are told to stop.
   Outcome run(Client& client, const StopSignals& stop) {
+    channels_.clear();
     if (!options_.exchange) client.queue_text(subscribe_command());
     const int also[]{stop.fd()};
     bool pinged = false;
@@ -79,7 +118,7 @@ class Subscriber {
       if (silence < kSilenceBeforePing) pinged = false;
       switch (event.kind) {
         case Client::Event::Kind::text:
-          if (const auto outcome = take(event.text)) return *outcome == Outcome::done ? finish(client) : *outcome;
+          if (const auto outcome = event.binary ? take_records(event.text) : take(event.text)) return *outcome == Outcome::done ? finish(client) : *outcome;
           break;
         case Client::Event::Kind::closed: (void)output_.flush(); return closed(event);
         case Client::Event::Kind::timeout:
@@ -150,7 +189,57 @@ class Subscriber {
     return std::nullopt;
   }
 
+  std::optional<Outcome> take_records(std::string_view message) {
+    const std::uint8_t* at = as_bytes(message).data();
+    const std::uint8_t* end = at + message.size();
+    rcb_record record;
+    rcb_result result = RCB_END;
+    while ((result = rcb_next(&at, end, &record)) == RCB_OK) {
+      if (const auto outcome = take_record(record)) return outcome;
+    }
+    if (result != RCB_END) complain("sub", "the server sent something that is no record");
+    return std::nullopt;
+  }
+
+  std::optional<Outcome> take_record(const rcb_record& record) {
+    const rcb_header& header = record.header;
+    if (header.channel_bytes != 0) channels_[header.channel_id] = {record.channel, header.channel_bytes};
+    ServerMessage message;
+    rcb_gap gap;
+    if (header.kind != RCB_MESSAGE && rcb_get_gap(&record, &gap) == 0) return std::nullopt;  // of a later version
+    const auto channel = channels_.find(header.channel_id);
+    if (channel == channels_.end()) {
+      complain("sub", fmt::format("a record of channel {}, which the server has not named", header.channel_id));
+      return std::nullopt;
+    }
+    message.channel = channel->second;
+    std::string json;
+    if (header.kind == RCB_GAP) {
+      const auto reason = static_cast<GapReason>(gap.reason - 1);
+      message.from = Sequence{header.seq};
+      message.to = Sequence{gap.to};
+      message.epoch = Epoch{gap.epoch};
+      message.reason = name_of(reason);
+      if (options_.json) append_native_gap(json, {message.channel, message.from, message.to, reason, Epoch{gap.epoch}});
+      take_gap(message, json);
+      return std::nullopt;
+    }
+    message.seq = Sequence{header.seq};
+    message.event = {record.event, header.event_bytes};
+    message.message_id = {record.message_id, header.message_id_bytes};
+    message.data = as_text(Bytes{record.data, record.data_bytes});
+    if (options_.json) {
+      const WallTime published_at{nanoseconds{static_cast<nanoseconds::rep>(header.time_ns)}};
+      json = json_of(message, published_at, (header.flags & RCB_SNAPSHOT) != 0);
+    } else if (!is_printable(message.data)) {
+      json = "base64:" + base64_of(message.data);
+      message.data = json;
+    }
+    return take_message(message, json);
+  }
+
   void subscribed(const SubscribedEntry& entry) {
+    if (entry.channel_id != 0) channels_[entry.channel_id] = entry.channel;
     Position& position = positions_[std::string{entry.channel}];
     if (entry.recovered == false) {
       remark("sub", fmt::format("{}: could not go on from {}; messages may be missing before the next one",
@@ -240,6 +329,7 @@ class Subscriber {
 
   const SubOptions& options_;
   std::map<std::string, Position, std::less<>> positions_;
+  std::map<std::uint32_t, std::string> channels_;  // by their ids in the binary dialect, on this connection
   ServerMessageReader reader_;
   Output output_;
   std::uint64_t printed_ = 0, silent_gaps_ = 0;
@@ -262,7 +352,12 @@ int subscribe_until_done(const SubOptions& options, const Endpoint& endpoint, Su
   Prng random;
   Backoff backoff;
   for (bool first = true;; first = false) {
-    auto client = Client::open(endpoint, {.also_readable = stop.fd()});
+    ClientOptions how{.also_readable = stop.fd()};
+    if (options.binary) {
+      how.takes_binary = true;
+      how.subprotocol = RCB_SUBPROTOCOL;
+    }
+    auto client = Client::open(endpoint, how);
     if (StopSignals::requested()) return kExitSuccess;
     if (client) {
       if (!first)
@@ -336,8 +431,11 @@ void add_sub_command(CLI::App& app, int& exit_code) {
       ->take_all()
       ->allow_extra_args(false);
   command->add_flag("--json", options->json, "print the server's JSON objects as they are, gap notices too");
+  CLI::Option* binary = command->add_flag(
+      "--binary", options->binary, "speak the binary dialect; payloads that are no text are printed in base64");
   command->add_option("--count", options->count, "end after so many messages")->check(CLI::PositiveNumber);
-  command->add_flag("--exchange", options->exchange, "speak the exchange dialect: prints payloads; cannot resume");
+  command->add_flag("--exchange", options->exchange, "speak the exchange dialect: prints payloads; cannot resume")
+      ->excludes(binary);
   command->callback([options, &exit_code] { exit_code = run_sub(*options); });
 }
 

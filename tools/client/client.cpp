@@ -86,7 +86,7 @@ Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientO
   auto fd = connect_any(endpoint, options, deadline);
   if (!fd) return unexpected(fd.error());
   Client client{std::move(*fd), options};
-  ClientHandshake handshake{endpoint, client.random_};
+  ClientHandshake handshake{endpoint, client.random_, options.subprotocol};
   client.output_.append_raw(handshake.request());
   const std::span<const int> also{&options.also_readable, options.also_readable >= 0 ? 1U : 0U};
   while (monotonic_now() < deadline) {
@@ -140,6 +140,7 @@ bool Client::next_buffered(Event& event) {
         if (takes_binary_) {
           event.kind = Event::Kind::text;
           event.text = as_text(next->payload);
+          event.binary = true;
           return true;
         }
         output_.append_close(CloseCode::unsupported_data, "binary message", random_);

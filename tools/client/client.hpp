@@ -41,6 +41,7 @@ struct ClientOptions {
   std::uint32_t message_bytes_max = 64U << 20;  // a server's limit may be above the default of 1 MiB
   int also_readable = -1;                       // a descriptor that ends the wait in open(): the stop signal
   bool takes_binary = false;                    // gives binary messages as text; otherwise one ends the connection
+  std::string_view subprotocol{};               // asked for; a server that does not choose it is refused
 };
 
 class Client {
@@ -51,6 +52,7 @@ class Client {
     enum class Kind : std::uint8_t { text, timeout, other_readable, closed };
     Kind kind = Kind::timeout;
     std::string_view text;                 // text: valid until the next call
+    bool binary = false;                   // text: it came as a binary message
     CloseCode code = CloseCode::abnormal;  // closed: what the server said, or abnormal
     std::string reason;                    // closed: a sentence
   };

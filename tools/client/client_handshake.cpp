@@ -4,11 +4,15 @@
 
 namespace ringcast {
 
-ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
-    : authority_{endpoint.authority}, target_{endpoint.target.empty() ? "/" : endpoint.target} {
+ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random, std::string_view subprotocol)
+    : authority_{endpoint.authority},
+      target_{endpoint.target.empty() ? "/" : endpoint.target},
+      subprotocol_{subprotocol},
+      offers_{subprotocol_} {
   request_.host = authority_;
   request_.target = target_;
   request_.nonce = random.nonce();
+  if (!subprotocol_.empty()) request_.subprotocols = offers_;
   append_upgrade_request(request_text_, request_);
 }
 
@@ -22,8 +26,10 @@ Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes i
         UpgradeFailure{0, "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
   }
   if (!*parsed) return std::optional<std::size_t>{};
-  if (const auto verdict = verify_upgrade_response(head, request_); !verdict) {
-    return unexpected(refusal(head, verdict.error().sentence));
+  const auto verdict = verify_upgrade_response(head, request_);
+  if (!verdict) return unexpected(refusal(head, verdict.error().sentence));
+  if (*verdict != subprotocol_) {
+    return unexpected(UpgradeFailure{head.status, "the server does not speak " + subprotocol_ + " there"});
   }
   return std::optional{**parsed - seen};
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "alloc/base/bytes.hpp"
@@ -25,7 +26,8 @@ struct UpgradeFailure {
 
 class ClientHandshake {
  public:
-  ClientHandshake(const Endpoint& endpoint, Prng& random);
+  /// subprotocol  asked for, and demanded; empty: none.
+  ClientHandshake(const Endpoint& endpoint, Prng& random, std::string_view subprotocol = {});
   ClientHandshake(const ClientHandshake&) = delete;  // request_ has views into its neighbours
   ClientHandshake& operator=(const ClientHandshake&) = delete;
 
@@ -38,7 +40,8 @@ class ClientHandshake {
  private:
   [[nodiscard]] UpgradeFailure refusal(const ResponseHead& head, std::string_view sentence) const;
 
-  std::string authority_, target_, request_text_;
+  std::string authority_, target_, subprotocol_, request_text_;
+  std::string_view offers_[1];
   UpgradeRequest request_;
   std::vector<std::uint8_t> answer_;
 };

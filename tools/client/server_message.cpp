@@ -115,6 +115,11 @@ bool ServerMessageReader::for_each_subscribed(const ServerMessage& message,
     if (!incarnation || !newest) return false;
     SubscribedEntry entry{entries_.string_of(*channel), *incarnation, Sequence{*newest}, std::nullopt};
     if (recovered != nullptr) entry.recovered = recovered->is_true();
+    if (const JsonValue* id = entries_.find("channel_id"); id != nullptr) {
+      const auto number = parse_uint64(id->text);
+      if (!number || *number > ~std::uint32_t{0}) return false;
+      entry.channel_id = static_cast<std::uint32_t>(*number);
+    }
     visit(entry);
   }
   return true;

@@ -39,6 +39,7 @@ struct SubscribedEntry {
   Epoch epoch{};
   Sequence seq{};                 // the newest that the channel has
   std::optional<bool> recovered;  // answers a resume
+  std::uint32_t channel_id = 0;   // in the binary dialect
 };
 
 class ServerMessageReader {
