@@ -8,10 +8,11 @@
 namespace ringcast {
 
 std::size_t message_payload_size(Form form, const MessageView& message) {
-  switch (form) {
+  switch (plain_of(form)) {
     case Form::native_json: return native_message_size(message);
     case Form::exchange_raw: return message.data.size();
     case Form::exchange_combined: return combined_message_size(message);
+    case Form::plain_end:
     case Form::end: break;
   }
   ensure(false, "a message is encoded in a form that exists");
@@ -19,10 +20,11 @@ std::size_t message_payload_size(Form form, const MessageView& message) {
 }
 
 std::uint8_t* write_message_payload(Form form, const MessageView& message, std::uint8_t* out) {
-  switch (form) {
+  switch (plain_of(form)) {
     case Form::native_json: return write_native_message(message, out);
     case Form::exchange_raw: return write_text(message.data, out);
     case Form::exchange_combined: return write_combined_message(message, out);
+    case Form::plain_end:
     case Form::end: break;
   }
   ensure(false, "a message is encoded in a form that exists");

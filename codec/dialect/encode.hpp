@@ -1,4 +1,5 @@
-// codec/dialect/encode.hpp: one message in one wire form: the frame's payload, without a WebSocket header.
+// codec/dialect/encode.hpp: one message in one wire form: the frame's payload, without a WebSocket header and before it
+// is packed: only plain_of(form) matters.
 //
 // Thread  the shard's.  Memory  none: the caller provides exactly message_payload_size() bytes.  Failure  none.
 #pragma once

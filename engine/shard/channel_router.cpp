@@ -40,7 +40,7 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       rules_{options.namespaces},
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
-      pipeline_{rules_.dedupe_entries_max(), budget, stats},
+      pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
       peers_(options.shards) {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
