@@ -119,6 +119,9 @@ void Conversation::read_head(MutableBytes& bytes, Instant now) {
     return;
   }
   upgraded_ = true;
+  const std::string_view trouble = packed_wire.answered(head);
+  require(trouble.empty(), Checker::stream, "{}", trouble);
+  if (packed_wire.agreed()) assembler_.negotiate({.deflate = true});
   const std::size_t head_here = head.head_bytes - before;
   reactions_.push_back(Reaction{offset_ + head_here, Reaction::Kind::opened, {}});
   bytes = bytes.subspan(head_here);
@@ -130,14 +133,21 @@ void Conversation::ended_in_order() const {
 
 void Conversation::on_event(const WsEvent& event, Instant now) {
   switch (event.kind) {
-    case WsEvent::Kind::text:
-      require(!event.compressed, Checker::stream, "a compressed message, and nothing was negotiated");
+    case WsEvent::Kind::text: {
+      std::string_view text = event.text();
+      if (event.compressed) {
+        const auto unpacked = packed_wire.unpack(event.payload);
+        require(unpacked.has_value(), Checker::stream, "a message that cannot be unpacked");
+        text = *unpacked;
+        coverage_.add(Seen::messages_packed);
+      }
       if (native()) {
-        on_native(event.text(), now);
+        on_native(text, now);
       } else {
-        on_exchange(event.text());
+        on_exchange(text);
       }
       break;
+    }
     case WsEvent::Kind::binary:
       fail(Checker::stream, fmt::format("c{}: a binary message in a text dialect", connection_));
     case WsEvent::Kind::ping:

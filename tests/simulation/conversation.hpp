@@ -27,6 +27,7 @@
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/coverage.hpp"
 #include "tests/simulation/network.hpp"
+#include "tests/simulation/packed_wire.hpp"
 #include "tests/simulation/scenario.hpp"
 #include "tests/simulation/served.hpp"
 #include "tests/simulation/trace.hpp"
@@ -132,6 +133,7 @@ class Conversation {
   [[nodiscard]] bool may_be_held(std::uint32_t channel) const;
   [[nodiscard]] ConnectionId connection() const { return connection_; }
 
+  PackedWire packed_wire;
   bool shutting_down = false;  // 1001 is a good reason from now on
   milliseconds heartbeat{};    // of this dialect; 0: off
 
