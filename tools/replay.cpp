@@ -14,6 +14,7 @@
 #include "tools/replay_schedule.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -24,6 +25,7 @@ constexpr std::uint64_t kRefusalsShownMax = 5;
 struct ReplayOptions {
   std::vector<std::string> files;
   std::string url = kDefaultUrl;
+  TlsTrustOptions trust;
   std::string speed = "1";
   std::string prefix;
   bool loop = false;
@@ -184,7 +186,7 @@ int run_replay(const ReplayOptions& options) {
     complain("replay", fmt::format("--speed '{}': a number above 0, or max", options.speed));
     return kExitUsage;
   }
-  const auto parsed = parse_endpoint(options.url);
+  const auto parsed = parse_endpoint(options.url, options.trust);
   if (!parsed) {
     complain("replay", parsed.error());
     return kExitUsage;
@@ -210,8 +212,9 @@ void add_replay_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("replay", "publish captured feeds with their original timing");
   command->add_option("files", options->files, "captures, gzip or plain; several are merged by receive time")
       ->required();
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
+  add_trust_options(*command, options->trust);
   command->add_option("--speed", options->speed, "1: as it was; N: so many times faster; max: flat out")
       ->capture_default_str();
   command->add_flag("--loop", options->loop, "begin again at the end, until stopped");

@@ -19,6 +19,7 @@
 #include "tools/client/server_message.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -29,10 +30,12 @@ constexpr seconds kSilenceMax{60};  // then an unanswered ping: the path is dead
 
 struct SubOptions {
   std::string url = kDefaultUrl;
+  TlsTrustOptions trust;
   std::vector<std::string> channels;
   std::vector<std::string> since;
   bool json = false;
   bool exchange = false;
+  bool compress = false;
   std::uint64_t count = 0;  // 0: no bound
 };
 
@@ -262,7 +265,7 @@ int subscribe_until_done(const SubOptions& options, const Endpoint& endpoint, Su
   Prng random;
   Backoff backoff;
   for (bool first = true;; first = false) {
-    auto client = Client::open(endpoint, {.also_readable = stop.fd()});
+    auto client = Client::open(endpoint, {.also_readable = stop.fd(), .offers_deflate = options.compress});
     if (StopSignals::requested()) return kExitSuccess;
     if (client) {
       if (!first)
@@ -309,7 +312,7 @@ int run_sub(const SubOptions& options) {
     }
     positions[options.channels[i]] = *position;
   }
-  const auto parsed = parse_endpoint(options.url);
+  const auto parsed = parse_endpoint(options.url, options.trust);
   if (!parsed) {
     complain("sub", parsed.error());
     return kExitUsage;
@@ -326,8 +329,10 @@ int run_sub(const SubOptions& options) {
 void add_sub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SubOptions>();
   CLI::App* command = app.add_subcommand("sub", "print what arrives on channels; reconnects and resumes by itself");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
+  add_trust_options(*command, options->trust);
+  command->add_flag("--compress", options->compress, "offer permessage-deflate");
   command->add_option("channels", options->channels, "the channels to subscribe to")->required();
   command
       ->add_option("--since", options->since,

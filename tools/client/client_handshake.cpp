@@ -4,11 +4,12 @@
 
 namespace ringcast {
 
-ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
+ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random, bool offers_deflate)
     : authority_{endpoint.authority}, target_{endpoint.target.empty() ? "/" : endpoint.target} {
   request_.host = authority_;
   request_.target = target_;
   request_.nonce = random.nonce();
+  request_.offers_deflate = offers_deflate;
   append_upgrade_request(request_text_, request_);
 }
 
@@ -22,9 +23,9 @@ Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes i
         UpgradeFailure{0, "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
   }
   if (!*parsed) return std::optional<std::size_t>{};
-  if (const auto verdict = verify_upgrade_response(head, request_); !verdict) {
-    return unexpected(refusal(head, verdict.error().sentence));
-  }
+  const auto verdict = verify_upgrade_response(head, request_);
+  if (!verdict) return unexpected(refusal(head, verdict.error().sentence));
+  agreed_deflate_ = verdict->deflate.has_value();
   return std::optional{**parsed - seen};
 }
 

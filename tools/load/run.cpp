@@ -54,7 +54,8 @@ rcs_ledger difference(const rcs_ledger& after, const rcs_ledger& before) {
 }  // namespace
 
 Result<void, std::string> LoadRun::prepare() {
-  auto endpoint = parse_endpoint(options_.url);
+  if (options_.tls && options_.url.starts_with("ws://")) options_.url.insert(2, "s");
+  auto endpoint = parse_endpoint(options_.url, options_.trust);
   if (!endpoint) return unexpected(endpoint.error());
   endpoint_ = std::move(*endpoint);
   options_.publishers = wire_->publishers(options_);
@@ -100,7 +101,8 @@ void LoadRun::start_threads(const SocketAddress& address) {
     auto verifier = wire_->verifier({options_, plan_, control_}, own);
     SubscriberOptions options{endpoint_, address, query_of(endpoint_),
                               options_.churn * static_cast<double>(own.size()) / static_cast<double>(all.size()),
-                              publishes_between_rounds() ? publisher_.get() : nullptr, options_.poll};
+                              publishes_between_rounds() ? publisher_.get() : nullptr, options_.poll,
+                              options_.compress};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
     threads_.back()->start();
   }
