@@ -77,6 +77,8 @@ class Client {
   std::uint64_t publish_as(Publish publish, std::string_view sent_data, std::string key, bool with_id);
   void subscribe();
   void unsubscribe();
+  void subscribe_to_patterns();
+  void unsubscribe_from_patterns();
   void ask_property();
   void misbehave();
   void break_framing();

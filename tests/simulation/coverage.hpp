@@ -67,6 +67,16 @@ enum class Seen : std::uint8_t {
   actions_reset,
   shutdowns_in_chaos,
   channels_expired,
+  patterns_subscribed,
+  patterns_unsubscribed,
+  patterns_stopped,
+  patterns_refused,
+  channels_bound,
+  channels_bound_later,
+  channels_bound_again,
+  channels_bound_late,
+  channels_let_go,
+  pattern_resumes,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -130,6 +140,16 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(actions_reset),
     RINGCAST_SEEN(shutdowns_in_chaos),
     RINGCAST_SEEN(channels_expired),
+    RINGCAST_SEEN(patterns_subscribed),
+    RINGCAST_SEEN(patterns_unsubscribed),
+    RINGCAST_SEEN(patterns_stopped),
+    RINGCAST_SEEN(patterns_refused),
+    RINGCAST_SEEN(channels_bound),
+    RINGCAST_SEEN(channels_bound_later),
+    RINGCAST_SEEN(channels_bound_again),
+    RINGCAST_SEEN(channels_bound_late),
+    RINGCAST_SEEN(channels_let_go),
+    RINGCAST_SEEN(pattern_resumes),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");
