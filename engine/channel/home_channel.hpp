@@ -28,6 +28,7 @@ struct RemoteReader {
   Form form{};
   bool greeted = false;      // hello has been put into the lane
   bool waiting = false;      // in the queue of readers with something to copy
+  bool told_stale = false;   // the state of the channel that it was told
   Sequence next{};
   Instant moved_at{};        // when something was last copied for it, or had to be
 };
@@ -55,6 +56,8 @@ struct HomeChannel {
   Instant used_at{};
   std::uint64_t ranked_seq = 0;               // the last one when the busiest channels were looked for
   std::uint32_t channel;                      // its slot in the channel table
+  std::uint32_t liveness = Handle::kNone;     // its watch in presence/liveness, where the namespace has stale_after
+  bool stale = false;                         // nothing was published for so long
 
   [[nodiscard]] Sequence last() const { return Sequence{value(history.next()) - 1}; }
 };

@@ -88,6 +88,10 @@ const std::array kNodeKeys{
         "subscriptions of a connection"},
     NodeRow{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, 100'000'000},
         "channels of the node"},
+    NodeRow{"limits.presence", limits<&LimitOptions::presence>(), kCount, {1, 1'000'000'000},
+        "users in channels with presence that a shard lists; more are counted only"},
+    NodeRow{"limits.notice_bytes", limits<&LimitOptions::notice_bytes>(), kBytes, {1_KiB, kReplyBytesMax},
+        "what a connection may leave unread before it is told no more of users and channel states"},
     NodeRow{"limits.message_bytes", limits<&LimitOptions::message_bytes>(), kBytes, {125, 1_GiB},
         "the largest message that a client may send, fragments together"},
     NodeRow{"limits.header_bytes", limits<&LimitOptions::header_bytes>(), kBytes, {256, 1_MiB},
@@ -171,6 +175,12 @@ const std::array kNamespaceKeys{
         "whose ids may collide: those of one publisher, or all of the channel (redundant A/B feeds)"},
     RuleRow{"resume", at<&NamespaceRule::resume>(), kNone, {},
         "clients may resume from history"},
+    RuleRow{"presence", at<&NamespaceRule::presence>(), kNone, {},
+        "the users of a channel are listed, and told when one joins or leaves"},
+    RuleRow{"presence_grace", at<&NamespaceRule::presence_grace>(), kTime, between(nanoseconds{0}, hours{24}),
+        "how long after its last connection a user has left, so that a reconnect is not told"},
+    RuleRow{"stale_after", at<&NamespaceRule::stale_after>(), kTime, between(nanoseconds{0}, days{1}),
+        "a channel without a message for so long is stale, and its subscribers are told; 0s means never"},
 };
 
 constexpr std::array kLaterNodeKeys{
@@ -205,9 +215,7 @@ constexpr std::array kLaterNodeKeys{
 };
 
 constexpr std::array kLaterNamespaceKeys{
-    LaterRow{"presence", "false", "presence"},
     LaterRow{"payload", "\"json\"", "binary payloads"},
-    LaterRow{"stale_after", "", "channel states"},
     LaterRow{"offline", "false", "stored messages for users who are away"},
     LaterRow{"ack", "false", "acknowledged delivery"},
 };

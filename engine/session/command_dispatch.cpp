@@ -34,6 +34,11 @@ void Sessions::on_message(Connection& connection, std::string_view text, Now now
       arm_heartbeat(connection, now, true);
     } else {
       choose_native(connection, now);
+      join_personal_channel(connection, std::nullopt, now);
+      if (connection.stall != 0) {  // until the personal channel is joined
+        keep_command(connection, text);
+        return;
+      }
     }
   }
   if (connection.outbox.dialect == Dialect::exchange) {
@@ -107,6 +112,8 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       history(connection, command, text, now);
       break;
     case CommandKind::presence:
+      ask_presence(connection, command, now);
+      break;
     case CommandKind::ack:
     case CommandKind::auth:
       send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
@@ -117,22 +124,23 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 
 // ---- subscribing ----
 
-std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
+std::optional<Refusal> Sessions::may_read(const Connection& connection, std::string_view channel) const {
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
-  if (is_user_channel(channel)) {
+  if (is_user_channel(channel) && !is_own_channel(connection, channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "a personal channel is its user's alone"};
   }
   return std::nullopt;
 }
 
 std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
-  if (const auto refusal = may_read(channel)) return refusal;
+  if (const auto refusal = may_read(connection, channel)) return refusal;
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
   }
-  if (connection.outbox.subscriptions >= options_->limits.subscriptions &&
+  // The personal channel is not one of those that are counted.
+  if (connection.outbox.subscriptions >= options_->limits.subscriptions + (connection.outbox.user != kNoSlot ? 1 : 0) &&
       !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
@@ -159,6 +167,9 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
     if (const auto refusal = may_subscribe(connection, item.channel)) {
       joined.answer.refusal = *refusal;
       continue;
+    }
+    if (connection.own_channel_given && is_own_channel(connection, item.channel)) {
+      claim_own_channel(connection, item, now);
     }
     joined.answer =
         channels_->join(connection.outbox, item.channel, request_of(joined.item, group.options), now);
@@ -225,7 +236,8 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
                       .seq = joined.answer.last,
                       .recovered = joined.answer.recovered,
                       .state = word_of(joined.answer.state),
-                      .as_of = joined.answer.as_of});
+                      .as_of = joined.answer.as_of,
+                      .stale = channels_->tell_stale(joined.answer.subscription)});
     }
     subscribed.finish();
     send_text(connection, reply_, now);
@@ -297,7 +309,7 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
 // ---- history ----
 
 void Sessions::history(Connection& connection, const Command& command, std::string_view text, Now now) {
-  std::optional<Refusal> refusal = may_read(command.channel);
+  std::optional<Refusal> refusal = may_read(connection, command.channel);
   if (!refusal && command.limit > kHistoryQueryMax) {
     refusal = {.code = ErrorCode::invalid_message, .sentence = "limit is at most 1000; ask on from the last message"};
   }
@@ -349,7 +361,12 @@ std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "only the server publishes to channels in '$'"};
   }
   if (is_user_channel(channel)) {
-    return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+    if (!options_->trusts_everybody()) {
+      return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+    }
+    if (!is_valid_user_id(channel.substr(kUserPrefix.size()))) {
+      return Refusal{.code = ErrorCode::invalid_message, .sentence = "a personal channel names one user"};
+    }
   }
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::invalid_message,
@@ -398,11 +415,15 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
 
 /// A command that found no room is held back, and everything behind it: nothing is lost or overtaken.
 void Sessions::park(Connection& connection, std::string_view text) {
+  keep_command(connection, text);
+  stall(connection, kStallRoom);
+}
+
+void Sessions::keep_command(Connection& connection, std::string_view text) {
   if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
   connection.inbox->parked = text;
   connection.inbox->has_parked = true;
   budget_->charge(Purpose::inboxes, text.size());
-  stall(connection, kStallRoom);
 }
 
 void Sessions::handle(const PublishReply& reply, Now now) {

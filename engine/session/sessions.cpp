@@ -18,10 +18,11 @@ Handle handle_of(std::uint64_t tag) {
 
 }  // namespace
 
-Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget,
-                   ShardStats& stats, Prng& prng, Now now)
+Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, Presence& presence, RollingSend& sends,
+                   Budget& budget, ShardStats& stats, Prng& prng, Now now)
     : options_{&options},
       channels_{&channels},
+      presence_{&presence},
       sends_{&sends},
       budget_{&budget},
       stats_{&stats},
@@ -297,7 +298,8 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
       }
       break;
     case OutboxEvent::Kind::control_low:
-      unstall(*connection, kStallControl, now);
+      if (connection->outbox.notices_missed) presence_->fanout().tell_missed(connection->outbox, now);
+      if ((connection->stall & kStallControl) != 0) unstall(*connection, kStallControl, now);
       break;
     case OutboxEvent::Kind::slow:
       if (connection->phase != Connection::Phase::open) break;

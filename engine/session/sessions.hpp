@@ -7,7 +7,8 @@
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
-// command_dispatch.cpp: the one switch over commands, and their replies.
+// command_dispatch.cpp: the one switch over commands, and their replies.  user_flow.cpp: whose connection it is, its
+// personal channel, and who is there.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "codec/http/request_head.hpp"
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/limits.hpp"
+#include "engine/presence/presence.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/session/channel_port.hpp"
 #include "engine/session/connection.hpp"
@@ -35,8 +37,8 @@ inline constexpr std::string_view kNativeSubprotocol = "ringcast.v1.json";
 
 class Sessions {
  public:
-  Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget, ShardStats& stats,
-           Prng& prng, Now now);
+  Sessions(const CoreOptions& options, ChannelPort& channels, Presence& presence, RollingSend& sends, Budget& budget,
+           ShardStats& stats, Prng& prng, Now now);
   ~Sessions();
 
   // ---- what the shell says (see shard_core.hpp) ----
@@ -51,6 +53,9 @@ class Sessions {
   void handle(const OutboxEvent& event, Now now);
   void handle(const PublishReply& reply, Now now);
   void handle(const HistoryReply& reply, Now now);
+  /// A question was answered; what the connection says next still waits, for answered().
+  void answer(const Answered& answered, Now now);
+  void answered(Handle connection, Now now);
   /// A subscription's log is live, or was refused.
   void join_ready(Handle subscription, Now now);
   /// A publish that was held back may be tried again.
@@ -115,6 +120,16 @@ class Sessions {
   void upgrade(Connection& connection, const RequestHead& head, Now now);
   void choose_native(Connection& connection, Now now);
 
+  // user_flow.cpp
+  void set_user(Connection& connection, std::string_view user);
+  bool take_user(Connection& connection, const RequestHead& head, bool native_at_once,
+                 std::optional<ResumePoint>& since, Now now);
+  void join_personal_channel(Connection& connection, const std::optional<ResumePoint>& since, Now now);
+  void claim_own_channel(Connection& connection, const SubscribeItem& item, Now now);
+  [[nodiscard]] bool is_own_channel(const Connection& connection, std::string_view channel) const;
+  void ask_presence(Connection& connection, const Command& command, Now now);
+  [[nodiscard]] std::optional<Refusal> may_ask_presence(const Connection& connection, const Command& command) const;
+
   // command_dispatch.cpp
   void on_message(Connection& connection, std::string_view text, Now now);
   void on_native(Connection& connection, std::string_view text, Now now);
@@ -127,17 +142,19 @@ class Sessions {
   void publish(Connection& connection, const Command& command, std::string_view text, Now now);
   void history(Connection& connection, const Command& command, std::string_view text, Now now);
   void park(Connection& connection, std::string_view text);
+  void keep_command(Connection& connection, std::string_view text);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
   void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                   std::string_view channel, Now now);
   void count_error(Connection& connection, ErrorCode code, Now now);
   void blame(Connection& connection, ErrorCode code, Now now);
-  [[nodiscard]] std::optional<Refusal> may_read(std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
 
   const CoreOptions* options_;
   ChannelPort* channels_;
+  Presence* presence_;
   RollingSend* sends_;
   Budget* budget_;
   ShardStats* stats_;

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "alloc/base/ensure.hpp"
-#include "codec/hash/xxh3.hpp"
 #include "engine/channel/history_reader.hpp"
+#include "engine/channel/home_shard.hpp"
 
 namespace ringcast {
 namespace {
@@ -28,11 +28,13 @@ std::uint32_t channels_share(const CoreOptions& options) {
 }  // namespace
 
 ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
-                             Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng)
+                             Presence& presence, Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
+                             Now now)
     : here_{here},
       shards_{options.shards},
       mesh_{&mesh},
       delivery_{&delivery},
+      presence_{&presence},
       stats_{&stats},
       rankings_{&rankings},
       prng_{&prng},
@@ -41,15 +43,15 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), budget, stats},
-      peers_(options.shards) {}
+      peers_(options.shards),
+      presence_traffic_{here, options.shards, *this, presence, delivery, stats},
+      liveness_{budget, now} {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
   return code == ErrorCode::invalid_message ? kFutureSnapshot : kNoChannelSlot;
 }
 
-ShardIndex ChannelRouter::home_of(std::string_view channel) const {
-  return ShardIndex{static_cast<std::uint16_t>(shards_ == 1 ? 0 : hash64(channel) % shards_)};
-}
+ShardIndex ChannelRouter::home_of(std::string_view channel) const { return home_shard(channel, shards_); }
 
 HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   if (channel.home_state.valid()) return &homes_[channel.home_state.slot];
@@ -60,9 +62,13 @@ HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
     return nullptr;
   }
   channel.home_state = handle;
-  homes_[handle.slot].used_at = now.mono;
+  HomeChannel& home = homes_[handle.slot];
+  home.used_at = now.mono;
+  if (channel.rule->stale_after.count() != 0) {
+    home.liveness = liveness_.watch(handle, channel.rule->stale_after, now);
+  }
   stats_->add(CounterId::channels_home);
-  return &homes_[handle.slot];
+  return &home;
 }
 
 Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& refusal) {
@@ -76,7 +82,11 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
     }
     log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, home->history.next(), home->epoch,
                               ChannelLog::State::live);
-    if (log.valid()) home->form_logs[static_cast<std::size_t>(form)] = &delivery_->find_log(log)->log;
+    if (log.valid()) {
+      ChannelLog& made = *delivery_->find_log(log);
+      made.stale = home->stale;
+      home->form_logs[static_cast<std::size_t>(form)] = &made.log;
+    }
   } else {
     log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1}, Epoch{},
                               ChannelLog::State::attaching);
@@ -149,6 +159,13 @@ JoinAnswer ChannelRouter::finish_join(Handle handle, const JoinRequest& request,
   return answer;
 }
 
+bool ChannelRouter::tell_stale(Handle handle) {
+  Subscription* subscription = delivery_->find_subscription(handle);
+  if (subscription == nullptr || subscription->cursor.log == kNoSlot) return false;
+  subscription->told_stale = delivery_->log(subscription->cursor.log).stale;
+  return subscription->told_stale;
+}
+
 void ChannelRouter::release_messages(Handle subscription, Now now) {
   if (delivery_->find_subscription(subscription) != nullptr) delivery_->release_messages(subscription.slot, now.mono);
 }
@@ -174,6 +191,7 @@ bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
 
 void ChannelRouter::leave_all(Outbox& reader, Now now) {
   while (reader.subscription_first != kNoSlot) delivery_->end_subscription(reader.subscription_first, now.mono);
+  presence_->set_user(reader, {});
 }
 
 void ChannelRouter::change_form(Outbox& reader, Now now) {
@@ -242,6 +260,7 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
     if (log.valid()) delivery_->settle_moves(log.slot, now.mono);
   }
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
+  if (home.liveness != Handle::kNone) [[unlikely]] note_published(channel, home, now);
   if (!home.remote.empty()) remote_has_news(home, channel.home_state, now);
   return published;
 }
@@ -282,6 +301,8 @@ void ChannelRouter::release_unused() {
   if (mostly_free(channels_.slab())) channels_.release_unused();
   if (mostly_free(homes_)) homes_.release_unused();
   delivery_->release_unused();
+  presence_->release_unused();
+  liveness_.release_unused();
 }
 
 void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {
@@ -333,6 +354,7 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
     home.history.trim(kept_for_joiners(home, now.mono), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
     if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {
+      forget_liveness(home);
       homes_.destroy(channel.home_state);
       channel.home_state = Handle{};
       stats_->sub(CounterId::channels_home);
@@ -360,9 +382,11 @@ void ChannelRouter::validate() const {
     for (const RemoteReader& reader : home.remote) {
       const FrameLog* log = home.form_logs[static_cast<std::size_t>(reader.form)];
       ensure(log != nullptr && reader.next <= log->next(), "a remote cursor is never ahead of its log");
-      ensure((reader.greeted && reader.next == log->next()) || reader.waiting,
+      ensure((reader.greeted && reader.next == log->next() && reader.told_stale == home.stale) || reader.waiting,
              "a remote reader's news is never forgotten");
     }
+    ensure((home.liveness != Handle::kNone) == (home.rule->stale_after.count() != 0),
+           "a channel that may become stale is watched");
   });
 }
 

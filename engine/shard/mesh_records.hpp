@@ -31,6 +31,12 @@ enum class MeshKind : std::uint8_t {
   publish_reply,  // control: from the home: answers publish
   pull,           // control: to the home: a subscription catches up, and wants the next chunk
   history,        // control: to the home: a client asks for kept messages
+  state,          // bulk:    from the home: your channel is stale, or live again
+  report,         // control: to a home or a directory: who came and who went (presence_records.hpp)
+  reported,       // control: answers report
+  question,       // control: who is there?
+  answer,         // bulk:    answers question
+  notice,         // bulk:    from the home: a user joined or left
 };
 
 struct MeshPublish {
@@ -52,7 +58,8 @@ struct MeshPublish {
 struct MeshHello {
   MeshKind kind = MeshKind::hello;
   std::uint8_t refused = 0;
-  std::uint16_t reserved = 0;
+  std::uint8_t stale = 0;
+  std::uint8_t reserved = 0;
   std::uint32_t reserved_too = 0;
   Handle log{};   // the reader's
   Handle home{};  // the home's channel, to be named in detach
@@ -77,6 +84,12 @@ struct MeshHole {
   std::uint8_t reserved[7]{};
   Handle log{};
   Sequence next{};
+};
+struct MeshState {
+  MeshKind kind = MeshKind::state;
+  std::uint8_t stale = 0;
+  std::uint8_t reserved[6]{};
+  Handle log{};
 };
 struct MeshAttach {
   MeshKind kind = MeshKind::attach;

@@ -61,9 +61,11 @@ class Client {
     Entry entry{};
     std::string target;
     std::vector<std::uint32_t> channels;  // named by the path
+    std::optional<Position> since{};      // of the personal channel
   };
 
   [[nodiscard]] Handshake choose_handshake();
+  [[nodiscard]] std::optional<Position> personal_seen() const;
   void send_handshake(const Handshake& handshake);
   void send_text(std::string_view text);
   void send_frame(Opcode opcode, Bytes payload);
@@ -79,6 +81,7 @@ class Client {
   [[nodiscard]] std::string choose_options(SubscribeOptions& options);
   void unsubscribe();
   void ask_property();
+  void ask_presence();
   void misbehave();
   void break_framing();
   void accident();

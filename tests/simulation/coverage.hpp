@@ -73,6 +73,18 @@ enum class Seen : std::uint8_t {
   rate_waits,
   batch_waits,
   priority_yields,
+  users_joined,
+  users_left,
+  lists_seen,
+  notices_missed,
+  notices_superseded,
+  users_unlisted,
+  channels_stale,
+  channels_live,
+  joins_while_stale,
+  personal_joins,
+  personal_resumes,
+  personal_messages,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -142,6 +154,18 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(rate_waits),
     RINGCAST_SEEN(batch_waits),
     RINGCAST_SEEN(priority_yields),
+    RINGCAST_SEEN(users_joined),
+    RINGCAST_SEEN(users_left),
+    RINGCAST_SEEN(lists_seen),
+    RINGCAST_SEEN(notices_missed),
+    RINGCAST_SEEN(notices_superseded),
+    RINGCAST_SEEN(users_unlisted),
+    RINGCAST_SEEN(channels_stale),
+    RINGCAST_SEEN(channels_live),
+    RINGCAST_SEEN(joins_while_stale),
+    RINGCAST_SEEN(personal_joins),
+    RINGCAST_SEEN(personal_resumes),
+    RINGCAST_SEEN(personal_messages),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");
