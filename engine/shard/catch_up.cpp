@@ -28,7 +28,7 @@ JoinWish wish_of(const JoinRequest& request) {
 /// Only the home knows where it begins.
 bool ChannelRouter::asks_home(const ChannelLog& log, const JoinRequest& request) const {
   const NamespaceRule& rule = *log.rule;
-  if (rule.offline || rule.ack) return true;
+  if (rule.durable()) return true;
   if (request.resume != nullptr && rule.resume && request.resume->epoch == log.epoch) return true;
   return request.options.snapshot && rule.state != StateKeeping::none;
 }
@@ -95,7 +95,13 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
     stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
   }
   const Channel& channel = channels_[log.channel];
-  const bool reads_log = !start.snapshot_first && (log.near_head(start.next) || log.log.holds(start.next));
+  // What a durable channel kept is sent as stored, which the log's frames do not say.
+  const bool from_history =
+      log.rule->durable() && start.next < log.log.next() &&
+      (channel.home != here_ || homes_[channel.home_state.slot].history.holds(start.next) ||
+       !log.log.holds(start.next));
+  const bool reads_log =
+      !from_history && !start.snapshot_first && (log.near_head(start.next) || log.log.holds(start.next));
   if (reads_log && (log.near_head(start.next) || channel.home != here_ ||
                     !homes_[channel.home_state.slot].history.holds(start.next))) {
     delivery_->forget_catch_up(subscription);
@@ -107,6 +113,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
     fill_here(homes_[channel.home_state.slot], slot, start.next, start.snapshot_first, now);
   }
   delivery_->catch_up_of(slot).joins = false;
+  if (from_history) delivery_->catch_up_of(slot).live_from = log.log.next();
   delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
   subscription.catching_up = true;
   // What came may be less than it wants, and may be nothing that is new: then it asks on.
@@ -222,7 +229,7 @@ void ChannelRouter::on_pull(ShardIndex from, Bytes record) {
 }
 
 /// Each of them once, as long as the lane is not full of frames: those are the newer.
-void ChannelRouter::serve_pulls(ShardIndex to, Now) {
+void ChannelRouter::serve_pulls(ShardIndex to, Now now) {
   Peer& there = peer(to);
   MeshLane& lane = mesh_->bulk(here_, to);
   const auto has_room = [&] {
@@ -237,7 +244,7 @@ void ChannelRouter::serve_pulls(ShardIndex to, Now) {
     there.pulls.pop_front();
     if (served == Served::later) there.pulls.push_back(pull);
   }
-  while (!there.queries.empty() && has_room() && serve_query(to, there.queries.front())) there.queries.pop_front();
+  while (!there.queries.empty() && has_room() && serve_query(to, there.queries.front(), now)) there.queries.pop_front();
   if (lane.publish()) doorbells_ |= std::uint64_t{1} << value(to);
 }
 
@@ -310,9 +317,13 @@ ChannelRouter::Served ChannelRouter::serve_pull(ShardIndex to, const MeshPull& p
 
 // ---- history queries ----
 
-HistoryAnswer ChannelRouter::history(const HistoryRequest& request, Handle connection, Now) {
+HistoryAnswer ChannelRouter::history(const HistoryRequest& request, Handle connection, Now now) {
   const ShardIndex home = home_of(request.channel);
   if (home == here_) {
+    if (waits_for_past(request.channel, now)) {
+      wait_for_store(connection);
+      return {.kind = HistoryAnswer::Kind::no_room};
+    }
     const Refusal refusal = answer_query(request);
     if (history_text_.empty()) return {.kind = HistoryAnswer::Kind::refused, .refusal = refusal};
     return {.kind = HistoryAnswer::Kind::answered, .reply = history_text_};
@@ -382,7 +393,8 @@ Refusal ChannelRouter::answer_query(const HistoryRequest& request) {
   return {};
 }
 
-bool ChannelRouter::serve_query(ShardIndex to, const Query& query) {
+bool ChannelRouter::serve_query(ShardIndex to, const Query& query, Now now) {
+  if (waits_for_past(query.channel, now)) return false;
   const Refusal refusal =
       answer_query({.channel = query.channel, .id = query.id, .after = query.after, .limit = query.limit});
   const bool refused = history_text_.empty();
