@@ -69,6 +69,7 @@ void Sessions::on_exchange(Connection& connection, std::string_view text, Now no
 
 void Sessions::dispatch(Connection& connection, const Command& command, std::string_view text, Now now) {
   stats_->add(CounterId::commands_received);
+  if (connection.guard != nullptr && !admit(connection, command, now)) return;
   switch (command.kind) {
     case CommandKind::subscribe:
       subscribe(connection, command, now);
@@ -107,8 +108,10 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       history(connection, command, text, now);
       break;
     case CommandKind::presence:
-    case CommandKind::ack:
     case CommandKind::auth:
+      authenticate(connection, command, text, now);
+      break;
+    case CommandKind::ack:
       send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
                  command.channel, now);
       break;
@@ -117,7 +120,11 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 
 // ---- subscribing ----
 
-std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
+std::optional<Refusal> Sessions::may_read(const Connection& connection, std::string_view channel, Now now) {
+  if (connection.guard != nullptr && connection.guard->grant != nullptr) {
+    // What a pattern binds is checked when it is bound.
+    return is_pattern(channel) ? std::nullopt : lacks_permission(connection, channel, false, now);
+  }
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
@@ -127,8 +134,8 @@ std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
   return std::nullopt;
 }
 
-std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
-  if (const auto refusal = may_read(channel)) return refusal;
+std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel, Now now) {
+  if (const auto refusal = may_read(connection, channel, now)) return refusal;
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
   }
@@ -146,7 +153,7 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
   JoinGroup& group = joins_[handle.slot];
   group.connection = connection.outbox.connection;
   group.id = command.id;
-  group.options = command.options;
+  group.options = granted_options(connection, command.options);
   connection.join = handle;
   std::size_t names_bytes = 0;
   for (const SubscribeItem& item : command.items) names_bytes += item.channel.size();
@@ -156,7 +163,7 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
     group.names += item.channel;
     JoinItem& joined = group.items.emplace_back(JoinItem{.item = item, .answer = {}});
     joined.item.channel = std::string_view{group.names}.substr(at, item.channel.size());
-    if (const auto refusal = may_subscribe(connection, item.channel)) {
+    if (const auto refusal = may_subscribe(connection, item.channel, now)) {
       joined.answer.refusal = *refusal;
       continue;
     }
@@ -297,7 +304,7 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
 // ---- history ----
 
 void Sessions::history(Connection& connection, const Command& command, std::string_view text, Now now) {
-  std::optional<Refusal> refusal = may_read(command.channel);
+  std::optional<Refusal> refusal = may_read(connection, command.channel, now);
   if (!refusal && command.limit > kHistoryQueryMax) {
     refusal = {.code = ErrorCode::invalid_message, .sentence = "limit is at most 1000; ask on from the last message"};
   }
@@ -343,11 +350,12 @@ void Sessions::handle(const HistoryReply& reply, Now now) {
 
 // ---- publishing ----
 
-std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
+std::optional<Refusal> Sessions::may_publish(const Connection& connection, std::string_view channel, Now now) {
   if (shutting_down_) return kShuttingDown;
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "only the server publishes to channels in '$'"};
   }
+  if (const auto refusal = lacks_permission(connection, channel, true, now)) return refusal;
   if (is_user_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
   }
@@ -359,7 +367,7 @@ std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
 }
 
 void Sessions::publish(Connection& connection, const Command& command, std::string_view text, Now now) {
-  if (const auto refusal = may_publish(command.channel)) {
+  if (const auto refusal = may_publish(connection, command.channel, now)) {
     send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
     return;
   }

@@ -15,6 +15,7 @@
 #include "alloc/base/time.hpp"
 #include "codec/websocket/message_assembler.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/session/guard.hpp"
 #include "engine/time/timer_wheel.hpp"
 
 namespace ringcast {
@@ -37,6 +38,7 @@ enum StallReason : std::uint8_t {
   kStallRoom = 2,     // a publish waits for room in a lane
   kStallControl = 4,  // the client leaves our replies unread
   kStallHistory = 8,  // a history query waits for another shard
+  kStallVerify = 32,  // its token waits to be checked
 };
 
 struct Connection {
@@ -56,6 +58,7 @@ struct Connection {
   MessageAssembler assembler;
   TimerEntry timer;
   std::unique_ptr<Inbox> inbox;
+  std::unique_ptr<Guard> guard;   // null on a node without authentication and limits
   std::uint64_t id = 0;           // told to the client; random
   std::uint64_t publisher = 0;    // whose message ids these are: the user, or this connection
   WallTime opened_at{};

@@ -75,12 +75,17 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .mesh = setup_.mesh,
              .stats = stats_,
              .budget = setup_.budget,
-             .seed = setup_.seed},
+             .seed = setup_.seed,
+             .authenticator = setup_.control.authenticator.load(std::memory_order_acquire),
+             .boards = setup_.boards,
+             .usage = setup_.usage},
             now},
       transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
       idle_{setup_.spin},
       now_{now} {
+  setup_.control.authenticator_used.store(setup_.control.authenticator.load(std::memory_order_acquire),
+                                          std::memory_order_release);
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
 }
@@ -124,7 +129,16 @@ bool Shard::run_turn() {
   return turn_worked_;
 }
 
+/// The control thread has read keys or revocations anew, and keeps the old ones until every shard goes by the new.
+void Shard::follow_authenticator() {
+  const Authenticator* wanted = setup_.control.authenticator.load(std::memory_order_acquire);
+  if (wanted == setup_.control.authenticator_used.load(std::memory_order_relaxed)) return;
+  core_.set_authenticator(wanted);
+  setup_.control.authenticator_used.store(wanted, std::memory_order_release);
+}
+
 void Shard::obey() {
+  follow_authenticator();
   switch (setup_.control.command.load(std::memory_order_acquire)) {
     case ShardCommand::run: return;
     case ShardCommand::drain:

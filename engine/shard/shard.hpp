@@ -54,6 +54,8 @@ struct ShardSetup {
   std::vector<Listener> listeners;
   nanoseconds spin{0};
   std::uint64_t seed = 0;
+  AccessBoards* boards = nullptr;
+  UsageLane* usage = nullptr;  // null: no entitlement record is kept
   int control_event_fd = -1;  // written when the state changes
 };
 
@@ -89,6 +91,7 @@ class Shard final : private TransportEvents {
 
   // the phases
   void obey();
+  void follow_authenticator();
   bool handle_completions();
   void expire_timers();
   bool advance_sends();

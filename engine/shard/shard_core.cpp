@@ -80,7 +80,10 @@ struct ShardCore::State {
   bool said_goodbye = false;
 };
 
-ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {}
+ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {
+  state_->sessions.set_access(
+      {.here = context.index, .authenticator = context.authenticator, .boards = context.boards});
+}
 ShardCore::~ShardCore() = default;
 
 // ---- what happened ----
@@ -141,6 +144,10 @@ void ShardCore::expire_timers(Now now) {
   state.handle_send_events(now);
   if (state.shutting_down) state.advance_shutdown(now);
   state.after_input(now);
+}
+
+void ShardCore::set_authenticator(const Authenticator* authenticator) {
+  state_->sessions.set_authenticator(authenticator);
 }
 
 void ShardCore::begin_shutdown(Now now) {

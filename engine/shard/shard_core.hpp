@@ -22,12 +22,16 @@
 #include "alloc/base/time.hpp"
 #include "alloc/memory/budget.hpp"
 #include "engine/limits.hpp"
+#include "engine/access/usage_record.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/stats/ledger.hpp"
 #include "engine/stats/shard_stats.hpp"
 
 namespace ringcast {
+
+class Authenticator;
+struct AccessBoards;
 
 struct ShardContext {
   ShardIndex index{};
@@ -36,6 +40,9 @@ struct ShardContext {
   ShardStats& stats;
   Budget& budget;
   std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
+  const Authenticator* authenticator = nullptr;  // null: nobody has to authenticate
+  AccessBoards* boards = nullptr;                // the node's; null: no limits by address or user
+  UsageLane* usage = nullptr;                    // where the entitlement record goes; null: none is kept
 };
 
 class ShardCore {
@@ -63,6 +70,8 @@ class ShardCore {
   void drain_mesh(Now now);
   /// Fires every timer due; also housekeeping (log trimming, ledger, lag checks).
   void expire_timers(Now now);
+  /// Other keys or revocations; the old ones are no longer used when this returns.
+  void set_authenticator(const Authenticator* authenticator);
   /// Starts the graceful end: refuses new work, lets every reader have what is in its logs, closes with 1001.
   void begin_shutdown(Now now);
 
