@@ -78,7 +78,7 @@ struct AccessOptions {
   bool insecure = false;                           // listening off loopback without authentication
   bool authenticates = false;                      // a key is configured: who has no token may do nothing
   bool spares_loopback = true;                     // limits of an address are not for those on this host
-  std::vector<IpRange> trusted_proxies;            // whose word for whom they connect is believed
+  std::vector<IpRange> trusted_proxies{};          // whose word for whom they connect is believed
   std::uint32_t verifications_per_second = 2'000;  // of tokens, on each shard; ADR 0013
   milliseconds expiry_notice{30'000};              // before its token expires a client is told
 };

@@ -17,6 +17,7 @@
 
 #include "alloc/base/result.hpp"
 #include "alloc/memory/budget.hpp"
+#include "engine/access/shared_board.hpp"
 #include "engine/config/node_options.hpp"
 #include "engine/log/log.hpp"
 #include "engine/node/access_control.hpp"

@@ -54,9 +54,9 @@ struct ShardSetup {
   std::vector<Listener> listeners;
   nanoseconds spin{0};
   std::uint64_t seed = 0;
+  int control_event_fd = -1;  // written when the state changes
   AccessBoards* boards = nullptr;
   UsageLane* usage = nullptr;  // null: no entitlement record is kept
-  int control_event_fd = -1;  // written when the state changes
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.

@@ -17,6 +17,7 @@
 #include "codec/hash/xxh3.hpp"
 #include "codec/websocket/frame_parser.hpp"
 #include "codec/websocket/frame_writer.hpp"
+#include "engine/access/shared_board.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/shard_core.hpp"
 #include "engine/stats/shard_block.hpp"
@@ -52,7 +53,8 @@ class CoreHarness {
  public:
   using Client = CoreClient;
 
-  explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0)
+  /// authenticator  outlives the harness; options.access.authenticates must then be set.
+  explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0, const Authenticator* authenticator = nullptr)
       : options{std::move(with)},
         mesh{options.shards, bulk_bytes != 0 ? bulk_bytes : Mesh::bulk_bytes_for(options.limits.message_bytes)},
         asleep(options.shards, false) {
@@ -64,7 +66,9 @@ class CoreHarness {
                                                             .mesh = mesh,
                                                             .stats = shard.stats,
                                                             .budget = shard.budget,
-                                                            .seed = 1'000 + i},
+                                                            .seed = 1'000 + i,
+                                                            .authenticator = authenticator,
+                                                            .boards = &boards},
                                                now);
     }
   }
@@ -106,11 +110,10 @@ class CoreHarness {
   // ---- clients ----
 
   /// A connection that has said nothing yet.
-  Client& connect(std::uint32_t shard = 0) {
+  Client& connect(std::uint32_t shard = 0, PeerInfo peer = {}) {
     clients_.push_back(std::make_unique<Client>());
     Client& client = *clients_.back();
     client.shard = shard;
-    PeerInfo peer;
     for (const auto& one : shards_) peer.node_connections += one->core->connections();
     if (const auto handle = core(shard).accept(peer, now)) {
       client.handle = *handle;
@@ -271,6 +274,7 @@ class CoreHarness {
 
   CoreOptions options;
   Now now{.mono = Instant{seconds{1'000}}, .wall = WallTime{seconds{1'790'000'000}}};
+  AccessBoards boards = AccessBoards::make(options, 99);
   Mesh mesh;
   std::vector<bool> asleep;  // shards that have no turn in run()
 
