@@ -18,6 +18,7 @@ namespace ringcast {
 // ---- fixed ----
 
 inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
+inline constexpr std::size_t kTlsTurnBytesMax = 16_KiB;           // of a TLS connection: one record
 inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
 inline constexpr std::uint32_t kExpandShare = 4;                  // readers looked at for news, for each turn given
 inline constexpr std::uint8_t kHighTurnsMax = 3;                  // a normal channel begins every fourth turn at least
@@ -155,6 +156,7 @@ struct CoreOptions {
   bool echo = false;
 };
 
+static_assert(kTlsTurnBytesMax <= kTurnBytesMax);
 static_assert(kPinnedFrameBytesMin <= kTurnBytesMax);
 static_assert(kReplyBytesMax <= kControlBytesMax);
 

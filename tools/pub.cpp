@@ -18,6 +18,7 @@
 #include "tools/publish_window.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -28,6 +29,7 @@ constexpr seconds kAcknowledgementTime{30};   // without an answer for this long
 
 struct PubOptions {
   std::string url = kDefaultUrl;
+  TlsTrustOptions trust;
   std::string channel, payload, event, message_id;
   bool has_payload = false;
   bool text = false;
@@ -199,7 +201,7 @@ int run_pub(const PubOptions& options) {
     complain("pub", fmt::format("'{}' is no channel: {}", options.channel, sentence_of(fault)));
     return kExitUsage;
   }
-  const auto endpoint = parse_endpoint(options.url);
+  const auto endpoint = parse_endpoint(options.url, options.trust);
   if (!endpoint) {
     complain("pub", endpoint.error());
     return kExitUsage;
@@ -218,8 +220,9 @@ int run_pub(const PubOptions& options) {
 void add_pub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<PubOptions>();
   CLI::App* command = app.add_subcommand("pub", "publish one message, or one for each line of stdin; prints each seq");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
+  add_trust_options(*command, options->trust);
   command->add_option("channel", options->channel, "the channel to publish to")->required();
   CLI::Option* payload =
       command->add_option("payload", options->payload, "a JSON value; without it, one is read from each line of stdin");

@@ -17,6 +17,7 @@
 #include "tools/replay_schedule.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -28,6 +29,7 @@ constexpr double kSnapshotsMin = 0.001, kSnapshotsMax = 24 * 3'600;  // seconds
 struct ReplayOptions {
   std::vector<std::string> files;
   std::string url = kDefaultUrl;
+  TlsTrustOptions trust;
   std::string speed = "1";
   std::string prefix;
   double snapshots = 0;  // seconds of feed time between two snapshots of a book; 0: none are made
@@ -247,7 +249,7 @@ int run_replay(const ReplayOptions& options) {
     complain("replay", fmt::format("--speed '{}': a number above 0, or max", options.speed));
     return kExitUsage;
   }
-  const auto parsed = parse_endpoint(options.url);
+  const auto parsed = parse_endpoint(options.url, options.trust);
   if (!parsed) {
     complain("replay", parsed.error());
     return kExitUsage;
@@ -277,8 +279,9 @@ void add_replay_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("replay", "publish captured feeds with their original timing");
   command->add_option("files", options->files, "captures, gzip or plain; several are merged by receive time")
       ->required();
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
+  add_trust_options(*command, options->trust);
   command->add_option("--speed", options->speed, "1: as it was; N: so many times faster; max: flat out")
       ->capture_default_str();
   command

@@ -16,17 +16,20 @@
 #include "tools/printing_subscriber.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
 
 struct SubOptions {
   std::string url = kDefaultUrl;
+  TlsTrustOptions trust;
   std::vector<std::string> since;
   PrintingOptions subscriber;
   std::uint32_t retries = 0;  // 0: no bound
   bool conflate = false;
   bool no_snapshot = false;
+  bool compress = false;
 };
 
 std::optional<ResumePoint> parse_since(std::string_view text) {
@@ -55,7 +58,7 @@ int subscribe_until_done(const SubOptions& options, const Endpoint& endpoint, Pr
   const bool exchange = options.subscriber.exchange;
   for (bool first = true;; first = false) {
     const auto opened = monotonic_now();
-    auto client = Client::open(endpoint, {.also_readable = stop.fd()});
+    auto client = Client::open(endpoint, {.also_readable = stop.fd(), .offers_deflate = options.compress});
     if (StopSignals::requested()) return kExitSuccess;
     milliseconds at_least{0};
     if (client) {
@@ -127,7 +130,7 @@ int run_sub(SubOptions& options) {
     }
     positions[wanted.channels[i]] = ChannelPosition{*position};
   }
-  const auto parsed = parse_endpoint(options.url);
+  const auto parsed = parse_endpoint(options.url, options.trust);
   if (!parsed) {
     complain("sub", parsed.error());
     return kExitUsage;
@@ -143,8 +146,10 @@ int run_sub(SubOptions& options) {
 void add_sub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SubOptions>();
   CLI::App* command = app.add_subcommand("sub", "print what arrives on channels; reconnects and resumes by itself");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
+  add_trust_options(*command, options->trust);
+  command->add_flag("--compress", options->compress, "offer permessage-deflate");
   PrintingOptions& subscriber = options->subscriber;
   command->add_option("channels", subscriber.channels, "the channels to subscribe to")->required();
   command

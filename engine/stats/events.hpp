@@ -39,6 +39,8 @@ enum class EventCode : std::uint16_t {
   pressure_changed,
   health_changed,
   channel_limit,
+  tls_failed,
+  tls_reloaded,
   fault,
   end,
 };
@@ -79,6 +81,8 @@ inline constexpr auto kEvents = [] {
       {pressure_changed, warning, "pressure_changed", "level", "bytes"},
       {health_changed, warning, "health_changed", "state", "state_before"},
       {channel_limit, warning, "channel_limit", "channels", "limit"},
+      {tls_failed, warning, "tls_failed", "reason", "slot"},
+      {tls_reloaded, info, "tls_reloaded", "certificates", ""},
       {fault, error, "fault", "errno", ""},
   });
 }();

@@ -17,11 +17,12 @@ seconds retry_after_of(const ResponseHead& head) {
 
 }  // namespace
 
-ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
+ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random, bool offers_deflate)
     : authority_{endpoint.authority}, target_{endpoint.target.empty() ? "/" : endpoint.target} {
   request_.host = authority_;
   request_.target = target_;
   request_.nonce = random.nonce();
+  request_.offers_deflate = offers_deflate;
   append_upgrade_request(request_text_, request_);
 }
 
@@ -35,9 +36,9 @@ Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes i
         UpgradeFailure{.sentence = "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
   }
   if (!*parsed) return std::optional<std::size_t>{};
-  if (const auto verdict = verify_upgrade_response(head, request_); !verdict) {
-    return unexpected(refusal(head, verdict.error().sentence));
-  }
+  const auto verdict = verify_upgrade_response(head, request_);
+  if (!verdict) return unexpected(refusal(head, verdict.error().sentence));
+  agreed_deflate_ = verdict->deflate.has_value();
   return std::optional{**parsed - seen};
 }
 

@@ -1,4 +1,4 @@
-// tools/client/endpoint.hpp: where a tool connects to: ws://host:port/path?query, or unix:/path[:/target].
+// tools/client/endpoint.hpp: where a tool connects to: ws:// or wss://host:port/path?query, or unix:/path[:/target].
 //
 // Owner    the caller, by value.  Thread  any.  Memory  its strings.
 // Failure  a sentence that names the URL and what is wrong with it.
@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "alloc/base/result.hpp"
+#include "tools/client/tls_trust.hpp"
 
 namespace ringcast {
 
@@ -23,10 +25,15 @@ struct Endpoint {
   std::string authority;  // what goes into Host
   std::string target;     // path and query as written; empty: the URL names neither
   std::string text;       // as the user wrote it, for messages
+  bool secure = false;    // by TLS
+  std::shared_ptr<const TlsTrust> trust{};  // secure: set by who connects, before it does
 };
 
-/// Reads a URL. `wss://` is refused: this version has no TLS.
+/// Reads a URL.
 [[nodiscard]] Result<Endpoint, std::string> parse_endpoint(std::string_view url);
+
+/// Reads a URL, and whom to believe if it is a secure one.
+[[nodiscard]] Result<Endpoint, std::string> parse_endpoint(std::string_view url, const TlsTrustOptions& options);
 
 /// The same place with the native dialect's path where the URL names none.
 [[nodiscard]] Endpoint with_native_target(Endpoint endpoint);

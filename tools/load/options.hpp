@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/client/tls_trust.hpp"
 #include "tools/replay_schedule.hpp"
 #include "tools/subcommand.hpp"
 
@@ -16,6 +17,9 @@ namespace ringcast {
 
 struct LoadOptions {
   std::string url = kDefaultUrl;
+  TlsTrustOptions trust;
+  bool tls = false;       // wss:// although the URL says ws://
+  bool compress = false;  // subscribers offer permessage-deflate
   std::uint32_t connections = 100;
   std::uint32_t channels = 1;
   std::string wire = "native";  // how subscribers join and what they receive

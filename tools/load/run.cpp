@@ -54,7 +54,8 @@ rcs_ledger difference(const rcs_ledger& after, const rcs_ledger& before) {
 }  // namespace
 
 Result<void, std::string> LoadRun::prepare() {
-  auto endpoint = parse_endpoint(options_.url);
+  if (options_.tls && options_.url.starts_with("ws://")) options_.url.insert(2, "s");
+  auto endpoint = parse_endpoint(options_.url, options_.trust);
   if (!endpoint) return unexpected(endpoint.error());
   endpoint_ = std::move(*endpoint);
   options_.publishers = wire_->publishers(options_);
@@ -106,7 +107,8 @@ void LoadRun::start_threads(const SocketAddress& address) {
         .resumes = options_.resume,
         .away_max = nanoseconds{static_cast<nanoseconds::rep>(options_.away * 1e9)},
         .publisher = publishes_between_rounds() ? publisher_.get() : nullptr,
-        .polls = options_.poll};
+        .polls = options_.poll,
+        .compress = options_.compress};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
     threads_.back()->start();
   }
