@@ -49,6 +49,9 @@ struct Subscription {
   bool complete : 1 = false;              // wants every message: the namespace's conflation is not for it
   bool rated : 1 = false;                 // is sent one message an interval; its extra says when
   bool high : 1 = false;                  // pending, among those of its connection that go first
+
+  /// Sent from its log, and its namespace's policy is for it.
+  [[nodiscard]] bool ordinary() const { return !(catching_up || conflates || complete); }
 };
 static_assert(sizeof(Subscription) <= 64, "one cache line a subscription");
 

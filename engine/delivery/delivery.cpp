@@ -244,8 +244,12 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
 // ---- who has news ----
 
 void Delivery::link_pending(Subscription& subscription, std::uint32_t slot) {
+  link_pending(subscription, slot, logs_[subscription.cursor.log]);
+}
+
+void Delivery::link_pending(Subscription& subscription, std::uint32_t slot, const ChannelLog& log) {
   Outbox& reader = *subscription.reader;
-  if (subscription.cursor.next <= logs_[subscription.cursor.log].high_last) {
+  if (subscription.cursor.next <= log.high_last) {
     link_high(subscription, slot, reader.pending_high_last);
     return;
   }
@@ -346,7 +350,7 @@ void Delivery::expand_dirty(Expand which, Instant now) {
       }
       if (subscription.cursor.next >= log.log.next()) continue;
       if (subscription.rated && waits_for_interval(subscription, now)) continue;
-      link_pending(subscription, slot);
+      link_pending(subscription, slot, log);
       enqueue(*subscription.reader, now);
     }
   }

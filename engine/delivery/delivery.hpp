@@ -198,6 +198,7 @@ class Delivery {
   void settle_news(std::uint32_t subscription, Instant now);
   void make_dirty(ChannelLog& log, std::uint32_t slot);
   void validate_place(const Subscription& subscription, std::uint32_t slot) const;
+  void link_pending(Subscription& subscription, std::uint32_t slot, const ChannelLog& log);
   void link_high(Subscription& subscription, std::uint32_t slot, std::uint32_t behind);
   void offer_turn(Subscription& subscription, std::uint32_t slot, Instant now);
   [[nodiscard]] bool waits_for_interval(Subscription& subscription, Instant now);

@@ -74,6 +74,11 @@ LagVerdict judge_lag(const FrameLog& log, const LagLimits& lag, SlowPolicy slow,
   return {.kind = Kind::disconnect};
 }
 
+LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
+                     Instant late_from, Instant now) {
+  return judge_lag(log, rule.lag, rule.slow, dialect, wanted, late_from, now);
+}
+
 LagVerdict judge_catch_up(const FrameLog& chunk, SlowPolicy policy, Dialect dialect, Sequence wanted) {
   using Kind = LagVerdict::Kind;
   if (wanted >= chunk.next() || chunk.holds(wanted)) return {};

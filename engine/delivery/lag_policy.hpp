@@ -31,6 +31,8 @@ struct LagVerdict {
 /// late_from  a message counts as late from then on at the earliest (when the reader joined with a resume).
 [[nodiscard]] LagVerdict judge_lag(const FrameLog& log, const LagLimits& lag, SlowPolicy slow, Dialect dialect,
                                    Sequence wanted, Instant late_from, Instant now);
+[[nodiscard]] LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dialect, Sequence wanted,
+                                   Instant late_from, Instant now);
 
 /// For a reader that wants the newest only, however little it is behind: past everything that waits before that.
 [[nodiscard]] LagVerdict skip_to_newest(const FrameLog& log, Sequence wanted);

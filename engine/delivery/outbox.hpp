@@ -45,11 +45,8 @@ struct Outbox {
   std::uint32_t subscription_first = kNoSlot;
   std::uint32_t pending_first = kNoSlot;    // subscriptions with news, served in turn
   std::uint32_t pending_last = kNoSlot;
-  std::uint32_t pending_high_last = kNoSlot;  // the last of those in front, which go first
+  std::uint32_t pending_high_last = kNoSlot;  // the last of those that stand in front: they go first
   std::uint32_t subscriptions = 0;
-  Instant news_at{};                        // when the oldest news of this turn was noticed
-  Instant sent_at{};                        // when the kernel last took bytes
-  Instant lag_floor{};                      // a resumed reader is not late for what was old when it joined
   Dialect dialect = Dialect::undecided;
   Form form = Form::native_json;
   bool queued : 1 = false;                  // in the turn queue
@@ -61,6 +58,9 @@ struct Outbox {
   bool tell_when_empty : 1 = false;         // report OutboxEvent::empty once nothing is left
   bool tell_control_low : 1 = false;        // report OutboxEvent::control_low once replies have drained
   std::uint8_t high_turns = 0;              // in a row that began with a high channel while a normal one waited
+  Instant news_at{};                        // when the oldest news of this turn was noticed
+  Instant sent_at{};                        // when the kernel last took bytes
+  Instant lag_floor{};                      // a resumed reader is not late for what was old when it joined
 
   [[nodiscard]] bool has_remainder() const { return unsent != nullptr && unsent->rest_bytes != 0; }
   [[nodiscard]] std::size_t control_bytes() const { return unsent == nullptr ? 0 : unsent->control_bytes(); }

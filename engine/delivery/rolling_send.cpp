@@ -109,7 +109,9 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
     const FrameLog& source = delivery_->source_of(subscription);
     Sequence from = subscription.cursor.next;
 
-    const LagVerdict verdict = judge(subscription, log, outbox, now);
+    const LagVerdict verdict =
+        subscription.ordinary() ? judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono)
+                                : judge(subscription, log, outbox, now);
     if (verdict.kind == LagVerdict::Kind::disconnect) {
       events_.push_back({.kind = OutboxEvent::Kind::slow,
                          .connection = outbox.connection,
@@ -149,6 +151,7 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
   }
 }
 
+/// Whoever it is.
 LagVerdict RollingSend::judge(const Subscription& subscription, const ChannelLog& log, const Outbox& outbox,
                               Now now) const {
   if (subscription.catching_up) {

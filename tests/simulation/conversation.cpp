@@ -615,7 +615,8 @@ void Conversation::on_exchange_message(PublishId id, bool combined) {
           id, scenario_.channels[channel].name);
   truth_.delivered_without_seq(id);
   subscription.received.push_back(id);
-  count_message(subscription, id, true);
+  // What a joiner is given of a channel's state has no rate.
+  count_message(subscription, id, scenario_.channels[channel].state == StateKeeping::none);
   coverage_.add(combined ? Seen::messages_combined : Seen::messages_raw);
 }
 
