@@ -5,18 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <string>
 
 #include "codec/capture/capture_reader.hpp"
 
 namespace ringcast {
 
-inline std::string file_content(const std::string& name) {
-  std::ifstream file{std::string{RINGCAST_TEST_DATA} + "/" + name, std::ios::binary};
-  EXPECT_TRUE(file.is_open()) << name;
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
+/// The bytes of tests/data/`name`; a file that cannot be read fails the test and is empty.
+std::string file_content(const std::string& name);
 
 /// Gives out the content in pieces of at most `chunk` bytes.
 inline CaptureReader::Source source_of(std::string content, std::size_t chunk) {
