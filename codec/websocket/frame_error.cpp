@@ -34,6 +34,8 @@ constexpr std::array kRows{
                   "a new message begins within a fragmented one"},  // 5.4
     FrameErrorRow{FrameError::message_too_large, CloseCode::message_too_big, "the message is too large"},  // 10.4
     FrameErrorRow{FrameError::invalid_utf8, CloseCode::invalid_payload, "a text message is not UTF-8"},  // 8.1
+    FrameErrorRow{FrameError::compressed_corrupt, CloseCode::invalid_payload,
+                  "a compressed message does not unpack"},  // RFC 7692 names no code; 7.4.1: not what its type says
     FrameErrorRow{FrameError::close_payload_too_short, CloseCode::protocol_error,
                   "a close frame has half a code"},  // 5.5.1
     FrameErrorRow{FrameError::close_code_invalid, CloseCode::protocol_error,

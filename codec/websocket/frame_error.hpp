@@ -23,6 +23,7 @@ enum class FrameError : std::uint8_t {
   data_within_message,
   message_too_large,
   invalid_utf8,
+  compressed_corrupt,
   close_payload_too_short,
   close_code_invalid,
   close_reason_invalid_utf8,

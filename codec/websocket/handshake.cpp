@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455 section 1.3
 constexpr std::size_t kKeyCharacters = base64_encoded_bytes(ClientNonce{}.size());
-constexpr std::string_view kDeflateName = "permessage-deflate";  // RFC 7692 section 7
 
 tl::unexpected<HandshakeRefusal> refuse(std::uint16_t status, std::string_view sentence) {
   return tl::unexpected{HandshakeRefusal{status, sentence}};
@@ -75,7 +74,24 @@ bool read_extensions(const HeaderFields& fields, HandshakeAccept& accept) {
     while (const auto element = next_list_element(rest)) {
       ExtensionOffer offer;
       if (!read_extension_offer(*element, offer)) return false;
-      if (equals_ignoring_case(offer.name, kDeflateName)) accept.deflate_offered = true;
+      if (accept.deflate || !equals_ignoring_case(offer.name, kDeflateName)) continue;
+      accept.deflate = accept_deflate_offer(offer.parameters);  // declined: the next one is looked at
+    }
+  }
+  return true;
+}
+
+/// False: an extension that was not offered, or an answer that does not fit the offer.
+bool read_answered_extensions(const ResponseHead& head, const UpgradeRequest& request, UpgradeAnswer& answer) {
+  for (const HeaderField& field : head.fields) {
+    if (!equals_ignoring_case(field.name, "Sec-WebSocket-Extensions")) continue;
+    std::string_view rest = field.value;
+    while (const auto element = next_list_element(rest)) {
+      ExtensionOffer extension;
+      const bool ours = read_extension_offer(*element, extension) && request.offers_deflate && !answer.deflate &&
+                        equals_ignoring_case(extension.name, kDeflateName);
+      if (ours) answer.deflate = verify_deflate_answer(extension.parameters);
+      if (!ours || !answer.deflate) return false;
     }
   }
   return true;
@@ -136,6 +152,11 @@ void append_upgrade_response(std::string& out, const HandshakeAccept& accept) {
   response.field("Upgrade", "websocket").field("Connection", "Upgrade");
   response.field("Sec-WebSocket-Accept", std::string_view{accept.accept.data(), accept.accept.size()});
   if (!accept.subprotocol.empty()) response.field("Sec-WebSocket-Protocol", accept.subprotocol);
+  if (accept.deflate) {
+    std::string answer;
+    append_deflate_answer(answer, *accept.deflate);
+    response.field("Sec-WebSocket-Extensions", answer);
+  }
   response.end_head();
 }
 
@@ -176,12 +197,12 @@ void append_upgrade_request(std::string& out, const UpgradeRequest& request) {
   std::string offers;
   for (const std::string_view name : request.subprotocols) offers.append(offers.empty() ? "" : ", ").append(name);
   if (!offers.empty()) field("Sec-WebSocket-Protocol", offers);
+  if (request.offers_deflate) field("Sec-WebSocket-Extensions", kDeflateOffer);
   for (const HeaderField& more : request.more_fields) field(more.name, more.value);
   out.append("\r\n");
 }
 
-Result<std::string_view, ClientRefusal> verify_upgrade_response(const ResponseHead& head,
-                                                                const UpgradeRequest& request) {
+Result<UpgradeAnswer, ClientRefusal> verify_upgrade_response(const ResponseHead& head, const UpgradeRequest& request) {
   const auto refused = [&head](std::string_view sentence) { return unexpected(ClientRefusal{head.status, sentence}); };
   if (head.status != 101) return refused("the server did not switch protocols");
   if (head.version_minor < 1) return refused("the server answered in HTTP/1.0");
@@ -195,16 +216,19 @@ Result<std::string_view, ClientRefusal> verify_upgrade_response(const ResponseHe
       *accept != std::string_view{expected.data(), expected.size()}) {
     return refused("the answer's Sec-WebSocket-Accept does not fit the key");
   }
-  const auto extensions = head.fields.find("Sec-WebSocket-Extensions");
-  if (extensions && !extensions->empty()) return refused("the server uses an extension that was not offered");
+  UpgradeAnswer answer;
+  if (!read_answered_extensions(head, request, answer)) {
+    return refused("the server uses an extension that was not offered, or not like that");
+  }
   const auto chosen = head.fields.find("Sec-WebSocket-Protocol");
-  if (!chosen) return std::string_view{};
+  if (!chosen) return answer;
   const bool offered = std::find(request.subprotocols.begin(), request.subprotocols.end(), *chosen) !=
                        request.subprotocols.end();
   if (!offered || head.fields.occurrences("Sec-WebSocket-Protocol") != 1) {
     return refused("the server chose a subprotocol that was not offered");
   }
-  return *chosen;
+  answer.subprotocol = *chosen;
+  return answer;
 }
 
 }  // namespace ringcast

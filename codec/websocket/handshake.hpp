@@ -3,11 +3,12 @@
 // Thread   any.  Memory  the caller's string; results are views into the request, the response or literals.
 // Failure  a HandshakeRefusal: the status to answer with and a sentence. ClientRefusal on the client's side.
 // Not here Origin and Host (engine/access), paths and dialects (engine/session), 503 (engine/access/admission),
-//          randomness: the client's nonce is a parameter. permessage-deflate offers are read and declined.
+//          randomness: the client's nonce is a parameter. Whether a deflate offer is taken up is the engine's choice.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "codec/http/head_error.hpp"
 #include "codec/http/request_head.hpp"
 #include "codec/http/response_head.hpp"
+#include "codec/websocket/deflate_offer.hpp"
 
 namespace ringcast {
 
@@ -34,7 +36,7 @@ struct HandshakeAccept {
   AcceptKey accept{};
   std::string_view subprotocol{};      // the client's first choice among those supported; empty: none
   bool subprotocols_offered = false;   // it offered some, supported or not
-  bool deflate_offered = false;        // a well-formed permessage-deflate offer (declined)
+  std::optional<DeflateAgreement> deflate{};  // the first offer that can be taken up; reset it to decline
 };
 
 struct HandshakeRefusal {
@@ -70,6 +72,7 @@ struct UpgradeRequest {
   ClientNonce nonce{};      // 16 random bytes, new for each connection
   std::string_view origin{};  // empty: not sent
   std::span<const std::string_view> subprotocols{};
+  bool offers_deflate = false;  // kDeflateOffer
   std::span<const HeaderField> more_fields{};  // Authorization and the like
 };
 void append_upgrade_request(std::string& out, const UpgradeRequest& request);
@@ -78,9 +81,12 @@ struct ClientRefusal {
   std::uint16_t status = 0;   // what the server answered; 101 when the rest of its answer is wrong
   std::string_view sentence{};
 };
-/// Checks the server's answer: 101, Upgrade, Connection, Accept; no extension (we offer none) and no subprotocol that
-/// was not offered. Returns the chosen subprotocol, empty if none.
-[[nodiscard]] Result<std::string_view, ClientRefusal> verify_upgrade_response(const ResponseHead& head,
-                                                                              const UpgradeRequest& request);
+struct UpgradeAnswer {
+  std::string_view subprotocol{};               // empty: none was chosen
+  std::optional<DeflateAgreement> deflate{};
+};
+/// Checks the server's answer: 101, Upgrade, Connection, Accept; no extension and no subprotocol that was not offered.
+[[nodiscard]] Result<UpgradeAnswer, ClientRefusal> verify_upgrade_response(const ResponseHead& head,
+                                                                           const UpgradeRequest& request);
 
 }  // namespace ringcast

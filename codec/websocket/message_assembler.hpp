@@ -41,6 +41,9 @@ class MessageAssembler {
  public:
   explicit MessageAssembler(Role role, AssemblerLimits limits = {}, Extensions negotiated = {});
 
+  /// What the handshake, which comes after a connection's assembler, has agreed. Before the first next().
+  void negotiate(Extensions negotiated) { deflate_negotiated_ = negotiated.deflate; }
+
   /// Consumes bytes from the front of `input` until there is something to tell.
   ///
   /// input    unmasked in place where it is consumed; shortened by what was consumed. What is left belongs to the next

@@ -80,7 +80,7 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
   }
   const bool speaks_native = route.kind == Route::Kind::undecided || route.kind == Route::Kind::native;
   const std::array supported{kNativeSubprotocol, kBinarySubprotocol};
-  const auto accepted = check_upgrade(
+  auto accepted = check_upgrade(
       head, speaks_native ? std::span<const std::string_view>{supported} : std::span<const std::string_view>{});
   if (!accepted) {
     stats_->add(handshake_counter(accepted.error().status));
@@ -120,6 +120,7 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
   const auto user = query_parameter(head.query, "user", user_scratch);
   if (user && *user && !(*user)->empty()) connection.publisher = hash64(**user) | 1;  // until tokens name the user
 
+  accepted->deflate.reset();  // declined
   reply_.clear();
   append_upgrade_response(reply_, *accepted);
   connection.phase = Connection::Phase::open;

@@ -154,19 +154,51 @@ TEST(Handshake, TheClientsFirstSupportedSubprotocolIsChosen) {
   }
 }
 
-TEST(Handshake, ADeflateOfferIsReadAndNotEchoed) {
-  for (const std::string_view offer :
-       {"permessage-deflate", "permessage-deflate; client_max_window_bits",
-        "foo, permessage-deflate;server_max_window_bits=\"10\" ; client_no_context_takeover"}) {
+TEST(Handshake, TheFirstDeflateOfferThatCanBeTakenUpIs) {
+  struct Row {
+    std::string_view sentence, offers, answer;  // answer: empty when declined
+  };
+  constexpr std::string_view kBare = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+  const std::string in_window = std::string{kBare} + "; server_max_window_bits=10";
+  const Row rows[] = {
+      {"one offer", "permessage-deflate", kBare},
+      {"its name in capitals", "PERMESSAGE-Deflate", kBare},
+      {"behind another extension", "foo; bar=1, permessage-deflate", kBare},
+      {"a quoted value", "foo, permessage-deflate;server_max_window_bits=\"10\" ; client_no_context_takeover", in_window},
+      {"the second, the first being malformed", "permessage-deflate; server_max_window_bits=7, "
+                                                "permessage-deflate; server_max_window_bits=10", in_window},
+      {"the first of two good ones", "permessage-deflate; server_max_window_bits=10, permessage-deflate", in_window},
+      {"none: all are malformed", "permessage-deflate; x, permessage-deflate; client_max_window_bits=0", ""},
+      {"none: another extension", "x-webkit-deflate-frame", ""},
+  };
+  for (const Row& row : rows) {
     RequestHead head;
-    const std::string text = request("Sec-WebSocket-Extensions", offer);
-    const auto accepted = answer_to(text, head);
-    ASSERT_TRUE(accepted) << offer;
-    EXPECT_TRUE(accepted->deflate_offered) << offer;
+    const std::string text = request("Sec-WebSocket-Extensions", row.offers);
+    auto accepted = answer_to(text, head);
+    ASSERT_TRUE(accepted) << row.sentence;
+    EXPECT_EQ(accepted->deflate.has_value(), !row.answer.empty()) << row.sentence;
     std::string out;
     append_upgrade_response(out, *accepted);
-    EXPECT_EQ(out.find("Extensions"), std::string::npos);
+    if (row.answer.empty()) {
+      EXPECT_EQ(out.find("Extensions"), std::string::npos) << row.sentence;
+    } else {
+      EXPECT_NE(out.find("Sec-WebSocket-Extensions: " + std::string{row.answer} + "\r\n"), std::string::npos)
+          << row.sentence << out;
+    }
+    accepted->deflate.reset();  // declined by the engine
+    out.clear();
+    append_upgrade_response(out, *accepted);
+    EXPECT_EQ(out.find("Extensions"), std::string::npos) << row.sentence;
   }
+}
+
+TEST(Handshake, OffersInSeveralFieldsAreLookedAtInOrder) {
+  RequestHead head;
+  std::string text = request("Sec-WebSocket-Extensions", "permessage-deflate; unknown");
+  text.insert(text.size() - 2, "sec-websocket-extensions: permessage-deflate; server_max_window_bits=9\r\n");
+  const auto accepted = answer_to(text, head);
+  ASSERT_TRUE(accepted && accepted->deflate);
+  EXPECT_EQ(accepted->deflate->server_window_bits, 9);
 }
 
 TEST(ExtensionOffer, EachRowIsReadOrRefused) {
@@ -208,7 +240,7 @@ TEST(ClientHandshake, ItsRequestIsAcceptedByOurServerAndTheAnswerByIt) {
   ASSERT_TRUE(parse_response_head(as_bytes(out), response).value());
   const auto verified = verify_upgrade_response(response, asked);
   ASSERT_TRUE(verified);
-  EXPECT_EQ(*verified, "ringcast.v1.bin");
+  EXPECT_EQ(verified->subprotocol, "ringcast.v1.bin");
 }
 
 TEST(ClientHandshake, EachWrongAnswerIsRefused) {
@@ -232,6 +264,7 @@ TEST(ClientHandshake, EachWrongAnswerIsRefused) {
       {"another Accept", line + upgrade + connection + "Sec-WebSocket-Accept: AAAA\r\n", false},
       {"Accept twice", line + upgrade + connection + accept + accept, false},
       {"an extension", line + upgrade + connection + accept + "Sec-WebSocket-Extensions: permessage-deflate\r\n", false},
+      {"an extension that nobody offers", line + upgrade + connection + accept + "Sec-WebSocket-Extensions: foo\r\n", false},
       {"a subprotocol that was not offered", line + upgrade + connection + accept + "Sec-WebSocket-Protocol: chat\r\n", false},
       {"a subprotocol twice", line + upgrade + connection + accept +
            "Sec-WebSocket-Protocol: ringcast.v1.bin\r\nSec-WebSocket-Protocol: ringcast.v1.bin\r\n", false},
@@ -244,6 +277,55 @@ TEST(ClientHandshake, EachWrongAnswerIsRefused) {
     EXPECT_EQ(verified.has_value(), row.good) << row.sentence;
     if (!verified) {
       EXPECT_EQ(verified.error().status, head.status) << row.sentence;
+    }
+  }
+}
+
+TEST(ClientHandshake, ADeflateAnswerIsWhatWasOffered) {
+  struct Row {
+    std::string_view sentence, fields;
+    bool good, agreed;
+  };
+  constexpr Row kRows[] = {
+      {"declined", "", true, false},
+      {"an empty field", "Sec-WebSocket-Extensions: \r\n", true, false},
+      {"agreed", "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n", true, true},
+      {"agreed, and we are to forget, too",
+       "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n", true,
+       true},
+      {"agreed, with a smaller window",
+       "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; server_max_window_bits=9\r\n", true,
+       true},
+      {"it would remember", "Sec-WebSocket-Extensions: permessage-deflate\r\n", false, false},
+      {"a limit to what was not offered to be limited",
+       "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_max_window_bits=9\r\n", false,
+       false},
+      {"an unknown parameter", "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; x\r\n", false,
+       false},
+      {"twice",
+       "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover, permessage-deflate; "
+       "server_no_context_takeover\r\n",
+       false, false},
+      {"something else besides",
+       "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\nSec-WebSocket-Extensions: foo\r\n",
+       false, false},
+      {"malformed", "Sec-WebSocket-Extensions: permessage-deflate;\r\n", false, false},
+  };
+  UpgradeRequest offering = kRequest;
+  offering.offers_deflate = true;
+  std::string out;
+  append_upgrade_request(out, offering);
+  EXPECT_TRUE(out.contains("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"));
+  for (const Row& row : kRows) {
+    const std::string text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             "Sec-WebSocket-Accept: " + std::string{kSampleAccept} + "\r\n" + std::string{row.fields} +
+                             "\r\n";
+    ResponseHead head;
+    ASSERT_TRUE(parse_response_head(as_bytes(text), head).value()) << row.sentence;
+    const auto verified = verify_upgrade_response(head, offering);
+    EXPECT_EQ(verified.has_value(), row.good) << row.sentence;
+    if (verified) {
+      EXPECT_EQ(verified->deflate.has_value(), row.agreed) << row.sentence;
     }
   }
 }

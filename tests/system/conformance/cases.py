@@ -1,7 +1,7 @@
 """The register of cases. A case is a function of a target, with a number, a sentence and a place in a standard."""
 import dataclasses
 
-from peer import Peer
+from peer import Failure, Peer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +45,14 @@ def case(number, sentence, section):
     return register
 
 
+def deflate_case(number, sentence, offer="permessage-deflate", section="RFC 7692 6"):
+    """Decorates a function of a Peer that has agreed on permessage-deflate."""
+    def register(body):
+        add(number, sentence, section, lambda target: on_deflate_connection(target, body, offer))
+        return body
+    return register
+
+
 def raw_case(number, sentence, section, ringcast_only=False):
     """Decorates a function of a Peer that is connected and has sent nothing."""
     def register(body):
@@ -54,6 +62,13 @@ def raw_case(number, sentence, section, ringcast_only=False):
         add(number, sentence, section, run, ringcast_only)
         return body
     return register
+
+
+def on_deflate_connection(target, body, offer="permessage-deflate"):
+    with Peer(target) as peer:
+        if peer.offer_deflate(offer) is None:
+            raise Failure(f"the server declined {offer!r}")
+        body(peer)
 
 
 def on_open_connection(target, body):

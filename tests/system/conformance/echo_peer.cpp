@@ -18,7 +18,11 @@
 #include <thread>
 #include <vector>
 
+#include "codec/deflate/message_deflater.hpp"
+#include "codec/deflate/message_inflater.hpp"
 #include "codec/http/request_head.hpp"
+#include "codec/text/utf8.hpp"
+#include "codec/websocket/frame_error.hpp"
 #include "codec/websocket/frame_writer.hpp"
 #include "codec/websocket/handshake.hpp"
 #include "codec/websocket/message_assembler.hpp"
@@ -39,7 +43,10 @@ struct Faults {
   bool closes_without_frame = false;
   bool echoes_as_binary = false;
   bool waits_for_frames = false;  // sees a frame only when it has arrived whole: no fail-fast
-  bool grants_deflate = false;    // that it does not speak
+  bool takes_any_offer = false;   // of permessage-deflate, whatever stands in it
+  bool exceeds_window = false;    // packs what may be too large for the agreed window
+  bool marks_all_packed = false;  // RSV1 on what it did not pack
+  bool forgets_the_limit = false;  // of what it unpacks
   bool allows_one_byte_more = false;
   bool accepts_http_10 = false;
 };
@@ -58,7 +65,10 @@ constexpr std::array kFaults{
     FaultRow{"closes_without_frame", &Faults::closes_without_frame},
     FaultRow{"echoes_as_binary", &Faults::echoes_as_binary},
     FaultRow{"waits_for_frames", &Faults::waits_for_frames},
-    FaultRow{"grants_deflate", &Faults::grants_deflate},
+    FaultRow{"takes_any_offer", &Faults::takes_any_offer},
+    FaultRow{"exceeds_window", &Faults::exceeds_window},
+    FaultRow{"marks_all_packed", &Faults::marks_all_packed},
+    FaultRow{"forgets_the_limit", &Faults::forgets_the_limit},
     FaultRow{"allows_one_byte_more", &Faults::allows_one_byte_more},
     FaultRow{"accepts_http_10", &Faults::accepts_http_10},
 };
@@ -70,7 +80,8 @@ class Connection {
   Connection(int socket, Faults faults)
       : socket_{socket},
         faults_{faults},
-        assembler_{Role::server, {.message_bytes_max = (1U << 20) + (faults.allows_one_byte_more ? 1U : 0U)}} {}
+        assembler_{Role::server, {.message_bytes_max = (1U << 20) + (faults.allows_one_byte_more ? 1U : 0U)}},
+        inflater_{faults.forgets_the_limit ? 1U << 30 : 1U << 20} {}
   ~Connection() { ::close(socket_); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -118,13 +129,15 @@ class Connection {
         break;
       }
       if (faults_.accepts_http_10) head.version_minor = 1;
-      const auto upgrade =
+      auto upgrade =
           head.path == "/echo" ? check_upgrade(head) : HandshakeResult{unexpected(HandshakeRefusal{404, "not here"})};
       accepted = upgrade.has_value();
       if (accepted) {
+        if (faults_.takes_any_offer && head.fields.find("Sec-WebSocket-Extensions")) upgrade->deflate.emplace();
         append_upgrade_response(answer, *upgrade);
-        if (faults_.grants_deflate && upgrade->deflate_offered) {
-          answer.insert(answer.size() - 2, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        if (upgrade->deflate) {
+          window_bits_ = upgrade->deflate->server_window_bits;
+          assembler_.negotiate({.deflate = true});
         }
       } else {
         append_refusal(answer, upgrade.error());
@@ -159,8 +172,8 @@ class Connection {
 
   void answer(const WsEvent& event) {
     switch (event.kind) {
-      case WsEvent::Kind::text: write(faults_.echoes_as_binary ? Opcode::binary : Opcode::text, event.payload); break;
-      case WsEvent::Kind::binary: write(Opcode::binary, event.payload); break;
+      case WsEvent::Kind::text:
+      case WsEvent::Kind::binary: return echo(event);
       case WsEvent::Kind::ping:
         if (!faults_.answers_no_ping) {
           write(Opcode::pong,
@@ -175,6 +188,32 @@ class Connection {
     }
   }
 
+  void echo(const WsEvent& event) {
+    const bool text = event.kind == WsEvent::Kind::text;
+    Bytes message = event.payload;
+    if (event.compressed) {
+      const auto unpacked = inflater_.inflate(event.payload);
+      const FrameError error =
+          unpacked ? FrameError::invalid_utf8
+                   : (unpacked.error() == InflateError::corrupt ? FrameError::compressed_corrupt
+                                                                : FrameError::message_too_large);
+      if (!unpacked || (text && !is_valid_utf8(*unpacked))) {
+        close_with(close_code_of(error), sentence_of(error));
+        assembler_.release();
+        return;
+      }
+      message = *unpacked;
+    }
+    std::vector<std::uint8_t> packed(message.size() + 1'024);
+    std::size_t packed_bytes = 0;
+    if (window_bits_ != 0 && (fits_window(message.size(), window_bits_) || faults_.exceeds_window)) {
+      packed_bytes = deflater_.deflate(message, packed);
+    }
+    const Opcode opcode = text && !faults_.echoes_as_binary ? Opcode::text : Opcode::binary;
+    const bool marked = packed_bytes != 0 || (faults_.marks_all_packed && window_bits_ != 0);
+    write({.opcode = opcode, .compressed = marked}, packed_bytes != 0 ? Bytes{packed}.first(packed_bytes) : message);
+  }
+
   void close_with(CloseCode code, std::string_view reason) {
     if (faults_.closes_without_frame) return;
     std::array<std::uint8_t, kControlPayloadBytesMax> payload;
@@ -182,11 +221,12 @@ class Connection {
                              payload, faults_.closes_with_1000 ? CloseCode::normal : code, reason)));
   }
 
-  void write(Opcode opcode, Bytes payload) {
+  void write(Opcode opcode, Bytes payload) { write({.opcode = opcode}, payload); }
+  void write(FrameStart start, Bytes payload) {
     if (faults_.masks_answers) {
-      append_frame(pending_, {.opcode = opcode}, payload, {1, 2, 3, 4});
+      append_frame(pending_, start, payload, {1, 2, 3, 4});
     } else {
-      append_frame(pending_, {.opcode = opcode}, payload);
+      append_frame(pending_, start, payload);
     }
   }
 
@@ -198,6 +238,9 @@ class Connection {
   int socket_;
   Faults faults_;
   MessageAssembler assembler_;
+  MessageInflater inflater_;
+  MessageDeflater deflater_;
+  std::uint8_t window_bits_ = 0;  // 0: no permessage-deflate
   std::vector<std::uint8_t> held_;
   std::vector<std::uint8_t> pending_;
 };

@@ -1,8 +1,8 @@
 """A WebSocket client for testing servers: it can break every rule itself, and forgives the server nothing.
 
-Everything is RFC 6455 by hand over a blocking socket. `Peer` sends frames exactly as told, right or wrong, and reads
-the server's answer strictly: a masked frame, a reserved bit, a length that is not minimal, bad UTF-8 or a stray
-continuation in what the server sends is a `Failure`, whatever the case was about.
+Everything is RFC 6455, and 7692 where a case asks for it, by hand over a blocking socket. `Peer` sends frames exactly
+as told, right or wrong, and reads the server's answer strictly: a masked frame, a reserved bit, a length that is not
+minimal, bad UTF-8 or a stray continuation in what the server sends is a `Failure`, whatever the case was about.
 """
 import base64
 import hashlib
@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import time
+import zlib
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -93,6 +94,8 @@ class Peer:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.ended = False  # the server closed, or reset
+        self.deflate = None  # what was agreed: {parameter: value}
+        self.packed_messages = 0  # that came from the server with RSV1
 
     def __enter__(self):
         return self
@@ -179,6 +182,33 @@ class Peer:
         check_upgraded(response, key)
         return response
 
+    def offer_deflate(self, offer="permessage-deflate"):
+        """The opening handshake with an offer; what was agreed, None if it was declined."""
+        key = base64.b64encode(os.urandom(16))
+        self.send(self.request([("Sec-WebSocket-Extensions", offer)], key=key))
+        response = self.read_response()
+        self.deflate = deflate_answer(response, offer)
+        response.fields = [(name, value) for name, value in response.fields if name != "sec-websocket-extensions"]
+        check_upgraded(response, key)
+        return self.deflate
+
+    def unpack(self, payload):
+        """Strictly: within the window that was agreed (zlib forgets what lies before it once it is called again)."""
+        window_bits = int(self.deflate.get("server_max_window_bits", 15))
+        inflate = zlib.decompressobj(-window_bits)
+        parts = []
+        try:
+            for piece in (payload, b"\x00\x00\xff\xff"):
+                while piece and not inflate.eof:
+                    parts.append(inflate.decompress(piece, 16 if window_bits < 15 else 1 << 20))
+                    piece = inflate.unconsumed_tail
+            message = b"".join(parts)
+        except zlib.error as error:
+            raise Failure(f"what the server packed does not unpack: {error}") from None
+        if inflate.eof and inflate.unused_data not in (b"", b"\x00"):
+            raise Failure("the server packed more than one stream into a message")
+        return message
+
     # -- frames --
 
     def send_frame(self, opcode, payload=b"", **how):
@@ -192,7 +222,8 @@ class Peer:
                 return None
             first, second = self.read_exactly(2, deadline)
             fin, opcode, length = bool(first & 0x80), first & 0x0F, second & 0x7F
-            if first & 0x70:
+            self.packed = bool(first & 0x40)
+            if first & 0x70 and not (self.deflate is not None and first & 0x70 == 0x40 and opcode in (TEXT, BINARY)):
                 raise Failure(f"the server set reserved bits: first byte {first:#04x}")
             if opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
                 raise Failure(f"the server used the reserved opcode {opcode:#x}")
@@ -215,7 +246,7 @@ class Peer:
     def read_message(self, seconds=ANSWER_SECONDS):
         """The next (opcode, payload), its fragments joined; control frames between them wait in `set_aside`.
         None at the connection's end."""
-        parts, begun = [], None
+        parts, begun, packed = [], None, False
         while True:
             got = self.read_frame(seconds)
             if got is None:
@@ -229,10 +260,14 @@ class Peer:
                 return opcode, payload
             if (opcode == CONTINUATION) != (begun is not None):
                 raise Failure("the server broke the order of fragments")
-            begun = opcode if begun is None else begun
+            if begun is None:
+                begun, packed = opcode, self.packed
             parts.append(payload)
             if fin:
                 whole = b"".join(parts)
+                if packed:
+                    self.packed_messages += 1
+                    whole = self.unpack(whole)
                 if begun == TEXT:
                     try:
                         whole.decode("utf-8")
@@ -307,6 +342,39 @@ def check_upgraded(response, key):
         raise Failure("the server uses an extension")
     if response.all("Content-Length") or response.all("Transfer-Encoding"):
         raise Failure("101 announces a body")  # RFC 9110 section 8.6 and RFC 9112 section 6.1
+
+
+def deflate_answer(response, offer):
+    """What the server agreed to, judged by RFC 7692 section 7.1; None: it declined."""
+    answers = [element.strip() for value in response.all("Sec-WebSocket-Extensions") for element in value.split(",")]
+    if not answers:
+        return None
+    name, *rest = [part.strip() for part in answers[0].split(";")]
+    if len(answers) > 1 or name != "permessage-deflate":
+        raise Failure(f"the server answered {answers} to an offer of permessage-deflate")
+    agreed = {}
+    for part in rest:
+        key, equals, value = [text.strip() for text in part.partition("=")]
+        if key in agreed:
+            raise Failure(f"the server repeats {key}")
+        agreed[key] = value if equals else None
+        if key.endswith("_no_context_takeover"):
+            good = not equals
+        else:
+            good = key in ("server_max_window_bits", "client_max_window_bits") and value in map(str, range(8, 16))
+        if not good:
+            raise Failure(f"the server answered with {part!r}")
+    if "client_max_window_bits" in agreed and "client_max_window_bits" not in offer:
+        raise Failure("the server limits a window that was not offered to be limited")
+    return agreed
+
+
+def pack(message, window_bits=15, level=6, final=False):
+    """A message as a client packs it: without the last four bytes, or in a final block."""
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -window_bits)
+    if final:
+        return deflate.compress(message) + deflate.flush(zlib.Z_FINISH) + b"\x00"
+    return (deflate.compress(message) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def describe(opcode, payload):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A strict RFC 6455 conformance suite for the echo path of a WebSocket server.
+"""A strict RFC 6455 and RFC 7692 conformance suite for the echo path of a WebSocket server.
 
     run.py HOST:PORT [PATH]      tests a server that is running; PATH is /echo unless given
     run.py --binary RINGCAST     starts `RINGCAST serve --echo` on a free port, tests it, stops it with SIGTERM
@@ -21,6 +21,7 @@ import xml.sax.saxutils as saxutils
 
 import cases
 import cases_control  # noqa: F401  (each registers its cases)
+import cases_deflate  # noqa: F401
 import cases_fragments  # noqa: F401
 import cases_framing  # noqa: F401
 import cases_handshake  # noqa: F401
@@ -142,7 +143,8 @@ NOTICED_BY = {
     "masks_answers": "1.1.2", "forgets_pipelined": "H.2.3", "answers_no_ping": "2.2", "answers_pongs": "2.7",
     "shortens_pongs": "2.4", "closes_with_1000": "4.1.3.1", "keeps_connection": "7.1.2",
     "closes_without_frame": "3.1.1", "echoes_as_binary": "1.1.3", "waits_for_frames": "8.3.29.1",
-    "grants_deflate": "H.1.16", "allows_one_byte_more": "9.3.1", "accepts_http_10": "H.6.9",
+    "allows_one_byte_more": "9.3.1", "accepts_http_10": "H.6.9", "takes_any_offer": "D.1.2.1",
+    "exceeds_window": "D.3.9", "marks_all_packed": "D.3.9", "forgets_the_limit": "D.5.2",
 }
 
 
