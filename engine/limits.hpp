@@ -23,6 +23,8 @@ inline constexpr std::uint32_t kExpandShare = 4;                  // readers loo
 inline constexpr std::uint8_t kHighTurnsMax = 3;                  // a normal channel begins every fourth turn at least
 inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
 inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies left unread before a client's input pauses
+inline constexpr std::uint8_t kLargeWindowBits = 15;              // RFC 7692: who does not ask for less
+inline constexpr std::uint8_t kSmallWindowBits = 12;              // what Python's websockets asks for
 inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
 inline constexpr std::uint32_t kHistoryQueryMax = 1'000;          // messages in one answer; `more` tells of the rest
 inline constexpr std::uint32_t kHistoryQueryDefault = 100;
@@ -72,6 +74,11 @@ struct AccessOptions {
   std::vector<std::string> origins;                // allow-listed origins, exact ("https://desk.example")
   std::vector<std::string> hosts;                  // allow-listed Host names, besides loopback names
   bool insecure = false;                           // listening off loopback without authentication
+};
+
+struct CompressionOptions {
+  bool enabled = true;                             // permessage-deflate is agreed to when a client offers it
+  std::uint32_t threshold = 1U << 10;              // smaller messages go out as they are
 };
 
 struct ErrorBudgetOptions {
@@ -141,6 +148,7 @@ struct CoreOptions {
   HeartbeatOptions heartbeat;
   AccessOptions access;
   ErrorBudgetOptions errors;
+  CompressionOptions compression;
   std::vector<NamespaceRule> namespaces;           // a final rule ">" with the defaults always exists behind them
   ShutdownOptions shutdown;
   std::uint64_t memory_budget = 1_GiB;             // the node's

@@ -35,6 +35,7 @@ enum class Purpose : std::uint8_t {
   receive_buffers,
   scratch,
   other,
+  compression,
   end
 };
 inline constexpr std::size_t kPurposeCount = std::to_underlying(Purpose::end);
@@ -58,6 +59,7 @@ inline constexpr std::array kPurposes{
     PurposeRow{Purpose::receive_buffers, "receive_buffers", "Buffers lent to the kernel for receiving"},
     PurposeRow{Purpose::scratch, "scratch", "Memory that sends are gathered in"},
     PurposeRow{Purpose::other, "other", "Everything else"},
+    PurposeRow{Purpose::compression, "compression", "What messages are packed and unpacked with"},
 };
 static_assert(kPurposes.size() == kPurposeCount, "every purpose has a row");
 static_assert(

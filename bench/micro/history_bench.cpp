@@ -39,7 +39,7 @@ class HistoryBench : public benchmark::Fixture {
   Budget budget;
   BlockPool pool{&budget};
   NamespaceRule rule;
-  PublishPipeline pipeline{10'000, budget, stats};
+  PublishPipeline pipeline{10'000, {}, budget, stats};
   std::vector<Captured> messages;
   std::string name;
   std::unique_ptr<HomeChannel> channel;

@@ -22,9 +22,33 @@ enum class Dialect : std::uint8_t { undecided, native, exchange, binary, end };
   return dialect == Dialect::native || dialect == Dialect::binary;
 }
 
-/// A wire form: dialect x envelope. A log holds frames of exactly one form.
-enum class Form : std::uint8_t { native_json, exchange_raw, exchange_combined, binary, end };
+/// What a message looks like inside its frame: dialect x envelope. Whoever adds one adds it before plain_end.
+///
+/// A wire form is that x compression, and a log holds frames of exactly one: Form also has the values up to `end`,
+/// which packed() makes and plain_of() and packing_of() take apart.
+enum class Form : std::uint8_t {
+  native_json,
+  exchange_raw,
+  exchange_combined,
+  binary,
+  plain_end,
+  end = 3 * plain_end
+};
+/// How far back compressed frames may point (RFC 7692 7.1.2.1). Logs of packed forms hold plain frames, too: of
+/// messages that are too small to gain, or larger than the window.
+enum class Packing : std::uint8_t { none, small_window, large_window };
 inline constexpr std::size_t kForms = static_cast<std::size_t>(Form::end);
+inline constexpr std::size_t kPlainForms = static_cast<std::size_t>(Form::plain_end);
+
+[[nodiscard]] constexpr Form packed(Form plain, Packing packing) {
+  return static_cast<Form>(static_cast<std::size_t>(plain) + kPlainForms * static_cast<std::size_t>(packing));
+}
+[[nodiscard]] constexpr Form plain_of(Form form) {
+  return static_cast<Form>(static_cast<std::size_t>(form) % kPlainForms);
+}
+[[nodiscard]] constexpr Packing packing_of(Form form) {
+  return static_cast<Packing>(static_cast<std::size_t>(form) / kPlainForms);
+}
 
 enum class CommandKind : std::uint8_t {
   subscribe,

@@ -1,4 +1,5 @@
-// codec/dialect/encode.hpp: one message, or one gap notice, in one wire form: a frame's payload, without its header.
+// codec/dialect/encode.hpp: one message, or one gap notice, in one wire form: a frame's payload, without its header and
+// before it is packed: only plain_of(form) matters.
 //
 // Thread  the shard's.  Memory  none: the caller provides exactly as many bytes as were announced.  Failure  none.
 #pragma once

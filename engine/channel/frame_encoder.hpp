@@ -1,7 +1,10 @@
 // engine/channel/frame_encoder.hpp: one message in one wire form, as a whole WebSocket frame, straight into a log.
 //
 // Thread   the home shard's.  Memory  the log's block; no copy in between.  Failure  none.
-// Not here the forms themselves (codec/dialect), who reads the log (delivery).
+// A packed form's log may hold plain frames, and these are plain always: what is sent again from history is not packed
+// again for each reader.
+//
+// Not here the forms themselves (codec/dialect), packing (deflate_encoder), who reads the log (delivery).
 #pragma once
 
 #include "alloc/base/time.hpp"
@@ -12,7 +15,9 @@
 namespace ringcast {
 
 /// What a frame of that form says it is.
-[[nodiscard]] constexpr Opcode frame_opcode(Form form) { return form == Form::binary ? Opcode::binary : Opcode::text; }
+[[nodiscard]] constexpr Opcode frame_opcode(Form form) {
+  return plain_of(form) == Form::binary ? Opcode::binary : Opcode::text;
+}
 
 [[nodiscard]] inline std::size_t frame_size(Form form, const MessageView& message) {
   const std::size_t payload = message_payload_size(form, message);
@@ -39,6 +44,15 @@ inline void encode_frame(FrameLog& log, Form form, const MessageView& message, I
   const std::uint8_t* end = write_message_payload(form, message, out + header);
   ensure(end == out + header + payload, "an encoder writes exactly the size it said");
   log.commit(header + payload, received);
+}
+
+/// Appends a payload that is written already.
+inline void append_frame(FrameLog& log, FrameStart start, Bytes payload, Instant received, Instant now) {
+  const std::size_t header = frame_header_bytes(payload.size());
+  std::uint8_t* out = log.reserve(header + payload.size(), now);
+  write_frame_header(MutableBytes{out, header}, start, payload.size());
+  if (!payload.empty()) std::memcpy(out + header, payload.data(), payload.size());
+  log.commit(header + payload.size(), received);
 }
 
 }  // namespace ringcast

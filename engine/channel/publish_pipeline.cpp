@@ -1,6 +1,5 @@
 #include "engine/channel/publish_pipeline.hpp"
 
-#include "engine/channel/frame_encoder.hpp"
 #include "engine/channel/stored_message.hpp"
 
 namespace ringcast {
@@ -46,10 +45,18 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
   stats_->add(CounterId::messages_published);
 
   // Encode once for each wire form that anybody reads.
-  for (std::size_t form = 0; form < kForms; ++form) {
-    if (FrameLog* log = channel.form_logs[form]) {
-      encode_frame(*log, static_cast<Form>(form), message, request.received, now.mono);
-      stats_->add(CounterId::messages_encoded);
+  for (std::size_t i = 0; i < kPlainForms; ++i) {
+    const Form plain{static_cast<Form>(i)};
+    const auto log_of = [&](Packing packing) {
+      FrameLog* log = channel.form_logs[static_cast<std::size_t>(packed(plain, packing))];
+      if (log != nullptr) stats_->add(CounterId::messages_encoded);
+      return log;
+    };
+    if (FrameLog* log = log_of(Packing::none)) encode_frame(*log, plain, message, request.received, now.mono);
+    FrameLog* const small = log_of(Packing::small_window);
+    FrameLog* const large = log_of(Packing::large_window);
+    if (small != nullptr || large != nullptr) {
+      deflate_.encode({.small_window = small, .large_window = large}, plain, message, request.received, now.mono);
     }
   }
   return {.epoch = channel.epoch, .seq = message.seq, .duplicate = false, .channel_id = channel.channel_id};

@@ -2,7 +2,7 @@
 // dedupe -> sequence -> history -> encode once for each form that is read.
 //
 // Owner    shard_core, by value.  Thread  the home shard's.
-// Memory   the dedupe window; everything else goes into the channel's history and logs.
+// Memory   the dedupe window, the compressor of packed forms; everything else goes into the channel's history and logs.
 // Failure  none: what could be refused (permission, size, room) was refused before; a duplicate is an answer.
 // Not here finding the home (channel_router), telling readers (delivery, mesh_port).
 #pragma once
@@ -12,6 +12,7 @@
 
 #include "alloc/base/time.hpp"
 #include "engine/channel/dedupe.hpp"
+#include "engine/channel/deflate_encoder.hpp"
 #include "engine/channel/home_channel.hpp"
 #include "engine/stats/shard_stats.hpp"
 
@@ -40,8 +41,9 @@ struct Published {
 
 class PublishPipeline {
  public:
-  PublishPipeline(std::uint32_t dedupe_entries_max, Budget& budget, ShardStats& stats)
-      : dedupe_{dedupe_entries_max, budget}, stats_{&stats} {}
+  PublishPipeline(std::uint32_t dedupe_entries_max, const CompressionOptions& compression, Budget& budget,
+                  ShardStats& stats)
+      : dedupe_{dedupe_entries_max, budget}, deflate_{compression, budget, stats}, stats_{&stats} {}
 
   /// Sequences one message and puts it into the channel's history and form logs.
   ///
@@ -51,6 +53,7 @@ class PublishPipeline {
 
  private:
   DedupeWindow dedupe_;
+  DeflateEncoder deflate_;
   ShardStats* stats_;
 };
 

@@ -121,6 +121,11 @@ const std::array kNodeKeys{
     NodeRow{"access.insecure", core<&CoreOptions::access, &AccessOptions::insecure>(), kNone, {},
         "listen off loopback although nobody has to authenticate", "insecure"},
 
+    NodeRow{"compression.enabled", core<&CoreOptions::compression, &CompressionOptions::enabled>(), kNone, {},
+        "agree to permessage-deflate (RFC 7692) when a client offers it"},
+    NodeRow{"compression.threshold", core<&CoreOptions::compression, &CompressionOptions::threshold>(), kBytes,
+        {0, 1_GiB}, "smaller messages are sent as they are, whatever was agreed"},
+
     NodeRow{"rate.errors_max", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_max>(),
         kCount, {0, 1'000'000}, "errors within errors_window after which a client is closed with 4003; 0 means never"},
     NodeRow{"rate.errors_window", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_window>(),
@@ -201,8 +206,6 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"tls.certificate", "", "TLS"},
     LaterRow{"tls.key", "", "TLS"},
     LaterRow{"tls.admin", "false", "TLS"},
-    LaterRow{"compression.enabled", "false", "permessage-deflate"},
-    LaterRow{"compression.threshold", "", "permessage-deflate"},
     LaterRow{"offline.path", "", "stored messages for users who are away"},
     LaterRow{"offline.messages", "", "stored messages for users who are away"},
     LaterRow{"offline.age", "", "stored messages for users who are away"},

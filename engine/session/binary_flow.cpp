@@ -76,7 +76,7 @@ void Sessions::append_record_error(const BinaryRequest& request, ErrorCode code,
 
 void Sessions::send_records(Connection& connection, Now now) {
   if (records_.empty()) return;
-  send_frame(connection, Opcode::binary, as_bytes(records_), now);
+  send_frame(connection, {.opcode = Opcode::binary}, as_bytes(records_), now);
   records_.clear();
 }
 

@@ -30,7 +30,7 @@ void Sessions::on_message(Connection& connection, std::string_view text, Now now
   if (connection.outbox.dialect == Dialect::undecided) {  // the first message's shape chooses
     if (detect_dialect(text) == Dialect::exchange) {
       connection.outbox.dialect = Dialect::exchange;
-      connection.outbox.form = Form::exchange_raw;
+      connection.outbox.form = connection.form_of(Form::exchange_raw);
       arm_heartbeat(connection, now, true);
     } else {
       choose_native(connection, Dialect::native, now);
@@ -88,7 +88,7 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       list_subscriptions(connection, command, now);
       break;
     case CommandKind::set_property: {
-      const Form form = command.property_value ? Form::exchange_combined : Form::exchange_raw;
+      const Form form = connection.form_of(command.property_value ? Form::exchange_combined : Form::exchange_raw);
       if (form != connection.outbox.form) {
         connection.outbox.form = form;
         channels_->change_form(connection.outbox, now);
@@ -100,7 +100,7 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
     }
     case CommandKind::get_property:
       reply_.clear();
-      append_exchange_property(reply_, command.id, connection.outbox.form == Form::exchange_combined);
+      append_exchange_property(reply_, command.id, plain_of(connection.outbox.form) == Form::exchange_combined);
       send_text(connection, reply_, now);
       break;
     case CommandKind::history:

@@ -15,6 +15,7 @@
 #include "alloc/base/time.hpp"
 #include "codec/websocket/message_assembler.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/limits.hpp"
 #include "engine/time/timer_wheel.hpp"
 
 namespace ringcast {
@@ -76,6 +77,15 @@ struct Connection {
   bool receive_paused : 1 = false;
   bool peer_ended : 1 = false;       // its FIN is in
   bool close_counted : 1 = false;
+  std::uint8_t window_bits : 4 = 0;  // permessage-deflate is agreed: what we send points back so far; 0: it is not
+
+  /// The wire form that this client is sent. Who asked for a tiny window gets plain messages, which are allowed
+  /// whatever was agreed.
+  [[nodiscard]] Form form_of(Form plain) const {
+    return packed(plain, window_bits >= kLargeWindowBits   ? Packing::large_window
+                         : window_bits >= kSmallWindowBits ? Packing::small_window
+                                                           : Packing::none);
+  }
 };
 static_assert(
     sizeof(Connection) <= 352,

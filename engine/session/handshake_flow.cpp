@@ -120,7 +120,12 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
   const auto user = query_parameter(head.query, "user", user_scratch);
   if (user && *user && !(*user)->empty()) connection.publisher = hash64(**user) | 1;  // until tokens name the user
 
-  accepted->deflate.reset();  // declined
+  if (!options_->compression.enabled) accepted->deflate.reset();
+  if (accepted->deflate) {
+    stats_->add(CounterId::connections_compressed);
+    connection.assembler.negotiate({.deflate = true});
+    connection.window_bits = accepted->deflate->server_window_bits & 15;
+  }
   reply_.clear();
   append_upgrade_response(reply_, *accepted);
   connection.phase = Connection::Phase::open;
@@ -140,7 +145,7 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
       break;
     case Route::Kind::streams:
       connection.outbox.dialect = Dialect::exchange;
-      connection.outbox.form = combined ? Form::exchange_combined : Form::exchange_raw;
+      connection.outbox.form = connection.form_of(combined ? Form::exchange_combined : Form::exchange_raw);
       if (!streams.empty()) {
         const auto command = exchange_.decode_streams(streams);
         ensure(command.has_value(), "the list was decoded a moment ago");
@@ -156,7 +161,7 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
 /// Native, or binary: which has the same commands and replies.
 void Sessions::choose_native(Connection& connection, Dialect dialect, Now now) {
   connection.outbox.dialect = dialect;
-  connection.outbox.form = dialect == Dialect::binary ? Form::binary : Form::native_json;
+  connection.outbox.form = connection.form_of(dialect == Dialect::binary ? Form::binary : Form::native_json);
   std::array<char, 16> id;
   constexpr std::string_view digits = "0123456789abcdef";
   for (std::size_t i = 0; i < id.size(); ++i) id[i] = digits[(connection.id >> (60 - 4 * i)) & 15];

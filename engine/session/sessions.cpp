@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "codec/websocket/frame_error.hpp"
 #include "codec/websocket/frame_writer.hpp"
 
 namespace ringcast {
@@ -30,7 +31,8 @@ Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, RollingSen
       connections_{options.limits.connections + kRefusalSlots, &budget, Purpose::connections},
       joins_{options.limits.connections + kRefusalSlots, &budget, Purpose::subscriptions},
       native_{NativeLimits{.channels_max = options.limits.subscriptions}},
-      exchange_{ExchangeLimits{.channels_max = options.limits.subscriptions}} {}
+      exchange_{ExchangeLimits{.channels_max = options.limits.subscriptions}},
+      compression_{options.limits.message_bytes, budget, stats} {}
 
 Sessions::~Sessions() {
   connections_.for_each([this](std::uint32_t, Connection& connection) {
@@ -158,24 +160,10 @@ void Sessions::process_frames(Connection& connection, MutableBytes& input, Now n
     switch (event->kind) {
       case WsEvent::Kind::text:
       case WsEvent::Kind::binary:
-        stats_->add(CounterId::messages_received);
-        stats_->add(CounterId::messages_in_bytes, event->payload.size());
-        if (connection.service == Connection::Service::echo) {
-          stats_->add(CounterId::echo_messages);
-          send_frame(connection, event->kind == WsEvent::Kind::text ? Opcode::text : Opcode::binary, event->payload,
-                     now);
-        } else if (event->kind == WsEvent::Kind::binary) {
-          if (connection.outbox.dialect == Dialect::binary) {
-            on_records(connection, event->payload, now);
-          } else {
-            close(connection, CloseCode::unsupported_data, "this dialect is JSON text", now);
-          }
-        } else {
-          on_message(connection, event->text(), now);
-        }
+        take_message(connection, *event, now);
         break;
       case WsEvent::Kind::ping:
-        send_frame(connection, Opcode::pong, event->payload, now);
+        send_frame(connection, {.opcode = Opcode::pong}, event->payload, now);
         break;
       case WsEvent::Kind::pong:
         connection.pings_unanswered = 0;
@@ -186,13 +174,45 @@ void Sessions::process_frames(Connection& connection, MutableBytes& input, Now n
         close(connection, close_reply_code(event->code), {}, now);
         break;
       case WsEvent::Kind::error:
-        stats_->add(CounterId::protocol_errors);
-        stats_->event(EventCode::protocol_error, now, value(event->code), connection.id, event->what);
-        close(connection, event->code, event->what, now);
+        break_off(connection, event->error, now);
         break;
     }
   }
   settle_assembler(connection);
+}
+
+void Sessions::take_message(Connection& connection, const WsEvent& event, Now now) {
+  stats_->add(CounterId::messages_received);
+  Bytes payload = event.payload;
+  if (event.compressed) {
+    const auto unpacked = compression_.unpack(event);
+    if (!unpacked) {
+      compression_.done();
+      break_off(connection, unpacked.error(), now);
+      return;
+    }
+    payload = *unpacked;
+  }
+  stats_->add(CounterId::messages_in_bytes, payload.size());
+  if (connection.service == Connection::Service::echo) {
+    stats_->add(CounterId::echo_messages);
+    send_echo(connection, event.kind == WsEvent::Kind::text ? Opcode::text : Opcode::binary, payload, now);
+  } else if (event.kind == WsEvent::Kind::text) {
+    on_message(connection, as_text(payload), now);
+  } else if (connection.outbox.dialect == Dialect::binary) {
+    on_records(connection, payload, now);
+  } else {
+    close(connection, CloseCode::unsupported_data, "this dialect is JSON text", now);
+  }
+  if (event.compressed) compression_.done();
+}
+
+/// It broke the rules of RFC 6455 or 7692.
+void Sessions::break_off(Connection& connection, FrameError error, Now now) {
+  const CloseCode code = close_code_of(error);
+  stats_->add(CounterId::protocol_errors);
+  stats_->event(EventCode::protocol_error, now, value(code), connection.id, sentence_of(error));
+  close(connection, code, sentence_of(error), now);
 }
 
 /// Brings the charge to what the assembler holds now.
@@ -277,16 +297,23 @@ void Sessions::send(Connection& connection, std::string_view bytes, Now now) {
   }
 }
 
-void Sessions::send_frame(Connection& connection, Opcode opcode, Bytes payload, Now now) {
+void Sessions::send_frame(Connection& connection, FrameStart start, Bytes payload, Now now) {
   frame_.resize(frame_header_bytes(payload.size()) + payload.size());
-  const std::size_t header = write_frame_header(frame_, FrameStart{.opcode = opcode}, payload.size());
+  const std::size_t header = write_frame_header(frame_, start, payload.size());
   if (!payload.empty()) std::memcpy(frame_.data() + header, payload.data(), payload.size());
   send(connection, as_text(frame_), now);
   if (frame_.capacity() > kReplyBytesMax) frame_ = {};
 }
 
 void Sessions::send_text(Connection& connection, std::string_view text, Now now) {
-  send_frame(connection, Opcode::text, as_bytes(text), now);
+  send_frame(connection, {.opcode = Opcode::text}, as_bytes(text), now);
+}
+
+/// Compressed where that was agreed on and pays, so that clients can be tested against it.
+void Sessions::send_echo(Connection& connection, Opcode opcode, Bytes payload, Now now) {
+  const Bytes packed = connection.window_bits == 0 ? Bytes{} : compression_.pack(payload, connection.window_bits);
+  send_frame(connection, {.opcode = opcode, .compressed = !packed.empty()}, packed.empty() ? payload : packed, now);
+  if (connection.window_bits != 0) compression_.done();
 }
 
 void Sessions::handle(const OutboxEvent& event, Now now) {
@@ -396,7 +423,7 @@ void Sessions::on_heartbeat(Connection& connection, Now now) {
   if (!suspended) {
     ++connection.pings_unanswered;
     stats_->add(CounterId::pings_sent);
-    send_frame(connection, Opcode::ping, {}, now);
+    send_frame(connection, {.opcode = Opcode::ping}, {}, now);
   }
   arm_heartbeat(connection, now, false);
 }

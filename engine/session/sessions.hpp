@@ -25,6 +25,7 @@
 #include "engine/limits.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/session/channel_port.hpp"
+#include "engine/session/compression.hpp"
 #include "engine/session/connection.hpp"
 #include "engine/stats/shard_stats.hpp"
 #include "engine/time/prng.hpp"
@@ -93,13 +94,16 @@ class Sessions {
   void process_input(Connection& connection, Now now);
   void process(Connection& connection, MutableBytes& input, Now now);
   void process_frames(Connection& connection, MutableBytes& input, Now now);
+  void take_message(Connection& connection, const WsEvent& event, Now now);
+  void break_off(Connection& connection, FrameError error, Now now);
+  void send_echo(Connection& connection, Opcode opcode, Bytes payload, Now now);
   void keep_input(Connection& connection, Bytes bytes);
   void drop_inbox(Connection& connection);
   void settle_assembler(Connection& connection);
   void stall(Connection& connection, StallReason reason);
   void unstall(Connection& connection, StallReason reason, Now now);
   void send(Connection& connection, std::string_view bytes, Now now);
-  void send_frame(Connection& connection, Opcode opcode, Bytes payload, Now now);
+  void send_frame(Connection& connection, FrameStart start, Bytes payload, Now now);
   void send_text(Connection& connection, std::string_view text, Now now);
   void on_timer(Connection& connection, Now now);
   void on_heartbeat(Connection& connection, Now now);
@@ -164,6 +168,7 @@ class Sessions {
   NativeDecoder native_;
   ExchangeDecoder exchange_;
   BinaryDecoder binary_;
+  Compression compression_;
   std::vector<Action> actions_;
   std::string reply_;              // scratch for the reply being written
   std::string records_;            // answers to the records being read: they go out together

@@ -46,7 +46,7 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       ids_{options.shards, here, channel_ids_given},
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
-      pipeline_{rules_.dedupe_entries_max(), budget, stats},
+      pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
       peers_(options.shards) {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
@@ -84,7 +84,7 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
       refusal = kNoChannelSlot;
       return {};
     }
-    if (form == Form::binary && home->channel_id == 0) {
+    if (plain_of(form) == Form::binary && home->channel_id == 0) {
       refusal = kNoChannelId;
       return {};
     }
@@ -121,7 +121,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     if (channel->unused()) channels_.erase(*channel);
     return answer;
   }
-  if (channel->rule->payload == PayloadKind::binary && reader.form != Form::binary) {
+  if (channel->rule->payload == PayloadKind::binary && plain_of(reader.form) != Form::binary) {
     if (channel->unused()) channels_.erase(*channel);
     answer.refusal = kCarriesBytes;
     return answer;

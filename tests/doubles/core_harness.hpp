@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "alloc/base/ensure.hpp"
+#include "codec/deflate/message_inflater.hpp"
 #include "codec/hash/xxh3.hpp"
 #include "codec/websocket/frame_parser.hpp"
 #include "codec/websocket/frame_writer.hpp"
@@ -23,10 +24,11 @@
 
 namespace ringcast {
 
-/// A frame as a client received it.
+/// A frame as a client received it, unpacked.
 struct ReceivedFrame {
   Opcode opcode{};
   std::string payload;
+  bool compressed = false;
   bool operator==(const ReceivedFrame&) const = default;
 };
 
@@ -36,6 +38,7 @@ struct CoreClient {
   std::uint32_t shard = 0;
   Handle handle;
   bool accepted = false;       // the core gave it a slot
+  bool agreed_deflate = false;
   std::string received;        // what its socket took and the test has not taken
   std::uint64_t room = kUnlimited;  // bytes that its socket still takes
   std::string held;            // sent by the client while the core did not receive
@@ -135,11 +138,12 @@ class CoreHarness {
     run();
     const std::string head = take_head(client);
     ensure(head.starts_with("HTTP/1.1 101 "), "a handshake that is to succeed does");
+    client.agreed_deflate = head.contains("Sec-WebSocket-Extensions: permessage-deflate");
     return client;
   }
   /// The same, and past the welcome.
-  Client& native(std::uint32_t shard = 0, std::string_view target = "/ws/connect") {
-    Client& client = open(target, shard);
+  Client& native(std::uint32_t shard = 0, std::string_view target = "/ws/connect", std::string_view more_fields = {}) {
+    Client& client = open(target, shard, more_fields);
     const auto frames = take_frames(client);
     ensure(frames.size() == 1 && frames[0].payload.starts_with(R"({"type":"welcome")"), "a native client is welcomed");
     return client;
@@ -157,11 +161,13 @@ class CoreHarness {
     std::ranges::fill(buffer, std::uint8_t{0xdd});  // whoever kept a view of it reads this
     act(client.shard);
   }
-  [[nodiscard]] static std::string masked(Opcode opcode, std::string_view payload, bool final = true) {
+  [[nodiscard]] static std::string masked(FrameStart start, std::string_view payload) {
     std::vector<std::uint8_t> frame;
-    append_frame(frame, FrameStart{.opcode = opcode, .final = final}, as_bytes(payload),
-                 MaskKey{0x37, 0xfa, 0x21, 0x3d});
+    append_frame(frame, start, as_bytes(payload), MaskKey{0x37, 0xfa, 0x21, 0x3d});
     return {frame.begin(), frame.end()};
+  }
+  [[nodiscard]] static std::string masked(Opcode opcode, std::string_view payload, bool final = true) {
+    return masked(FrameStart{.opcode = opcode, .final = final}, payload);
   }
   void text(Client& client, std::string_view payload) { bytes(client, masked(Opcode::text, payload)); }
   /// One command, and everything that comes of it.
@@ -203,12 +209,21 @@ class CoreHarness {
   /// The whole frames that have come; what is left is the beginning of another.
   static std::vector<ReceivedFrame> take_frames(Client& client) {
     std::vector<ReceivedFrame> frames;
+    MessageInflater inflater{1U << 30};
     for (;;) {
-      const auto header = decode_frame_header(as_bytes(client.received), Role::client);
+      const auto header =
+          decode_frame_header(as_bytes(client.received), Role::client, {.deflate = client.agreed_deflate});
       ensure(header.has_value(), "what a server sends are frames");
       if (!*header || client.received.size() < (*header)->header_bytes + (*header)->payload_bytes) return frames;
       const auto size = static_cast<std::size_t>((*header)->payload_bytes);
-      frames.push_back({(*header)->opcode, client.received.substr((*header)->header_bytes, size)});
+      ReceivedFrame& frame =
+          frames.emplace_back((*header)->opcode, client.received.substr((*header)->header_bytes, size));
+      if ((*header)->compressed) {
+        const auto unpacked = inflater.inflate(as_bytes(frame.payload));
+        ensure(unpacked.has_value(), "what a server compresses can be unpacked");
+        frame.payload = as_text(*unpacked);
+        frame.compressed = true;
+      }
       client.received.erase(0, (*header)->header_bytes + size);
     }
   }

@@ -43,7 +43,7 @@ class PublishPipelineTest : public testing::Test {
   NamespaceRule rule;
   const std::string name = "orders";
   Now now{.mono = Instant{seconds{1'000}}, .wall = WallTime{seconds{1'790'000'000}}};
-  PublishPipeline pipeline{100, budget, stats};
+  PublishPipeline pipeline{100, {}, budget, stats};
   HomeChannel channel{pool, name, 0, rule, Epoch{11}};
 };
 
@@ -146,7 +146,7 @@ TEST_F(PublishPipelineTest, WhatADuplicateIsFollowsFromTheNamespace) {
     SCOPED_TRACE(row.sentence);
     NamespaceRule own;
     own.dedupe = row.options;
-    PublishPipeline fresh{100, budget, stats};
+    PublishPipeline fresh{100, {}, budget, stats};
     HomeChannel own_channel{pool, name, 0, own, Epoch{11}};
     EXPECT_FALSE(fresh.publish(own_channel, request(row.data_first, row.id_first), now).duplicate);
     wait(row.later);

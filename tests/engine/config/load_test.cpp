@@ -233,8 +233,10 @@ const BadRow kBad[] = {
 
     {"a feature that is not there", "[tls]\ncertificate = \"a.pem\"\n",
      "FILE:2: tls.certificate: not supported in this version (TLS)\n"},
-    {"a feature that is not there, where one value says so", "compression.enabled = true\n",
-     "FILE:1: compression.enabled: not supported in this version (permessage-deflate); only false may be written\n"},
+    {"a feature that is not there, where one value says so", "tls.admin = true\n",
+     "FILE:1: tls.admin: not supported in this version (TLS); only false may be written\n"},
+    {"a threshold beyond all messages", "compression.threshold = \"2GiB\"\n",
+     "FILE:1: compression.threshold: ~"},
     {"a feature of namespaces that is not there", "[[namespace]]\nmatch = \"a\"\nack = true\n",
      "FILE:3: namespace.ack: not supported in this version (acknowledged delivery); only false may be written\n"},
 
@@ -314,7 +316,7 @@ const GoodRow kGood[] = {
     {"heartbeats can be turned off", "heartbeat = { interval = \"0s\", interval_exchange = \"0s\" }\n"},
     {"listening to other hosts with a word about it", "listen = \"0.0.0.0:1\"\naccess.insecure = true\n"},
     {"a free port may be asked for twice", "listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n"},
-    {"a feature that is not there may be turned off", "compression.enabled = false\nrate.publish_per_second = 0\n"},
+    {"a feature that is not there may be turned off", "tls.admin = false\nrate.publish_per_second = 0\n"},
     {"the same for namespaces",
      "[[namespace]]\nmatch = \"a\"\nstate = \"none\"\npresence = false\npayload = \"json\"\n"},
     {"a rate where messages may be left out", "[[namespace]]\nmatch = \"a\"\nslow = \"conflate\"\nmax_rate = 1000\n"},
