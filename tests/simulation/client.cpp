@@ -99,6 +99,10 @@ void Client::send_handshake(const Handshake& handshake) {
   if (is_binary(handshake.entry)) request.subprotocols = std::span{kBinaryFirst}.first(dice.between(1, 2));
   std::string head;
   append_upgrade_request(head, request);
+  if (dice.one_in(3)) {
+    constexpr std::array<std::uint8_t, 4> kWindows{15, 15, 12, 9};
+    head.insert(head.size() - 2, talk().packed_wire.offer(kWindows[dice.below(kWindows.size())]));
+  }
   if (plan_.vandal && dice.one_in(4)) {
     const std::size_t kind = dice.below(3);
     if (kind == 0) {
@@ -124,8 +128,14 @@ void Client::send_frame(Opcode opcode, Bytes payload) {
 
 void Client::send_message(Opcode opcode, std::string_view text) {
   Dice& dice = world_.dice;
+  const std::string packed = talk().packed_wire.agreed() && dice.one_in(2) ? talk().packed_wire.pack(text) : "";
+  const bool is_packed = !packed.empty();  // agreed and used are two facts
+  if (is_packed) {
+    text = packed;
+    world_.coverage.add(Seen::commands_packed);
+  }
   if (!dice.one_in(12) || text.size() < 4) {
-    send_frame(opcode, as_bytes(text));
+    append_frame(out_, FrameStart{.opcode = opcode, .compressed = is_packed}, as_bytes(text), mask());
     return;
   }
   const std::size_t pieces = dice.between(2, 4);  // fragments, with pings between them
@@ -133,7 +143,9 @@ void Client::send_message(Opcode opcode, std::string_view text) {
     const std::size_t length = i + 1 == pieces ? text.size() : dice.below(text.size() + 1);
     append_frame(
         out_,
-        FrameStart{.opcode = i == 0 ? opcode : Opcode::continuation, .final = i + 1 == pieces, .compressed = false},
+        FrameStart{.opcode = i == 0 ? opcode : Opcode::continuation,
+                   .final = i + 1 == pieces,
+                   .compressed = i == 0 && is_packed},
         as_bytes(text.substr(0, length)), mask());
     text.remove_prefix(length);
     if (i + 1 != pieces && dice.one_in(2)) send_frame(Opcode::ping, as_bytes("between"));

@@ -375,7 +375,7 @@ void Client::misbehave() {
 
 void Client::break_framing() {
   Dice& dice = world_.dice;
-  const std::size_t kind = dice.below(10);
+  const std::size_t kind = dice.below(11);
   const auto raw = [&](std::initializer_list<std::uint8_t> bytes) {
     out_.insert(out_.end(), bytes.begin(), bytes.end());
   };
@@ -393,6 +393,10 @@ void Client::break_framing() {
       code = CloseCode::invalid_payload;
       break;
     case 8: raw({0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed}); break;  // close with 1005
+    case 9:                                                    // packed, and does not unpack; or RSV1 out of place
+      raw({0xc1, 0x81, 0, 0, 0, 0, 0x06});
+      code = talk().packed_wire.agreed() ? CloseCode::invalid_payload : CloseCode::protocol_error;
+      break;
     default: {                                                 // longer than a message may be
       std::array<std::uint8_t, kFrameHeaderBytesMax> header{};
       const std::size_t size = write_frame_header(MutableBytes{header}, FrameStart{.opcode = Opcode::text},

@@ -119,6 +119,9 @@ void Conversation::read_head(MutableBytes& bytes, Instant now) {
     return;
   }
   upgraded_ = true;
+  const std::string_view trouble = packed_wire.answered(head);
+  require(trouble.empty(), Checker::stream, "{}", trouble);
+  if (packed_wire.agreed()) assembler_.negotiate({.deflate = true});
   const std::size_t head_here = head.head_bytes - before;
   reactions_.push_back(Reaction{offset_ + head_here, Reaction::Kind::opened, {}});
   bytes = bytes.subspan(head_here);
@@ -131,16 +134,15 @@ void Conversation::ended_in_order() const {
 void Conversation::on_event(const WsEvent& event, Instant now) {
   switch (event.kind) {
     case WsEvent::Kind::text:
-      require(!event.compressed, Checker::stream, "a compressed message, and nothing was negotiated");
       if (native()) {
-        on_native(event.text(), now);
+        on_native(message_of(event), now);
       } else {
-        on_exchange(event.text());
+        on_exchange(message_of(event));
       }
       break;
     case WsEvent::Kind::binary:
       require(is_binary(entry_), Checker::stream, "a binary message in a text dialect");
-      on_records(event.payload, now);
+      on_records(as_bytes(message_of(event)), now);
       break;
     case WsEvent::Kind::ping:
       reactions_.push_back(Reaction{offset_, Reaction::Kind::ping,
@@ -150,6 +152,15 @@ void Conversation::on_event(const WsEvent& event, Instant now) {
     case WsEvent::Kind::close: on_close(event, now); break;
     case WsEvent::Kind::error: fail(Checker::stream, fmt::format("c{}: not RFC 6455: {}", connection_, event.what));
   }
+}
+
+/// Unpacked, if it was packed.
+std::string_view Conversation::message_of(const WsEvent& event) {
+  if (!event.compressed) return event.text();
+  const auto unpacked = packed_wire.unpack(event.payload);
+  require(unpacked.has_value(), Checker::stream, "a message that cannot be unpacked");
+  coverage_.add(Seen::messages_packed);
+  return *unpacked;
 }
 
 void Conversation::on_close(const WsEvent& event, Instant now) {

@@ -27,6 +27,7 @@
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/coverage.hpp"
 #include "tests/simulation/network.hpp"
+#include "tests/simulation/packed_wire.hpp"
 #include "tests/simulation/scenario.hpp"
 #include "tests/simulation/served.hpp"
 #include "tests/simulation/trace.hpp"
@@ -139,12 +140,14 @@ class Conversation {
   [[nodiscard]] bool may_be_held(std::uint32_t channel) const;
   [[nodiscard]] ConnectionId connection() const { return connection_; }
 
+  PackedWire packed_wire;
   bool shutting_down = false;  // 1001 is a good reason from now on
   milliseconds heartbeat{};    // of this dialect; 0: off
 
  private:
   void read_head(MutableBytes& bytes, Instant now);
   void on_event(const WsEvent& event, Instant now);
+  [[nodiscard]] std::string_view message_of(const WsEvent& event);
   void on_close(const WsEvent& event, Instant now);
   void on_native(std::string_view text, Instant now);
   void on_exchange(std::string_view text);

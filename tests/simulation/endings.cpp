@@ -6,6 +6,8 @@
 
 #include "alloc/base/units.hpp"
 #include "alloc/log/block_pool.hpp"
+#include "codec/deflate/message_deflater.hpp"
+#include "codec/deflate/message_inflater.hpp"
 #include "engine/limits.hpp"
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/world.hpp"
@@ -22,6 +24,7 @@ std::uint64_t kept_for_reuse(Purpose purpose) {
     case Purpose::subscriptions: return 256_KiB;
     case Purpose::channels: return 256_KiB;
     case Purpose::dedupe: return 1_MiB;  // the table of ids, which stays as large as it became
+    case Purpose::compression: return 2 * kDeflaterBytes + kInflaterBytes + 3 * 2 * 64_KiB;  // a shard's
     case Purpose::other:
       return BlockPool::kFreeBlocksMax *
              std::accumulate(BlockPool::kBlockBytes.begin(), BlockPool::kBlockBytes.end(), std::size_t{0});

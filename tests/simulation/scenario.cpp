@@ -125,6 +125,7 @@ Scenario Scenario::from(Dice& dice) {
   options.heartbeat.interval = milliseconds{dice.one_in(4) ? 0 : dice.between(100, 30'000)};
   options.heartbeat.interval_exchange = milliseconds{dice.between(100, 20'000)};
   options.errors.errors_max = dice.one_in(2) ? 0 : 5;
+  options.compression.threshold = static_cast<std::uint32_t>(dice.one_in(3) ? 1'024 : dice.below(300));
   options.shutdown.deadline = milliseconds{dice.one_in(2) ? dice.between(100, 300) : dice.between(300, 10'000)};
   for (const NamespacePlan& space : kNamespaces) options.namespaces.push_back(rule_for(space, dice));
 

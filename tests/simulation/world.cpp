@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "codec/deflate/message_deflater.hpp"
+#include "codec/deflate/message_inflater.hpp"
 #include "codec/dialect/command.hpp"
 #include "engine/limits.hpp"
 #include "tests/simulation/checkers.hpp"
@@ -282,6 +284,7 @@ void World::check_memory(std::uint32_t index) {
       {Purpose::inboxes, connections * 2 * (options.limits.message_bytes + options.limits.header_bytes + 64_KiB)},
       {Purpose::control, connections * 2 * (kControlBytesMax + kReplyBytesMax)},
       {Purpose::remainders, connections * (options.limits.message_bytes + 4_KiB)},  // large ones are pinned
+      {Purpose::compression, 2 * kDeflaterBytes + kInflaterBytes + 6 * (options.limits.message_bytes + 64_KiB)},
   };
   for (const Bound& bound : bounds) {
     const std::uint64_t floor = shard.floor[std::to_underlying(bound.purpose)];

@@ -10,7 +10,9 @@ from support.runner import Skip, equal, main, scaled, table
 SCRIPT = pathlib.Path(__file__).parent / "node" / "ws.mjs"
 CASES = [
     ("speaks the native dialect", "native"),
-    ("offers compression and is declined cleanly", "compression_is_declined"),
+    ("offers compression and gets it", "compression"),
+    ("offers compression within a small window", "compression_with_a_small_window"),
+    ("sends a bomb and is closed with 1009", "a_bomb"),
     ("chooses ringcast.v1.json", "subprotocol"),
     ("speaks the exchange dialect, raw and combined", "exchange"),
     ("pings and is pinged", "ping_and_pong"),

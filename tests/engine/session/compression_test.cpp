@@ -288,6 +288,22 @@ TEST_F(CompressionTest, SetPropertyChangesTheEnvelopeAndKeepsTheCompression) {
   EXPECT_EQ(frames[0].payload, R"({"stream":"c","data":)" + json(3'000) + "}");
 }
 
+TEST_F(CompressionTest, RecordsArePackedLikeTexts) {
+  constexpr std::string_view kBinary = "Sec-WebSocket-Protocol: ringcast.v1.bin\r\n";
+  std::vector<std::vector<ReceivedFrame>> got;
+  for (const std::string& fields : {std::string{kBinary}, std::string{kBinary} + std::string{kOffer}}) {
+    CoreClient& client = reader(fields);
+    publish(json(3'000));
+    got.push_back(CoreHarness::take_frames(client));
+    ASSERT_EQ(got.back().size(), 1U);
+    EXPECT_EQ(got.back()[0].opcode, Opcode::binary);
+    EXPECT_TRUE(got.back()[0].payload.contains(json(3'000)));
+  }
+  EXPECT_FALSE(got[0][0].compressed);
+  EXPECT_TRUE(got[1][0].compressed);
+  EXPECT_EQ(got[0][0].payload.size(), got[1][0].payload.size());
+}
+
 TEST_F(CompressionTest, AnIdleCompressedConnectionHoldsNothingMoreThanAPlainOne) {
   CoreClient& first = node.open("/echo", 0, kOffer);  // takes the shard's one state for all
   node.bytes(first, compressed(Opcode::text, json(300'000)));

@@ -59,15 +59,37 @@ const cases = {
     assert.equal((await writer.close()).code, 1000);
   },
 
-  async compression_is_declined() {
-    // ws offers permessage-deflate of its own accord.
+  async compression() {
+    // ws offers permessage-deflate of its own accord, and packs what it sends from 1 KiB on.
     const client = await Client.open('/ws/connect', [], { perMessageDeflate: true });
-    assert.equal(client.socket.extensions, '');
-    const text = 'x'.repeat(50000);
+    assert.equal(client.socket.extensions, 'permessage-deflate');
     await client.request({ type: 'subscribe', id: 1, channels: ['c'] });
-    client.send({ type: 'publish', channel: 'c', data: text });
-    assert.equal((await client.receive()).data, text);
+    for (const size of [1, 500, 5000, 500000]) {
+      const text = 'price 17.5 '.repeat(size).slice(0, size);
+      client.send({ type: 'publish', channel: 'c', data: text });
+      assert.equal((await client.receive()).data, text);
+    }
     await client.close();
+  },
+
+  async compression_with_a_small_window() {
+    for (const serverMaxWindowBits of [8, 9, 12, 15]) {
+      const client = await Client.open('/ws/connect', [], { perMessageDeflate: { serverMaxWindowBits, threshold: 0 } });
+      assert.equal(client.socket.extensions, 'permessage-deflate');
+      await client.request({ type: 'subscribe', id: 1, channels: [`w${serverMaxWindowBits}`] });
+      for (const size of [1, 2000, 20000]) {
+        const data = Array.from({ length: size / 10 + 1 }, (_, i) => (i * 7919) % 1000);
+        client.send({ type: 'publish', channel: `w${serverMaxWindowBits}`, data });
+        assert.deepEqual((await client.receive()).data, data);
+      }
+      await client.close();
+    }
+  },
+
+  async a_bomb() {
+    const client = await Client.open('/ws/connect', [], { perMessageDeflate: { threshold: 0 } });
+    client.socket.send('a'.repeat(4 * 1024 * 1024));
+    assert.equal((await client.closed).code, 1009);
   },
 
   async subprotocol() {
