@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 
-from harness import machine, markdown, page, process, results, tables, targets
+from harness import features, machine, markdown, page, process, results, tables, targets
 from harness.machine import ROOT
 from harness.measure import QUICK, Bench, Pace, reason_of
 from harness.outcome import Outcome
@@ -45,6 +45,8 @@ def arguments_of(argv):
     parser.add_argument("--output", type=pathlib.Path,
                         help="a directory for the results instead of bench/system/results")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="the build directory")
+    parser.add_argument("--before", type=pathlib.Path, metavar="DIRECTORY",
+                        help="the build directory of an older ringcast: measures `before`, what has become slower")
     parser.add_argument("--elapsed", type=float, default=0, metavar="SECONDS",
                         help="what installing and building took before; told at the end")
     parser.add_argument("--render", action="store_true",
@@ -52,6 +54,10 @@ def arguments_of(argv):
     chosen = parser.parse_args(argv)
     if chosen.repeats is not None and not 1 <= chosen.repeats <= 100:
         parser.error("--repeats is 1 to 100")
+    if chosen.before is not None and chosen.only is None:
+        chosen.only = [features.BEFORE]
+    if chosen.before is None and features.BEFORE in (chosen.only or ()):
+        parser.error("`before` needs --before DIRECTORY, the build that this one is compared with")
     return chosen
 
 
@@ -65,6 +71,8 @@ def pace_of(chosen):
 
 def systems_of(chosen, build):
     systems = [Ringcast(build), Limit(build)]
+    if chosen.before is not None:
+        systems.append(Ringcast(chosen.before.resolve(), features.BEFORE, "before"))
     missing = [file for system in systems for file in system.missing()]
     if missing:
         raise process.BenchError("not built: " + ", ".join(missing))
@@ -141,6 +149,8 @@ def measure(chosen, output, document):
         for scenario in SCENARIOS:
             if chosen.only is not None and scenario.name not in chosen.only:
                 continue
+            if scenario.on_request and chosen.only is None:
+                continue
             count = sum(system.name in PEER_NAMES for system in systems)
             if scenario.with_peers_only and count == 0 and chosen.only is None:
                 continue
@@ -150,7 +160,9 @@ def measure(chosen, output, document):
                 continue
             print(f"== {scenario.name} (about {seconds_text(seconds)})", flush=True)
             started = time.monotonic()
-            outcome = outcome_of(scenario, bench, systems, known)
+            compared = [system for system in systems
+                        if system.name != features.BEFORE or scenario.name == features.BEFORE]
+            outcome = outcome_of(scenario, bench, compared, known)
             failures += [f"{scenario.name}: {sentence}" for sentence in outcome.failures]
             known = results.rounded(results.merge(known, run_name, run, described, scenario.name, outcome.as_data()))
             results.save(output / "newest.json", known)

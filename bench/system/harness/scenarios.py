@@ -2,7 +2,7 @@
 import dataclasses
 import typing
 
-from harness import cost, feeds, headline, held, latency, overload, rates
+from harness import cost, features, feeds, headline, held, latency, overload, rates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Scenario:
     seconds_a_peer: float = 0
     seconds_a_peer_repeat: float = 0
     with_peers_only: bool = False  # unless it is asked for by name
+    on_request: bool = False  # only if it is asked for by name
 
     def estimate(self, repeats, peers):
         return (self.seconds + self.seconds_a_repeat * repeats +
@@ -39,5 +40,7 @@ SCENARIOS = (
     Scenario("flood", overload.run, 42, 0),
     Scenario("W1-10ms", rate(rates.W1_10MS), 70, 13, with_peers_only=True),
     Scenario("W2-10ms", rate(rates.W2_10MS), 75, 13, with_peers_only=True),
+    Scenario("features", features.run_features, 0, 75, on_request=True),
+    Scenario("before", features.run_before, 240, 0, on_request=True),
 )
 NAMES = tuple(scenario.name for scenario in SCENARIOS)

@@ -2,7 +2,7 @@
 from harness.results import counted_runs
 from harness.summary import number, spread
 
-COLUMNS = ("ringcast", "limit", "bun", "ws", "gorilla", "nchan", "nats")
+COLUMNS = ("ringcast", "before", "limit", "bun", "ws", "gorilla", "nchan", "nats")
 OTHER_RUN = "†"
 
 

@@ -124,6 +124,16 @@ def scaling(shape):
     return judge
 
 
+def ratio_of_bytes(known):
+    """Memory hardly varies, so that fewer runs than a ratio of speeds needs say it."""
+    cells = [own_cell(known, "before", "W4_bytes", system) for system in ("ringcast", "before")]
+    missing = next((why for _, why in cells if why), None)
+    if missing:
+        return missing
+    ours, theirs = (cell["value"] for cell, _ in cells)
+    return f"{ours / theirs:.2f} × ({number(ours)} : {number(theirs)})", ours <= 1.03 * theirs
+
+
 def held_back_or_refused(known):
     """By what the node itself says; that the load client was late may be the client's own doing."""
     found = [own_cell(known, "flood", row) for row in ("refused", "parked")]
@@ -161,6 +171,9 @@ TARGETS = (
         every_run("headline", "held", "at the full rate"))),
     Target("headline", "1,000 connections: < 100 MB", bound("headline", "rss", 100, "MB")),
     Target("headline", "1,000 × 10 msg/s: CPU < 10 %", bound("headline", "cpu", 10, "%")),
+    *(Target("before", f"{shape}: at most 3 % more CPU a delivery", bound("before", f"{shape}_ratio", 1.03, "×"))
+      for shape in ("W1", "W2", "W3")),
+    Target("before", "W4: at most 3 % more memory a connection", ratio_of_bytes),
     Target("flood", "memory under its budget", bound("flood", "rss_most_mb", 256 * 2**20 / 1e6, "MB")),
     Target("flood", "the ledger closes", bound("flood", "ledger", 1, "", at_least=True)),
     Target("flood", "publishers are refused or held back", held_back_or_refused),

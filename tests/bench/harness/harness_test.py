@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """What bench/system/harness makes of runs: medians, the ladder, which rate holds, what failed."""
+import contextlib
+import io
 import pathlib
 import tempfile
+import tomllib
 import unittest
 
 from made_up import sample
 from harness import __main__ as command
-from harness import headline, held, ladder, measure, outcome as outcomes, overload
+from harness import features, headline, held, ladder, measure, outcome as outcomes, overload
 from harness import process, rates, scenarios, summary, systems
 
 
@@ -242,6 +245,24 @@ class Verdicts(unittest.TestCase):
                         self.assertTrue(any(told), scenario.name)
                     if not pretended.well:
                         self.assertFalse(any(told) and scenario.name not in ("W8",), f"{scenario.name}: {told}")
+
+    def test_a_pair_with_a_failed_run_has_no_ratio(self):
+        good, bad = sample(cpu_ns=100), measure.failed("so it is")
+        ours, others = features.sampled([good, bad, good, good]), features.sampled([good, good, bad, sample(cpu_ns=50)])
+        self.assertEqual(features.in_pairs(ours, others), [1.0, None, None, 2.0])
+
+    def test_a_feature_is_one_namespace_for_all_channels(self):
+        with tempfile.TemporaryDirectory() as base:
+            for feature in (features.PLAIN, *features.FEATURES):
+                flag, path = feature.arguments(pathlib.Path(base))
+                told = tomllib.loads(path.read_text(encoding="utf-8"))
+                self.assertEqual((flag, len(told["namespace"]), told["namespace"][0]["match"]), ("--config", 1, ">"))
+
+    def test_another_build_is_compared_only_if_it_is_named(self):
+        self.assertEqual(command.arguments_of(["--before", "x"]).only, ["before"])
+        self.assertEqual(command.arguments_of(["--before", "x", "--only", "W1"]).only, ["W1"])
+        with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+            command.arguments_of(["--only", "before"])
 
     def test_a_server_that_does_not_answer_is_ended(self):
         class Silent:

@@ -14,12 +14,12 @@ RUN = {"date": "2026-01-02T03:04:05Z", "commit": "abc", "repeats": 3, "quick": F
 TITLES = {"ringcast": {"title": "ringcast", "version": "1"}, "bun": {"title": "Bun", "version": "2"}}
 
 
-def outcome(cells, curves=None, distributions=None):
-    """A scenario's data with one row, `rate`."""
+def outcome(cells, curves=None, distributions=None, row="rate"):
+    """A scenario's data with one row."""
     made = {system: summary.cell(runs) for system, runs in cells.items()}
     return {"title": "A scenario", "text": "What it is.", "notes": [], "curves": curves or {},
             "distributions": distributions or {},
-            "rows": [{"name": "rate", "title": "highest rate", "unit": "msg/s", "better": "higher", "cells": made}]}
+            "rows": [{"name": row, "title": "highest rate", "unit": "msg/s", "better": "higher", "cells": made}]}
 
 
 def merged(known, name, cells, scenario="W1", **more):

@@ -137,6 +137,12 @@ class Targets(unittest.TestCase):
             self.assertEqual(targets.held_back_or_refused(known)[1], met)
         self.assertIsNone(targets.held_back_or_refused(self.rows("flood", refused=("", [0])))[1], "an older file")
 
+    def test_an_idle_connection_takes_as_much_as_before_or_3_percent_more(self):
+        for ours, theirs, met in ((103, 100, True), (104, 100, False), (None, 100, False)):
+            known = merged(results.empty(MACHINE), "run", {"ringcast": [ours], "before": [theirs]}, "before",
+                           row="W4_bytes")
+            self.assertEqual(targets.ratio_of_bytes(known)[1], met)
+
     def test_of_several_conditions_one_that_is_missed_decides(self):
         for verdicts, met in (((True, True), True), ((True, None), None), ((None, False), False)):
             judges = [lambda _known, one=one: ("text", one) for one in verdicts]
