@@ -224,7 +224,14 @@ bool Client::react() {
   return did;
 }
 
+bool Client::has_read() const {
+  return has_read_ || (conversation() != nullptr &&
+                       std::ranges::any_of(conversation()->subscriptions(),
+                                           [](const Subscription& subscription) { return subscription.messages != 0; }));
+}
+
 void Client::end_connection() {
+  has_read_ = has_read();
   for (std::size_t i = 0; i < talk().subscriptions().size(); ++i) {
     const Subscription& subscription = talk().subscriptions()[i];
     if (plan_.native && subscription.position_known) {

@@ -54,6 +54,9 @@ class Client {
   /// A small message that nothing else is like, and `filler` bytes more.
   void publish_marker(std::uint32_t channel, Instant now, std::size_t filler = 0);
 
+  /// Whether it was ever sent a message.
+  [[nodiscard]] bool has_read() const;
+
   bool may_connect = true;
 
  private:
@@ -109,6 +112,7 @@ class Client {
   bool in_records_ = false;  // binary: what it publishes now goes into records_
   std::string records_;      // of the binary message that is being made
   bool vanished_ = false;
+  bool has_read_ = false;  // on a connection that is over
   std::map<std::uint32_t, Position> last_seen_;  // where to resume
   std::uint32_t ids_used_ = 0;
 };

@@ -173,4 +173,20 @@ Scenario Scenario::from(Dice& dice) {
   return plan;
 }
 
+void Scenario::lengthen() {
+  constexpr std::size_t kClientsMin = 14;
+  constexpr std::size_t kPayloadMax = 2'048;
+  options.limits.connections = std::max(options.limits.connections, 200U);
+  options.limits.channels = std::max(options.limits.channels, 64U);
+  payload_bytes_max = std::min(payload_bytes_max, kPayloadMax);
+  while (clients.size() < kClientsMin) clients.push_back(clients[clients.size() % 3]);
+  for (std::size_t i = 0; i < kClientsMin; ++i) {
+    ClientPlan& client = clients[i];
+    client.churns = true;
+    client.vandal = client.mute = false;
+    if (client.reading == Reading::never) client.reading = Reading::stalling;
+    if (i % 3 == 0) client.native = client.publishes = true;
+  }
+}
+
 }  // namespace ringcast::simulation

@@ -70,6 +70,8 @@ struct Scenario {
   [[nodiscard]] milliseconds held_max() const;
 
   [[nodiscard]] static Scenario from(Dice& dice);
+  /// The same node for a long run: enough clients that read, leave and come back, and messages that are small.
+  void lengthen();
 };
 
 }  // namespace ringcast::simulation

@@ -1,7 +1,9 @@
 // tests/simulation/simulation.cpp: runs seeds in child processes and says which checker stopped which seed.
 //
-//   simulation [--seeds FROM..TO] [--steps N] [--jobs N] [--keep-going] [--coverage] [--require-coverage]
-//   simulation --seed N [--trace] [--steps N]
+//   simulation [--seeds FROM..TO] [--long] [--steps N] [--jobs N] [--keep-going] [--coverage] [--require-coverage]
+//   simulation --seed N [--long] [--trace] [--steps N]
+//
+// --long: each run goes on for thousands of messages, until many readers have read and joins have been many.
 //
 // The variable SIMULATION_SEEDS bounds the number of seeds.
 // Exit status: 0 all passed, 1 a checker failed (or an invariant of ours: `ensure`, a `crash`, a `hang`), 2 bad usage.
@@ -44,6 +46,7 @@ struct Options {
   std::size_t steps = 0;  // 0: drawn from the seed
   std::size_t jobs = 1;
   bool trace = false;
+  bool is_long = false;
   bool keep_going = false;
   bool coverage = false;
   bool require_coverage = false;
@@ -55,6 +58,7 @@ struct Report {
   std::atomic<std::uint64_t> seed{0};
   std::atomic<std::uint64_t> seeds_passed{0};
   std::atomic<std::uint64_t> events{0};
+  std::atomic<std::uint64_t> long_enough{0};
   Coverage coverage;
 };
 static_assert(std::is_trivially_copyable_v<Coverage>);
@@ -90,7 +94,7 @@ std::size_t steps_of(std::uint64_t seed, const Options& options) {
 std::optional<std::uint64_t> run_seed(std::uint64_t seed, const Options& options, Report* report) {
   running_seed = seed;
   alarm(kSeedSecondsMax);
-  auto owner = std::make_unique<World>(seed, options.trace);
+  auto owner = std::make_unique<World>(seed, options.trace, options.is_long);
   World& world = *owner;
   running = &world;
   std::optional<std::uint64_t> fingerprint;
@@ -105,6 +109,7 @@ std::optional<std::uint64_t> run_seed(std::uint64_t seed, const Options& options
   if (report != nullptr) {
     report->coverage += world.coverage();
     report->events += world.trace().events();
+    report->long_enough += world.is_long_enough();
   }
   return fingerprint;
 }
@@ -195,10 +200,12 @@ int run_all(const Options& options) {
   Coverage coverage;
   std::uint64_t passed = 0;
   std::uint64_t events = 0;
+  std::uint64_t long_enough = 0;
   for (std::size_t i = 0; i < options.jobs; ++i) {
     coverage += reports[i].coverage;
     passed += reports[i].seeds_passed;
     events += reports[i].events;
+    long_enough += reports[i].long_enough;
   }
   if (options.coverage) {
     for (const SeenRow& row : kSeen) {
@@ -209,6 +216,12 @@ int run_all(const Options& options) {
   std::printf("%llu seeds passed, %zu failed, %llu events\n", static_cast<unsigned long long>(passed), failures,
               static_cast<unsigned long long>(events));
   bool covered = true;
+  if (options.is_long) {
+    std::printf("%llu of them had %zu messages, %td readers and %llu joins or more\n",
+                static_cast<unsigned long long>(long_enough), kLongMessagesMin, kLongReadersMin,
+                static_cast<unsigned long long>(kLongJoinsMin));
+    covered = long_enough >= passed;
+  }
   for (const SeenRow& row : kSeen) {
     if (!options.require_coverage || coverage.of(row.seen) != 0) continue;
     std::printf("NOT SEEN: %.*s never happened in these seeds\n", static_cast<int>(row.name.size()), row.name.data());
@@ -229,6 +242,8 @@ bool read_options(int count, char** words, Options& options, bool& single) {
     const std::string_view next = i + 1 < count ? words[i + 1] : "";
     if (word == "--trace") {
       options.trace = true;
+    } else if (word == "--long") {
+      options.is_long = true;
     } else if (word == "--keep-going") {
       options.keep_going = true;
     } else if (word == "--coverage") {
@@ -271,9 +286,9 @@ int main(int count, char** words) {
   bool single = false;
   if (!read_options(count, words, options, single)) {
     std::fputs(
-        "usage: simulation [--seeds FROM..TO | --regression] [--steps N] [--jobs N] [--keep-going] [--coverage] "
+        "usage: simulation [--seeds FROM..TO | --regression] [--long] [--steps N] [--jobs N] [--keep-going] [--coverage] "
         "[--require-coverage]\n"
-        "       simulation --seed N [--trace] [--steps N]\n",
+        "       simulation --seed N [--long] [--trace] [--steps N]\n",
         stderr);
     return 2;
   }

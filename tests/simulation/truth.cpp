@@ -91,6 +91,7 @@ void Truth::bind(PublishId id, Position at, Instant now) {
   }
   publish.at = at;
   publish.known_at = now;
+  ++messages_;
   check_duplicates(id);
   check_publisher_order(id, at);
 }

@@ -58,6 +58,8 @@ class Truth {
   PublishId add(Publish publish, std::string dedupe_key);
   [[nodiscard]] const Publish& of(PublishId id) const { return publishes_[id - 1]; }
   [[nodiscard]] std::size_t publishes() const { return publishes_.size(); }
+  /// How many messages are known to have a place in their channel.
+  [[nodiscard]] std::size_t messages() const { return messages_; }
 
   /// The publish with exactly this content, whatever its channel; nothing when nobody ever sent such bytes.
   [[nodiscard]] std::optional<PublishId> find_content(std::string_view data) const;
@@ -98,6 +100,7 @@ class Truth {
   std::vector<std::map<std::uint64_t, std::map<std::uint64_t, PublishId>>> streams_;  // channel: epoch: seq: publish
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::map<PublishId, Position>> by_publisher_;
   std::uint64_t ids_sent_ = 0;
+  std::size_t messages_ = 0;
   std::map<std::uint32_t, std::pair<std::uint32_t, Epoch>> numbers_;  // node-wide: what each id stands for
 };
 

@@ -15,14 +15,21 @@ namespace {
 constexpr std::size_t kValidateEvery = 32;         // audits; validate() looks at everything
 constexpr std::size_t kFruitlessTurnsMax = 2'000;  // of a shard that says it is not idle, while all others rest
 
+Scenario scenario_from(Dice& dice, bool is_long) {
+  Scenario scenario = Scenario::from(dice);
+  if (is_long) scenario.lengthen();
+  return scenario;
+}
+
 NetworkHabits habits_of(const Scenario& scenario) { return {.short_sends = scenario.short_sends, .healthy = false}; }
 
 }  // namespace
 
-World::World(std::uint64_t seed, bool print_trace)
+World::World(std::uint64_t seed, bool print_trace, bool is_long)
     : dice_{seed},
       trace_{print_trace},
-      scenario_{Scenario::from(dice_)},
+      is_long_{is_long},
+      scenario_{scenario_from(dice_, is_long)},
       clock_{Now{.mono = Instant{seconds{1'000}}, .wall = WallTime{seconds{1'790'000'000}}}},
       truth_{scenario_},
       network_{dice_, trace_, coverage_, scenario_.options.shards},
@@ -64,7 +71,7 @@ World::~World() {
 
 void World::run(std::size_t steps) {
   const std::size_t last_steps = dice_.between(50, 400);
-  for (step_ = 0; step_ < steps; ++step_) {
+  for (step_ = 0; step_ < steps || (is_long_ && !is_long_enough() && step_ < kLongStepsMax); ++step_) {
     if (scenario_.starving != 0 && step_ + last_steps == steps &&
         dice_.one_in(2)) {  // lanes are full as the end begins
       dice_.pick(shards_).starved_until = steps;
@@ -87,6 +94,12 @@ void World::run(std::size_t steps) {
       break;
   }
   check_nothing_is_left();
+}
+
+bool World::is_long_enough() const {
+  const std::uint64_t joins = coverage_.of(Seen::subscribes) + coverage_.of(Seen::subscribes_again);
+  if (truth_.messages() < kLongMessagesMin || joins < kLongJoinsMin) return false;
+  return std::ranges::count_if(clients_, [](const auto& client) { return client->has_read(); }) >= kLongReadersMin;
 }
 
 void World::pass_time(nanoseconds by) {

@@ -25,9 +25,15 @@
 
 namespace ringcast::simulation {
 
+// What a long run goes on for, and when it gives up.
+inline constexpr std::size_t kLongMessagesMin = 2'000;
+inline constexpr std::ptrdiff_t kLongReadersMin = 8;  // clients that were sent messages
+inline constexpr std::uint64_t kLongJoinsMin = 20;
+inline constexpr std::size_t kLongStepsMax = 200'000;
+
 class World {
  public:
-  World(std::uint64_t seed, bool print_trace);
+  World(std::uint64_t seed, bool print_trace, bool is_long = false);
   ~World();
 
   /// The whole life of the node: `steps` of chaos, then the scenario's ending, every checker running.
@@ -35,6 +41,8 @@ class World {
 
   [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] const Coverage& coverage() const { return coverage_; }
+  /// Whether it has seen as many messages, readers and joins as a long run is to see.
+  [[nodiscard]] bool is_long_enough() const;
 
  private:
   struct Shard {
@@ -86,6 +94,7 @@ class World {
   Dice dice_;
   Trace trace_;
   Coverage coverage_;
+  bool is_long_;
   Scenario scenario_;
   ManualClock clock_;
   Truth truth_;
