@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "codec/text/json.hpp"
+#include "codec/text/pattern.hpp"
 
 namespace ringcast {
 namespace {
@@ -30,7 +31,7 @@ PrintingSubscriber::Outcome PrintingSubscriber::run(Client& client, const StopSi
     if (silence < kSilenceBeforePing) pinged = false;
     switch (event.kind) {
       case Client::Event::Kind::text:
-        if (const auto outcome = take(client, event.text)) {
+        if (const auto outcome = event.binary ? take_records(event.text) : take(client, event.text)) {
           if (*outcome == Outcome::done) return finish(client);
           (void)output_.flush();
           return *outcome;
@@ -54,13 +55,27 @@ PrintingSubscriber::Outcome PrintingSubscriber::run(Client& client, const StopSi
 
 void PrintingSubscriber::begin(Client& client) {
   refusals_ = 0;
+  ++connections_;
+  records_.forget_names();
+  pattern_begins();
   if (options_.exchange) return;
   if (options_.history > 0 && !history_done_) {
     query_ = {};
     ask_history(client, std::nullopt, 1);
     return;
   }
-  client.queue_text(subscribe_command(options_.channels, positions_, options_.subscribe));
+  subscribe(client);
+}
+
+void PrintingSubscriber::subscribe(Client& client) {
+  let_go_said_ = resumes_let_go_ && !let_go_.empty();
+  if (let_go_said_ || let_go_.empty()) {
+    client.queue_text(subscribe_command(options_.channels, positions_, options_.subscribe));
+    return;
+  }
+  ChannelPositions held = positions_;
+  for (const LetGo& gone : let_go_) held.erase(gone.channel);
+  client.queue_text(subscribe_command(options_.channels, held, options_.subscribe));
 }
 
 // ---- history, before anything is subscribed: then the subscribe goes on where history ended ----
@@ -78,7 +93,7 @@ void PrintingSubscriber::history_ended(Client& client) {
     return;
   }
   history_done_ = true;
-  client.queue_text(subscribe_command(options_.channels, positions_, options_.subscribe));
+  subscribe(client);
 }
 
 /// The first answer only says where the channel is now; then what lies within the last N is asked for, page by page.
@@ -143,10 +158,19 @@ std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take(Client& clie
     case ServerMessage::Kind::message: return take_message(*message, text);
     case ServerMessage::Kind::gap: take_gap(*message, text); break;
     case ServerMessage::Kind::history: return take_history(client, *message);
-    case ServerMessage::Kind::subscribed:
+    case ServerMessage::Kind::subscribed: {
       if (options_.json) output_.append_line(text);
-      if (!reader_.for_each_subscribed(*message, [this](const SubscribedEntry& entry) { take_subscribed(entry); })) {
+      const bool by_pattern = !message->pattern.empty();
+      const auto take_entry = [&](const SubscribedEntry& entry) { take_subscribed(entry, by_pattern); };
+      if (!reader_.for_each_subscribed(*message, take_entry)) {
         accuse("the server's answer to subscribe is not as the protocol says");
+      }
+      break;
+    }
+    case ServerMessage::Kind::unsubscribed:
+      if (options_.json) output_.append_line(text);
+      if (!reader_.for_each_unsubscribed(*message, [this](std::string_view channel) { take_let_go(channel); })) {
+        accuse("the server's notice of channels that a pattern let go is not as the protocol says");
       }
       break;
     case ServerMessage::Kind::channel_state:
@@ -164,14 +188,46 @@ std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take(Client& clie
   return std::nullopt;
 }
 
-void PrintingSubscriber::take_subscribed(const SubscribedEntry& entry) {
+std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take_records(std::string_view message) {
+  records_.begin(message);
+  while (true) {
+    const auto record = records_.next();
+    if (!record) {
+      accuse(fmt::format("the server sent something that is {}", record.error()));
+      return std::nullopt;
+    }
+    if (!*record) return std::nullopt;
+    ServerMessage said = **record;
+    const std::string json = options_.json ? records_.json() : std::string{};
+    if (said.kind == ServerMessage::Kind::gap) take_gap(said, json);
+    if (said.kind != ServerMessage::Kind::message) continue;
+    const std::string data = terminal_text(said.data);
+    said.data = data;
+    if (const auto outcome = take_message(said, json)) return outcome;
+  }
+}
+
+/// A channel that was named, or that a pattern has bound.
+void PrintingSubscriber::take_subscribed(const SubscribedEntry& entry, bool by_pattern) {
+  if (entry.is_pattern) {
+    patterns_answered_ = true;
+    if (entry.matched == 0) remark("sub", fmt::format("{}: no channel matches yet", entry.channel));
+    return;
+  }
+  if (entry.channel_id != 0) records_.name(entry.channel_id, entry.channel);
   ChannelPosition& position = positions_[std::string{entry.channel}];
   const Sequence had = position.seq();
+  const std::optional<Epoch> epoch = position.epoch();
+  if (by_pattern) {
+    check_return(entry, position);
+    bound_.emplace(entry.channel);
+  }
   const bool snapshot = entry.state == "snapshot";
   if (position.joined(entry) == ChannelPosition::Joined::starts_anew) {
-    remark("sub", fmt::format("{}: could not go on from {}; {}", entry.channel, value(had),
-                              snapshot ? "a snapshot follows instead of what was between"
-                                       : "messages may be missing before the next one"));
+    remark("sub", epoch ? fmt::format("{}: could not go on from {}; {}", entry.channel, value(had),
+                                      snapshot ? "a snapshot follows instead of what was between"
+                                               : "messages may be missing before the next one")
+                        : fmt::format("{}: what came before {} is lost", entry.channel, value(entry.seq) + 1));
   }
   if (entry.state == "none") {
     remark("sub",
@@ -203,11 +259,68 @@ void PrintingSubscriber::take_gap(const ServerMessage& gap, std::string_view tex
   notice(text, fmt::format("{}: missed {} to {} ({})", gap.channel, value(gap.from), value(gap.to), gap.reason));
 }
 
+/// A pattern has bound a channel: whether it begins where it has to.
+void PrintingSubscriber::check_return(const SubscribedEntry& entry, const ChannelPosition& position) {
+  const bool unknown = !position.epoch();
+  if (unknown && connections_ > 1 && value(entry.seq) > 0 && !entry.recovered) {
+    remark("sub", fmt::format("{}: began while the connection was lost; what came up to {} is missing", entry.channel,
+                              value(entry.seq)));
+  }
+  const auto gone = std::ranges::find(let_go_, entry.channel, &LetGo::channel);
+  if (gone == let_go_.end()) return;
+  // Let go on this connection, it comes back exactly where it was, or as another of the same name.
+  if (gone->here && !entry.recovered && position.epoch() == entry.epoch && entry.seq != position.seq()) {
+    accuse(fmt::format("{}: comes back at {}, but was let go at {}", entry.channel, value(entry.seq),
+                       value(position.seq())));
+  }
+  let_go_.erase(gone);
+}
+
+/// Its place is kept: should it come back, also on another connection, it goes on there.
+void PrintingSubscriber::take_let_go(std::string_view channel) {
+  records_.forget(channel);
+  if (const auto bound = bound_.find(channel); bound != bound_.end()) bound_.erase(bound);
+  remember(channel, true);
+}
+
+/// Another connection: what was bound on the last one is resumed, what did not even come back there is let go.
+void PrintingSubscriber::pattern_begins() {
+  for (LetGo& gone : let_go_) gone.here = false;
+  if (patterns_answered_) {
+    for (const std::string& channel : lost_) {
+      if (!bound_.contains(channel)) remember(channel, false);
+    }
+    lost_.clear();
+  }
+  lost_.merge(bound_);
+  bound_.clear();
+  patterns_answered_ = false;
+}
+
+void PrintingSubscriber::remember(std::string_view channel, bool here) {
+  if (!positions_.contains(channel) || is_asked_for(channel)) return;
+  const auto known = std::ranges::find(let_go_, channel, &LetGo::channel);
+  if (known != let_go_.end()) let_go_.erase(known);
+  let_go_.push_back({.channel = std::string{channel}, .here = here});
+  if (let_go_.size() <= kLetGoMax) return;
+  positions_.erase(let_go_.front().channel);
+  let_go_.pop_front();
+}
+
+bool PrintingSubscriber::is_asked_for(std::string_view channel) const {
+  return std::ranges::find(options_.channels, channel) != options_.channels.end();
+}
+
 std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take_error(Client& client, const ServerMessage& error) {
   const bool asks_history = options_.history > 0 && !history_done_;
   if (asks_history && says(error, ErrorCode::unknown_channel)) {
     remark("sub", fmt::format("{}: nothing was published yet", options_.channels[query_.channel]));
     history_ended(client);
+    return std::nullopt;
+  }
+  if (let_go_said_ && error.channel.empty() && says(error, ErrorCode::too_many_subscriptions)) {
+    resumes_let_go_ = false;  // this node takes fewer channels than we remember
+    subscribe(client);
     return std::nullopt;
   }
   complain("sub", error.channel.empty() ? fmt::format("{}: {}", error.code, error.words)
@@ -216,6 +329,7 @@ std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take_error(Client
     history_ended(client);
     return std::nullopt;
   }
+  if (error.id.empty() && is_pattern(error.channel)) return std::nullopt;  // it has met a limit; what it has, goes on
   if (++refusals_ < options_.channels.size()) return std::nullopt;
   const bool later = says(error, ErrorCode::overloaded) || says(error, ErrorCode::rate_limited);
   return later ? Outcome::lost : Outcome::fatal;  // nothing is left to wait for here
@@ -262,9 +376,15 @@ PrintingSubscriber::Outcome PrintingSubscriber::finish(Client& client) {
 PrintingSubscriber::Outcome PrintingSubscriber::closed(const Client::Event& event) {
   const std::string words = fmt::format("connection lost: {} {}", value(event.code), event.reason);
   switch (event.code) {
+    case CloseCode::authentication_expired:
+      if (options_.renews_token) {
+        remark("sub", words);
+        return Outcome::lost;
+      }
+      complain("sub", words);
+      return Outcome::fatal;
     case CloseCode::policy_violation:
     case CloseCode::authentication_failed:
-    case CloseCode::authentication_expired:
     case CloseCode::too_many_errors:
     case CloseCode::disconnected_by_administrator: complain("sub", words); return Outcome::fatal;
     default: remark("sub", words); return Outcome::lost;

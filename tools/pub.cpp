@@ -1,19 +1,25 @@
-// tools/pub.cpp: `ringcast pub`: one message, or one for each line of stdin, each acknowledged.
+// tools/pub.cpp: `ringcast pub`: one message, or one for each line of stdin, each acknowledged; as JSON or as records.
 #include <fmt/format.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
+#include "codec/dialect/native.hpp"
 #include "codec/text/channel_name.hpp"
 #include "codec/text/json.hpp"
 #include "codec/text/json_write.hpp"
 #include "codec/text/utf8.hpp"
+#include "tools/bearer_token.hpp"
 #include "tools/client/client.hpp"
+#include "tools/client/record_reader.hpp"
 #include "tools/client/server_message.hpp"
 #include "tools/publish_window.hpp"
 #include "tools/subcommand.hpp"
@@ -28,11 +34,13 @@ constexpr seconds kAcknowledgementTime{30};   // without an answer for this long
 
 struct PubOptions {
   std::string url = kDefaultUrl;
-  std::string channel, payload, event, message_id;
+  BearerOptions bearer;
+  std::string channel, payload, event, message_id, file, priority = "normal", state;
+  std::uint64_t as_of = 0;  // 0: not said
   bool has_payload = false;
   bool text = false;
+  bool binary = false;
   bool quiet = false;
-  bool high_priority = false;
 };
 
 /// Reads lines from stdin without ever waiting for them: the socket is watched at the same time.
@@ -56,7 +64,6 @@ class StandardInput {
     consumed_ = newline == std::string::npos ? held_.size() : newline + 1;
     scanned_ = 0;
     ++lines_;
-    if (line.ends_with('\r')) line.remove_suffix(1);
     return line;
   }
 
@@ -90,10 +97,10 @@ class Publisher {
     Instant answered_last = monotonic_now();
     while (!StopSignals::requested()) {
       const bool more = !options_.has_payload && !input.ended();
-      while (!options_.has_payload && window_.has_room()) {
+      while (!options_.has_payload && window_.has_room(client_)) {
         const auto line = input.next_line();
         if (!line) break;
-        if (!line->empty() || options_.text) (void)publish(*line, input.line_number());
+        publish_line(*line, input.line_number());
       }
       if (input.overlong()) {
         complain("pub", fmt::format("line {}: longer than {} bytes", input.line_number() + 1, kLineBytesMax));
@@ -101,13 +108,13 @@ class Publisher {
       }
       if (!more && window_.outstanding() == 0) break;
       std::array<int, 2> also{stop.fd(), STDIN_FILENO};
-      const bool reads = more && window_.has_room();
+      const bool reads = more && window_.has_room(client_);
       const Instant patience = output_.pending() ? Instant{} : monotonic_now() + seconds{1};  // prints before it waits
       const auto event = client_.wait(patience, std::span{also}.first(reads ? 2 : 1));
       switch (event.kind) {
         case Client::Event::Kind::text:
           answered_last = monotonic_now();
-          take(event.text);
+          event.binary ? take_records(event.text) : take(event.text);
           break;
         case Client::Event::Kind::other_readable:
           if (!StopSignals::requested() && reads) input.read_some();
@@ -137,8 +144,18 @@ class Publisher {
   }
 
  private:
+  /// Lines of text end as text ends anywhere; to bytes a carriage return is one of them.
+  void publish_line(std::string_view line, std::uint64_t number) {
+    if (!options_.binary && line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty() || options_.text) (void)publish(line, number);
+  }
+
   /// Queues one message. False: the payload is not fit to be sent, which was said.
   bool publish(std::string_view payload, std::uint64_t line) {
+    if (options_.binary) {  // bytes: the server knows whether they must be JSON
+      (void)window_.publish_record(client_, publication_of(payload));
+      return true;
+    }
     data_.clear();
     if (options_.text) {
       if (!is_valid_utf8(payload)) return refuse(line, "not UTF-8");
@@ -150,12 +167,18 @@ class Publisher {
       }
       data_ = payload;
     }
-    (void)window_.publish(client_, {.channel = options_.channel,
-                                    .data = data_,
-                                    .event = options_.event,
-                                    .message_id = options_.message_id,
-                                    .high_priority = options_.high_priority});
+    (void)window_.publish(client_, publication_of(data_));
     return true;
+  }
+
+  [[nodiscard]] Publication publication_of(std::string_view data) const {
+    return {.channel = options_.channel,
+            .data = data,
+            .event = options_.event,
+            .message_id = options_.message_id,
+            .high_priority = options_.priority == "high",
+            .snapshot = !options_.state.empty(),
+            .as_of = options_.as_of != 0 ? std::optional{Sequence{options_.as_of}} : std::nullopt};
   }
 
   bool refuse(std::uint64_t line, std::string_view sentence) {
@@ -171,15 +194,33 @@ class Publisher {
       complain("pub", fmt::format("the server sent something that is {}", message.error()));
       return;
     }
-    switch (window_.take(*message)) {
+    take(*message);
+  }
+
+  void take_records(std::string_view message) {
+    records_.begin(message);
+    while (true) {
+      const auto record = records_.next();
+      if (!record) {
+        ++failures_;
+        complain("pub", fmt::format("the server sent something that is {}", record.error()));
+        return;
+      }
+      if (!*record) return;
+      take(**record);
+    }
+  }
+
+  void take(const ServerMessage& message) {
+    switch (window_.take(message)) {
       case PublishWindow::Answer::published:
         if (!options_.quiet) {
-          output_.append_line(fmt::format("{}{}", value(message->seq), message->duplicate ? " duplicate" : ""));
+          output_.append_line(fmt::format("{}{}", value(message.seq), message.duplicate ? " duplicate" : ""));
         }
         break;
       case PublishWindow::Answer::refused:
         ++failures_;
-        complain("pub", fmt::format("refused: {}: {}", message->code, message->words));
+        complain("pub", fmt::format("refused: {}: {}", message.code, message.words));
         break;
       case PublishWindow::Answer::other: break;
     }
@@ -189,23 +230,56 @@ class Publisher {
   Client client_;
   PublishWindow window_;
   ServerMessageReader reader_;
+  RecordReader records_;
   Output output_;
   std::string data_;
   std::uint64_t failures_ = 0;
 };
 
-int run_pub(const PubOptions& options) {
+/// The content of a file, which is one payload; or why it cannot be read.
+Result<std::string, std::string> read_file(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  std::ostringstream content;
+  if (file.is_open() && file.peek() != std::ifstream::traits_type::eof()) content << file.rdbuf();
+  if (!file.is_open() || file.bad() || content.fail()) {
+    return unexpected(fmt::format("--file {}: cannot be read: {}", path, std::strerror(errno)));
+  }
+  return std::move(content).str();
+}
+
+/// What is wrong with what was asked for, if anything.
+std::optional<std::string> check(const PubOptions& options) {
   if (const auto fault = check_channel_name(options.channel); fault != ChannelNameFault::none) {
-    complain("pub", fmt::format("'{}' is no channel: {}", options.channel, sentence_of(fault)));
+    return fmt::format("'{}' is no channel: {}", options.channel, sentence_of(fault));
+  }
+  if (options.event.size() > kEventBytesMax) return fmt::format("--event has at most {} bytes", kEventBytesMax);
+  if (options.message_id.size() > kMessageIdBytesMax) {
+    return fmt::format("--message-id has at most {} bytes", kMessageIdBytesMax);
+  }
+  if (!is_valid_utf8(options.event) || !is_valid_utf8(options.message_id)) {
+    return "--event and --message-id are UTF-8";
+  }
+  if (!options.message_id.empty() && !options.has_payload) {
+    return "--message-id is of one message: give it as the payload or as --file";
+  }
+  return std::nullopt;
+}
+
+int run_pub(const PubOptions& options) {
+  if (const auto fault = check(options)) {
+    complain("pub", *fault);
     return kExitUsage;
   }
-  const auto endpoint = parse_endpoint(options.url);
-  if (!endpoint) {
-    complain("pub", endpoint.error());
+  const auto parsed = parse_endpoint(options.url).and_then([&](Endpoint place) {
+    return with_token(std::move(place), options.bearer);
+  });
+  if (!parsed) {
+    complain("pub", parsed.error());
     return kExitUsage;
   }
+  const Endpoint endpoint = options.binary ? with_binary_target(*parsed) : with_native_target(*parsed);
   const StopSignals stop;
-  auto client = Client::open(with_native_target(*endpoint), {.also_readable = stop.fd()});
+  auto client = Client::open(endpoint, {.also_readable = stop.fd(), .takes_binary = options.binary});
   if (!client) {
     complain("pub", client.error().sentence);
     return kExitFailure;
@@ -220,18 +294,49 @@ void add_pub_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("pub", "publish one message, or one for each line of stdin; prints each seq");
   command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
       ->capture_default_str();
+  add_bearer_options(*command, options->bearer);
   command->add_option("channel", options->channel, "the channel to publish to")->required();
   CLI::Option* payload =
       command->add_option("payload", options->payload, "a JSON value; without it, one is read from each line of stdin");
+  CLI::Option* file = command->add_option("--file", options->file, "the payload is this file, as a whole")
+                          ->type_name("FILE")
+                          ->excludes(payload);
   command->add_option("--event", options->event, "the messages' event name");
-  command->add_option("--message-id", options->message_id, "an id, by which the server knows a duplicate")
-      ->needs(payload);
-  command->add_flag("--text", options->text, "the payload is plain text: publish it as a JSON string");
-  command->add_flag("--high-priority", options->high_priority,
-                    "serve this channel first where a subscriber has several");
+  command->add_option("--message-id", options->message_id,
+                      "an id of this message, by which the server knows a duplicate");
+  command
+      ->add_option("--priority", options->priority,
+                   "high: serve this channel first where a subscriber has several; its order stays")
+      ->check(CLI::IsMember({"normal", "high"}))
+      ->capture_default_str();
+  CLI::Option* state =
+      command->add_option("--state", options->state, "snapshot: the payload is the state of the channel, not a change")
+          ->check(CLI::IsMember({"snapshot"}));
+  command
+      ->add_option(
+          "--as-of-seq", options->as_of,
+          "of a snapshot: it is the state after every message with a smaller seq; otherwise, after all before it")
+      ->type_name("SEQ")
+      ->check(CLI::PositiveNumber)
+      ->needs(state);
+  CLI::Option* text =
+      command->add_flag("--text", options->text, "the payload is plain text: publish it as a JSON string");
+  command
+      ->add_flag("--binary", options->binary,
+                 "speak the binary dialect: the payload is bytes, as they are, where the channel's namespace allows it")
+      ->excludes(text);
   command->add_flag("-q,--quiet", options->quiet, "do not print the seq of each message");
-  command->callback([options, payload, &exit_code] {
-    options->has_payload = payload->count() > 0;
+  command->callback([options, payload, file, &exit_code] {
+    options->has_payload = payload->count() > 0 || file->count() > 0;
+    if (file->count() > 0) {
+      auto content = read_file(options->file);
+      if (!content) {
+        complain("pub", content.error());
+        exit_code = kExitUsage;
+        return;
+      }
+      options->payload = std::move(*content);
+    }
     exit_code = run_pub(*options);
   });
 }

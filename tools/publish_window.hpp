@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "alloc/base/identifiers.hpp"
+#include "codec/dialect/ringcast_binary.h"
 #include "codec/text/json_write.hpp"
 #include "codec/text/numbers.hpp"
 #include "tools/client/client.hpp"
@@ -19,11 +20,12 @@
 
 namespace ringcast {
 
-/// What one publish says; `data` is JSON text and is sent as it is.
+/// What one publish says; `data` is JSON text, or bytes in the binary dialect, and is sent as it is.
 struct Publication {
   std::string_view channel, data, event, message_id;
   bool high_priority = false;
-  std::optional<Sequence> as_of{};  // set: this is a snapshot, the state after every message with a smaller seq
+  bool snapshot = false;            // the state of the channel
+  std::optional<Sequence> as_of{};  // of a snapshot: after every message with a smaller seq; unsaid: its own
 };
 
 class PublishWindow {
@@ -55,12 +57,35 @@ class PublishWindow {
       append_json_string(head_, what.message_id);
     }
     if (what.high_priority) head_ += R"(,"priority":"high")";
+    if (what.snapshot) head_ += R"(,"state":"snapshot")";
     if (what.as_of) {
-      head_ += R"(,"state":"snapshot","as_of_seq":)";
+      head_ += R"(,"as_of_seq":)";
       append_decimal(head_, value(*what.as_of));
     }
     head_ += R"(,"data":)";
     client.queue_text(std::array<std::string_view, 3>{head_, what.data, "}"});
+    return sent_;
+  }
+
+  /// The same as a record of the binary dialect. Channel, event and message_id have at most 255 bytes.
+  std::uint64_t publish_record(Client& client, const Publication& what) {
+    rcb_publication out{};
+    out.channel = what.channel.data();
+    out.channel_bytes = static_cast<std::uint8_t>(what.channel.size());
+    out.event = what.event.data();
+    out.event_bytes = static_cast<std::uint8_t>(what.event.size());
+    out.message_id = what.message_id.data();
+    out.message_id_bytes = static_cast<std::uint8_t>(what.message_id.size());
+    out.data = what.data.data();
+    out.data_bytes = static_cast<std::uint32_t>(what.data.size());
+    out.has_as_of = what.as_of ? 1 : 0;
+    out.as_of_seq = value(what.as_of.value_or(Sequence{}));
+    out.flags = static_cast<std::uint16_t>(RCB_ANSWER | (what.high_priority ? RCB_HIGH : 0) |
+                                           (what.snapshot ? RCB_SNAPSHOT : 0));
+    out.request = ++sent_;
+    head_.resize(rcb_publish_bytes(&out));
+    rcb_write_publish(reinterpret_cast<std::uint8_t*>(head_.data()), &out);
+    client.queue_message(Opcode::binary, std::array<std::string_view, 1>{head_});
     return sent_;
   }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codec/text/numbers.hpp"
+#include "tools/bearer_token.hpp"
 #include "tools/book_snapshots.hpp"
 #include "tools/capture_merge.hpp"
 #include "tools/client/client.hpp"
@@ -28,6 +29,7 @@ constexpr double kSnapshotsMin = 0.001, kSnapshotsMax = 24 * 3'600;  // seconds
 struct ReplayOptions {
   std::vector<std::string> files;
   std::string url = kDefaultUrl;
+  BearerOptions bearer;
   std::string speed = "1";
   std::string prefix;
   double snapshots = 0;  // seconds of feed time between two snapshots of a book; 0: none are made
@@ -109,8 +111,12 @@ class Replay {
     while (books_ && window_.has_room(client_)) {
       const auto due = books_->next();
       if (!due) return;
-      snapshot_ids_.push_back(window_.publish(
-          client_, {.channel = due->channel, .data = due->data, .event = {}, .message_id = {}, .as_of = due->as_of}));
+      snapshot_ids_.push_back(window_.publish(client_, {.channel = due->channel,
+                                                        .data = due->data,
+                                                        .event = {},
+                                                        .message_id = {},
+                                                        .snapshot = true,
+                                                        .as_of = due->as_of}));
     }
   }
 
@@ -247,7 +253,9 @@ int run_replay(const ReplayOptions& options) {
     complain("replay", fmt::format("--speed '{}': a number above 0, or max", options.speed));
     return kExitUsage;
   }
-  const auto parsed = parse_endpoint(options.url);
+  const auto parsed = parse_endpoint(options.url).and_then([&](Endpoint place) {
+    return with_token(std::move(place), options.bearer);
+  });
   if (!parsed) {
     complain("replay", parsed.error());
     return kExitUsage;
@@ -279,6 +287,7 @@ void add_replay_command(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
       ->capture_default_str();
+  add_bearer_options(*command, options->bearer);
   command->add_option("--speed", options->speed, "1: as it was; N: so many times faster; max: flat out")
       ->capture_default_str();
   command

@@ -7,10 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codec/text/channel_name.hpp"
 #include "codec/text/numbers.hpp"
+#include "codec/text/pattern.hpp"
+#include "tools/bearer_token.hpp"
 #include "tools/client/backoff.hpp"
 #include "tools/client/client.hpp"
 #include "tools/printing_subscriber.hpp"
@@ -22,10 +25,11 @@ namespace {
 
 struct SubOptions {
   std::string url = kDefaultUrl;
+  BearerOptions bearer;
   std::vector<std::string> since;
   PrintingOptions subscriber;
-  std::uint32_t retries = 0;  // 0: no bound
-  bool conflate = false;
+  std::uint32_t retries = 0;     // 0: no bound
+  std::optional<bool> conflate;  // unsaid: as the channel's namespace has it
   bool no_snapshot = false;
 };
 
@@ -48,14 +52,25 @@ bool sleep_unless_stopped(milliseconds time) {
   return StopSignals::requested();
 }
 
-int subscribe_until_done(const SubOptions& options, const Endpoint& endpoint, PrintingSubscriber& subscriber) {
+/// Who issues tokens that expire writes the next one into the file.
+void renew_token(Endpoint& endpoint, const BearerOptions& options) {
+  auto token = read_token(options);
+  if (token) {
+    endpoint.token = std::move(*token);
+  } else {
+    remark("sub", token.error());
+  }
+}
+
+int subscribe_until_done(const SubOptions& options, Endpoint endpoint, PrintingSubscriber& subscriber) {
   const StopSignals stop;
   Prng random;
   Backoff backoff;
   const bool exchange = options.subscriber.exchange;
   for (bool first = true;; first = false) {
     const auto opened = monotonic_now();
-    auto client = Client::open(endpoint, {.also_readable = stop.fd()});
+    if (!first && options.subscriber.renews_token) renew_token(endpoint, options.bearer);
+    auto client = Client::open(endpoint, {.also_readable = stop.fd(), .takes_binary = options.subscriber.binary});
     if (StopSignals::requested()) return kExitSuccess;
     milliseconds at_least{0};
     if (client) {
@@ -94,6 +109,13 @@ std::optional<std::string> check(const SubOptions& options) {
       return "the exchange dialect knows no options: --conflate, --max-rate and --no-snapshot need the native one";
     }
   }
+  if (options.conflate == false && subscriber.subscribe.max_rate > 0) {
+    return "--no-conflate asks for every message, --max-rate for some";
+  }
+  const auto pattern = std::ranges::find_if(subscriber.channels, is_pattern);
+  if (pattern != subscriber.channels.end() && (!options.since.empty() || subscriber.history > 0)) {
+    return fmt::format("'{}' is a pattern: --since and --history are of single channels", *pattern);
+  }
   if (options.since.empty()) return std::nullopt;
   if (options.since.size() != subscriber.channels.size()) {
     return "give --since once for each channel, in their order: an epoch belongs to one channel";
@@ -102,15 +124,26 @@ std::optional<std::string> check(const SubOptions& options) {
   return std::nullopt;
 }
 
+Endpoint endpoint_of(const Endpoint& place, const PrintingOptions& wanted) {
+  if (wanted.exchange) return with_exchange_target(place, wanted.channels, wanted.channels.size() > 1);
+  return wanted.binary ? with_binary_target(place) : with_native_target(place);
+}
+
 /// options  what follows from them is filled in.
 int run_sub(SubOptions& options) {
   PrintingOptions& wanted = options.subscriber;
-  wanted.subscribe.has_conflate = wanted.subscribe.conflate = options.conflate;
+  wanted.subscribe.has_conflate = options.conflate.has_value();
+  wanted.subscribe.conflate = options.conflate.value_or(false);
   wanted.subscribe.snapshot = !options.no_snapshot;
+  wanted.renews_token = !options.bearer.token && options.bearer.file;
   ChannelPositions positions;
   for (const std::string& channel : wanted.channels) {
     if (const auto fault = check_channel_name(channel); fault != ChannelNameFault::none) {
       complain("sub", fmt::format("'{}' is no channel: {}", channel, sentence_of(fault)));
+      return kExitUsage;
+    }
+    if (const auto pattern = Pattern::compile(channel); !pattern) {
+      complain("sub", fmt::format("'{}' is no pattern: {}", channel, sentence_of(pattern.error())));
       return kExitUsage;
     }
   }
@@ -127,15 +160,15 @@ int run_sub(SubOptions& options) {
     }
     positions[wanted.channels[i]] = ChannelPosition{*position};
   }
-  const auto parsed = parse_endpoint(options.url);
+  const auto parsed = parse_endpoint(options.url).and_then([&](Endpoint place) {
+    return with_token(std::move(place), options.bearer);
+  });
   if (!parsed) {
     complain("sub", parsed.error());
     return kExitUsage;
   }
-  const Endpoint endpoint = wanted.exchange ? with_exchange_target(*parsed, wanted.channels, wanted.channels.size() > 1)
-                                            : with_native_target(*parsed);
   PrintingSubscriber subscriber{wanted, std::move(positions)};
-  return subscribe_until_done(options, endpoint, subscriber);
+  return subscribe_until_done(options, endpoint_of(*parsed, wanted), subscriber);
 }
 
 }  // namespace
@@ -145,8 +178,14 @@ void add_sub_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("sub", "print what arrives on channels; reconnects and resumes by itself");
   command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
       ->capture_default_str();
+  add_bearer_options(*command, options->bearer);
   PrintingOptions& subscriber = options->subscriber;
-  command->add_option("channels", subscriber.channels, "the channels to subscribe to")->required();
+  command
+      ->add_option(
+          "channels", subscriber.channels,
+          "the channels to subscribe to; or patterns, in quotes, of those that exist and those to come: 'a@*', "
+          "'orders.>'")
+      ->required();
   command
       ->add_option("--since", options->since,
                    "EPOCH:SEQ, the last message that is known already; once for each channel")
@@ -164,13 +203,23 @@ void add_sub_command(CLI::App& app, int& exit_code) {
       ->add_option("--retries", options->retries,
                    "give up, with status 1, after so many attempts in a row to connect again; otherwise never")
       ->check(CLI::PositiveNumber);
-  command->add_flag("--conflate", options->conflate, "when there is more than one message to send, only the newest");
+  CLI::Option* conflate = command->add_flag_callback(
+      "--conflate", [options] { options->conflate = true; },
+      "when there is more than one message to send, only the newest");
+  command
+      ->add_flag_callback(
+          "--no-conflate", [options] { options->conflate = false; },
+          "every message, also where the channel conflates: a reader that is too slow for it is closed")
+      ->excludes(conflate);
   command
       ->add_option("--max-rate", subscriber.subscribe.max_rate,
                    "messages a second: the first and the newest of each interval, the others are conflated")
       ->check(CLI::PositiveNumber);
   command->add_flag("--no-snapshot", options->no_snapshot, "begin with the next message, not with the channel's state");
-  command->add_flag("--exchange", subscriber.exchange, "speak the exchange dialect: prints payloads; cannot resume");
+  CLI::Option* binary = command->add_flag("--binary", subscriber.binary,
+                                          "speak the binary dialect; payloads that are no text are printed in base64");
+  command->add_flag("--exchange", subscriber.exchange, "speak the exchange dialect: prints payloads; cannot resume")
+      ->excludes(binary);
   command->callback([options, &exit_code] { exit_code = run_sub(*options); });
 }
 

@@ -20,7 +20,7 @@ namespace ringcast {
 namespace {
 
 // Variables that are not keys: they are read by tools.
-constexpr std::string_view kOtherVariables[] = {"RINGCAST_CONFIG", "RINGCAST_URL"};
+constexpr std::string_view kOtherVariables[] = {"RINGCAST_CONFIG", "RINGCAST_TOKEN", "RINGCAST_URL"};
 
 RawValue raw_value(const toml::node& node) {
   if (const auto truth = node.value_exact<bool>()) return *truth;

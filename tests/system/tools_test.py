@@ -4,12 +4,12 @@ import asyncio
 import gzip
 import json
 import pathlib
-import signal
 import tempfile
 
 from support.native import open_socket
-from support.node import Node, environment, is_free, run_program
-from support.runner import Settings, case, equal, eventually, main, require, scaled, table
+from support.node import Node, is_free, run_program
+from support.programs import Subscriber, url
+from support.runner import case, equal, eventually, main, require, scaled, table
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 # Clients in Python are slower than a replay at full speed: their lag is not what these cases are about.
@@ -18,42 +18,6 @@ match = ">"
 slow = "disconnect"
 lag = { messages = 1000000, bytes = "256MiB", time = "5m" }
 """
-
-
-def url(node):
-    return f"ws://127.0.0.1:{node.port}"
-
-
-class Subscriber:
-    """`ringcast sub` in the background; what it printed so far is in `lines`."""
-
-    def __init__(self, node, *arguments):
-        self._arguments = ["sub", "--url", url(node), *arguments]
-        self.lines, self.status = [], None
-
-    async def __aenter__(self):
-        self._process = await asyncio.create_subprocess_exec(
-            Settings.ringcast, *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, env=environment())
-        self._reading = asyncio.create_task(self._read())
-        return self
-
-    async def _read(self):
-        async for line in self._process.stdout:
-            self.lines.append(line.decode().rstrip("\n"))
-        self.status = await self._process.wait()
-
-    async def __aexit__(self, *_):
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(self._reading, scaled(10))
-
-    async def is_subscribed(self, node, channel):
-        """Publishes until something arrives; what was published before that is not counted on."""
-        async def arrived():
-            await run_program("pub", "--quiet", "--url", url(node), channel, '"probe"')
-            return self.lines
-        await eventually(arrived, "the subscriber has subscribed", 15)
 
 
 @case("what pub publishes, sub prints, in order; both end with status 0")

@@ -21,6 +21,7 @@ namespace ringcast {
 namespace {
 
 constexpr std::uint64_t kListenerTag = ~std::uint64_t{0};
+constexpr std::string_view kBinary[] = {RCB_SUBPROTOCOL};
 
 }  // namespace
 
@@ -68,6 +69,21 @@ std::vector<std::string> FakeServer::commands() {
   return commands_;
 }
 
+std::vector<std::string> FakeServer::authorizations() {
+  const std::lock_guard lock{inside_mutex_};
+  return authorizations_;
+}
+
+std::vector<FakeServer::Message> FakeServer::messages() {
+  const std::lock_guard lock{inside_mutex_};
+  return received_;
+}
+
+void FakeServer::say(std::string text) {
+  const std::lock_guard lock{inside_mutex_};
+  sayings_.push_back(std::move(text));
+}
+
 void FakeServer::run() {
   std::array<epoll_event, 256> events;
   while (!stop_.load()) {
@@ -83,11 +99,16 @@ void FakeServer::run() {
       }
     }
     std::vector<std::pair<std::string, std::string>> inside;
+    std::vector<std::string> sayings;
     {
       const std::lock_guard lock{inside_mutex_};
       inside.swap(inside_);
+      sayings.swap(sayings_);
     }
-    for (const auto& [channel, data] : inside) append(channel, data);
+    for (const auto& [channel, data] : inside) append(channel, {.data = data});
+    for (const std::string& text : sayings) {
+      for (const auto& peer : peers_) send_text(*peer, text);
+    }
     for (const auto& peer : peers_) flush(*peer);
     if (cut_.exchange(false)) {
       for (const auto& peer : peers_) peer->fd.reset();
@@ -129,6 +150,7 @@ void FakeServer::read(Peer& peer) {
     }
     while (const auto event = peer.assembler.next(input)) {
       if (event->kind == WsEvent::Kind::text) handle(peer, event->text());
+      if (event->kind == WsEvent::Kind::binary) handle_records(peer, event->payload);
       if (event->kind == WsEvent::Kind::close) {
         std::array<std::uint8_t, kControlFrameBytesMax> frame;
         const std::size_t bytes = write_close_frame(frame, close_reply_code(event->code), {});
@@ -145,24 +167,29 @@ void FakeServer::upgrade(Peer& peer) {
   const auto parsed = parse_request_head(as_bytes(peer.head), head);
   ensure(parsed.has_value(), "the tools send a correct request head");
   if (!*parsed) return;
-  const auto accept = check_upgrade(head);
+  const auto accept = check_upgrade(head, std::span{kBinary}.first(options_.speaks_binary ? 1 : 0));
   ensure(accept.has_value(), "the tools ask correctly for an upgrade");
+  {
+    const std::lock_guard lock{inside_mutex_};
+    authorizations_.emplace_back(head.fields.find("Authorization").value_or(""));
+  }
   std::string answer;
   if (peer.number < options_.too_busy_for) {
     answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    send(peer.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    ::send(peer.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
     peer.fd.reset();
     return;
   }
   if (options_.answers_upgrade_with != 101) {
     append_refusal(answer, {options_.answers_upgrade_with, "not today"});
-    send(peer.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    ::send(peer.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
     peer.fd.reset();
     return;
   }
   append_upgrade_response(answer, *accept);
   peer.output.insert(peer.output.end(), answer.begin(), answer.end());
   peer.upgraded = true;
+  peer.binary = accept->subprotocol == kBinary[0];
   peer.combined = head.path == "/stream";
   peer.exchange = peer.combined || head.path != "/ws/connect";
   if (peer.exchange) {
@@ -202,6 +229,13 @@ void FakeServer::handle(Peer& peer, std::string_view text) {
     const std::lock_guard lock{inside_mutex_};
     commands_.emplace_back(text);
   }
+  if (options_.script) {
+    for (const std::string& line : options_.script(peer.number, text)) {
+      if (line.empty()) peer.closing = true;
+      send_text(peer, line);
+    }
+    return;
+  }
   if (!command) {
     std::string answer;
     append_native_error(answer, command.error());
@@ -212,6 +246,16 @@ void FakeServer::handle(Peer& peer, std::string_view text) {
     take_publish(peer, *command);
   } else if (command->kind == CommandKind::history) {
     answer_history(peer, *command);
+  }
+}
+
+void FakeServer::handle_records(Peer& peer, Bytes records) {
+  ensure(peer.binary, "the tools send records where they were agreed upon");
+  while (!records.empty()) {
+    const auto decoded = binary_.decode(records);
+    ensure(decoded.has_value(), "the tools write correct records");
+    take_publish(peer, decoded->command);
+    records = records.subspan(decoded->bytes);
   }
 }
 
@@ -232,7 +276,8 @@ void FakeServer::answer_history(Peer& peer, const Command& command) {
   if (command.has_after) answer += first == wanted ? R"(,"recovered":true)" : R"(,"recovered":false)";
   answer += R"(,"messages":[)";
   std::uint64_t seq = first;
-  for (; seq <= newest && seq < first + limit; ++seq) answer += (seq > first ? "," : "") + encode(peer, name, seq);
+  for (; seq <= newest && seq < first + limit; ++seq)
+    answer += (seq > first ? "," : "") + encode(Form::native_json, name, seq);
   answer += seq <= newest ? R"(],"more":true})" : R"(],"more":false})";
   send_text(peer, answer);
 }
@@ -243,9 +288,10 @@ void FakeServer::subscribe(Peer& peer, const Command& command) {
   std::vector<std::pair<std::string, std::uint64_t>> missed;  // channel and the first seq to send
   for (const SubscribeItem& item : command.items) {
     const std::string name{item.channel};
-    Channel& channel = channels_[name];
+    Channel& channel = channel_of(name);
     const std::uint64_t newest = channel.messages.size();
     SubscribedChannel entry{name, kEpoch, Sequence{newest}, std::nullopt, {}};
+    if (peer.binary) entry.channel_id = channel.id;
     if (item.resumes) {
       entry.recovered = options_.recovers && item.resume.epoch == kEpoch && value(item.resume.seq) <= newest;
       if (*entry.recovered) missed.emplace_back(name, value(item.resume.seq) + 1);
@@ -259,7 +305,7 @@ void FakeServer::subscribe(Peer& peer, const Command& command) {
   if (!peer.exchange) send_text(peer, answer);
   for (const auto& [name, from] : missed) {
     for (std::uint64_t seq = from; seq <= channels_[name].messages.size(); ++seq)
-      send_text(peer, encode(peer, name, seq));
+      send_message(peer, encode(form_of(peer), name, seq));
   }
 }
 
@@ -267,40 +313,76 @@ void FakeServer::take_publish(Peer& peer, const Command& command) {
   const std::string channel{command.channel};
   const std::uint64_t nth = ++published_;
   std::string answer;
+  const auto record = read_binary_id(command.id);
   if (options_.refuses && options_.refuses(channel, nth)) {
-    append_native_error(answer,
-                        NativeError{command.id, ErrorCode::overloaded, "refused by the test", channel, std::nullopt});
+    constexpr std::string_view kWhy = "refused by the test";
+    if (record) {
+      append_binary_error(answer, {.request = record->number, .code = ErrorCode::overloaded, .message = kWhy});
+    } else {
+      append_native_error(answer, NativeError{command.id, ErrorCode::overloaded, kWhy, channel, std::nullopt});
+    }
   } else {
-    append(channel, command.data, command.snapshot);
+    const Message message{.data = std::string{command.data},
+                          .event = std::string{command.event},
+                          .message_id = std::string{command.message_id},
+                          .snapshot = command.snapshot,
+                          .as_of = command.as_of,
+                          .high_priority = command.high_priority};
+    {
+      const std::lock_guard lock{inside_mutex_};
+      received_.push_back(message);
+    }
+    append(channel, message);
     const Sequence seq{channels_[channel].messages.size()};
-    if (!command.id.empty()) append_native_published(answer, {command.id, channel, kEpoch, seq, false});
+    if (record && record->wants_answer) {
+      append_binary_published(answer, {.request = record->number,
+                                       .channel_id = channels_[channel].id,
+                                       .epoch = kEpoch,
+                                       .seq = seq,
+                                       .duplicate = false});
+    } else if (!record && !command.id.empty()) {
+      append_native_published(answer, {command.id, channel, kEpoch, seq, false});
+    }
   }
-  if (!answer.empty()) send_text(peer, answer);
+  if (!answer.empty()) send(peer, answer, record ? Opcode::binary : Opcode::text);
 }
 
-void FakeServer::append(const std::string& name, std::string_view data, bool snapshot) {
+FakeServer::Channel& FakeServer::channel_of(const std::string& name) {
   Channel& channel = channels_[name];
-  channel.messages.push_back({std::string{data}, snapshot});
-  if (options_.alters && data.size() > 2) channel.messages.back().data[data.size() / 2] ^= 1;
+  if (channel.id == 0) channel.id = static_cast<std::uint32_t>(channels_.size());
+  return channel;
+}
+
+void FakeServer::append(const std::string& name, Message message) {
+  Channel& channel = channel_of(name);
+  channel.messages.push_back(std::move(message));
+  std::string& data = channel.messages.back().data;
+  if (options_.alters && data.size() > 2) data[data.size() / 2] ^= 1;
   const std::vector<Peer*> readers = channel.readers;
   for (Peer* reader : readers) deliver(*reader, name, channel.messages.size());
 }
 
 void FakeServer::deliver(Peer& peer, const std::string& channel, std::uint64_t seq) {
   const Delivery how = options_.delivery ? options_.delivery(peer.number, channel, seq) : Delivery::normal;
-  const std::string text = encode(peer, channel, seq);
+  const std::string text = encode(form_of(peer), channel, seq);
   switch (how) {
-    case Delivery::normal: send_text(peer, text); break;
+    case Delivery::normal: send_message(peer, text); break;
     case Delivery::drop: return;
     case Delivery::twice:
-      send_text(peer, text);
-      send_text(peer, text);
+      send_message(peer, text);
+      send_message(peer, text);
       break;
     case Delivery::swap_with_next: peer.held_back[channel] = text; return;
     case Delivery::notice: {
-      std::string gap;
-      append_native_gap(gap, {channel, Sequence{seq}, Sequence{seq}, GapReason::dropped, kEpoch});
-      send_text(peer, gap);
+      const GapView gap{.channel = channel,
+                        .from = Sequence{seq},
+                        .to = Sequence{seq},
+                        .reason = GapReason::dropped,
+                        .epoch = kEpoch,
+                        .channel_id = channel_of(channel).id};
+      std::string notice(gap_payload_size(form_of(peer), gap), '\0');
+      (void)write_gap_payload(form_of(peer), gap, reinterpret_cast<std::uint8_t*>(notice.data()));
+      send_message(peer, notice);
       break;
     }
     case Delivery::close_slow: {
@@ -312,29 +394,43 @@ void FakeServer::deliver(Peer& peer, const std::string& channel, std::uint64_t s
     }
   }
   if (const auto held = peer.held_back.find(channel); held != peer.held_back.end()) {
-    send_text(peer, held->second);
+    send_message(peer, held->second);
     peer.held_back.erase(held);
   }
 }
 
-std::string FakeServer::encode(const Peer& peer, const std::string& channel, std::uint64_t seq) const {
+Form FakeServer::form_of(const Peer& peer) {
+  if (peer.binary) return Form::binary;
+  if (!peer.exchange) return Form::native_json;
+  return peer.combined ? Form::exchange_combined : Form::exchange_raw;
+}
+
+std::string FakeServer::encode(Form form, const std::string& channel, std::uint64_t seq) const {
   const Message& kept = channels_.find(channel)->second.messages[seq - 1];
   const MessageView message{.channel = channel,
                             .epoch = kEpoch,
                             .seq = Sequence{seq},
                             .published_at = wall_now(),
-                            .event = {},
-                            .message_id = {},
+                            .event = kept.event,
+                            .message_id = kept.message_id,
                             .data = kept.data,
-                            .snapshot = kept.snapshot};
-  const Form form = !peer.exchange ? Form::native_json : peer.combined ? Form::exchange_combined : Form::exchange_raw;
+                            .snapshot = kept.snapshot,
+                            .as_of = kept.as_of,
+                            .channel_id = channels_.find(channel)->second.id};
   std::string text(message_payload_size(form, message), '\0');
   (void)write_message_payload(form, message, reinterpret_cast<std::uint8_t*>(text.data()));
   return text;
 }
 
-void FakeServer::send_text(Peer& peer, std::string_view text) {
-  if (!peer.closing) append_frame(peer.output, {}, as_bytes(text));
+void FakeServer::send(Peer& peer, std::string_view payload, Opcode opcode) {
+  if (!peer.closing) append_frame(peer.output, {.opcode = opcode}, as_bytes(payload));
+}
+
+void FakeServer::send_text(Peer& peer, std::string_view text) { send(peer, text, Opcode::text); }
+
+/// A message or a gap notice.
+void FakeServer::send_message(Peer& peer, std::string_view payload) {
+  send(peer, payload, peer.binary ? Opcode::binary : Opcode::text);
 }
 
 void FakeServer::flush(Peer& peer) {

@@ -145,6 +145,7 @@ bool Client::next_buffered(Event& event) {
         if (takes_binary_) {
           event.kind = Event::Kind::text;
           event.text = as_text(next->payload);
+          event.binary = true;
           return true;
         }
         output_.append_close(CloseCode::unsupported_data, "binary message", random_);

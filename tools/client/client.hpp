@@ -52,6 +52,7 @@ class Client {
     enum class Kind : std::uint8_t { text, timeout, other_readable, closed };
     Kind kind = Kind::timeout;
     std::string_view text;                 // text: valid until the next call
+    bool binary = false;                   // text: it came as a binary message
     CloseCode code = CloseCode::abnormal;  // closed: what the server said, or abnormal
     std::string reason;                    // closed: a sentence
   };

@@ -18,10 +18,17 @@ seconds retry_after_of(const ResponseHead& head) {
 }  // namespace
 
 ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
-    : authority_{endpoint.authority}, target_{endpoint.target.empty() ? "/" : endpoint.target} {
+    : authority_{endpoint.authority},
+      target_{endpoint.target.empty() ? "/" : endpoint.target},
+      subprotocol_{endpoint.subprotocol},
+      authorization_{"Bearer " + endpoint.token},
+      offers_{subprotocol_},
+      fields_{{.name = "Authorization", .value = authorization_}} {
   request_.host = authority_;
   request_.target = target_;
   request_.nonce = random.nonce();
+  if (!subprotocol_.empty()) request_.subprotocols = offers_;
+  if (!endpoint.token.empty()) request_.more_fields = fields_;
   append_upgrade_request(request_text_, request_);
 }
 
@@ -35,8 +42,11 @@ Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes i
         UpgradeFailure{.sentence = "the server's answer is not HTTP/1.1: " + std::string{sentence_of(parsed.error())}});
   }
   if (!*parsed) return std::optional<std::size_t>{};
-  if (const auto verdict = verify_upgrade_response(head, request_); !verdict) {
-    return unexpected(refusal(head, verdict.error().sentence));
+  const auto verdict = verify_upgrade_response(head, request_);
+  if (!verdict) return unexpected(refusal(head, verdict.error().sentence));
+  if (verdict->subprotocol != subprotocol_) {
+    return unexpected(
+        UpgradeFailure{.status = head.status, .sentence = "the server does not speak " + subprotocol_ + " there"});
   }
   return std::optional{**parsed - seen};
 }

@@ -41,7 +41,9 @@ class ClientHandshake {
  private:
   [[nodiscard]] UpgradeFailure refusal(const ResponseHead& head, std::string_view sentence) const;
 
-  std::string authority_, target_, request_text_;
+  std::string authority_, target_, subprotocol_, authorization_, request_text_;
+  std::string_view offers_[1];
+  HeaderField fields_[1];
   UpgradeRequest request_;
   std::vector<std::uint8_t> answer_;
 };

@@ -2,6 +2,10 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "codec/dialect/ringcast_binary.h"
 #include "codec/http/url.hpp"
 
 namespace ringcast {
@@ -10,10 +14,22 @@ namespace {
 constexpr std::string_view kUnixScheme = "unix:";
 constexpr std::size_t kUnixPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;  // unix(7)
 
+/// The URL as it may be shown and logged: without the token in its query, which is a secret.
+std::string without_token(std::string_view url) {
+  constexpr std::string_view kMember = "token=";
+  std::string text{url};
+  for (std::size_t at = text.find(kMember, 1); at != std::string::npos; at = text.find(kMember, at + 1)) {
+    if (text[at - 1] != '?' && text[at - 1] != '&') continue;
+    const std::size_t begin = at + kMember.size(), end = std::min(text.find_first_of("&#", begin), text.size());
+    text.replace(begin, end - begin, "***");
+  }
+  return text;
+}
+
 Result<Endpoint, std::string> parse_unix_endpoint(std::string_view url) {
   std::string_view path = url.substr(kUnixScheme.size());
   Endpoint endpoint;
-  endpoint.text = url;
+  endpoint.text = without_token(url);
   endpoint.authority = "localhost";
   if (const std::size_t colon = path.find(":/"); colon != std::string_view::npos) {
     endpoint.target = path.substr(colon + 1);
@@ -38,10 +54,10 @@ std::string_view query_of(std::string_view target) {
 Result<Endpoint, std::string> parse_endpoint(std::string_view url) {
   if (url.starts_with(kUnixScheme)) return parse_unix_endpoint(url);
   const auto parsed = parse_url(url);
-  if (!parsed) return unexpected("'" + std::string{url} + "': " + std::string{sentence_of(parsed.error())});
-  if (parsed->secure) return unexpected("'" + std::string{url} + "': wss is not supported in this version");
+  if (!parsed) return unexpected("'" + without_token(url) + "': " + std::string{sentence_of(parsed.error())});
+  if (parsed->secure) return unexpected("'" + without_token(url) + "': wss is not supported in this version");
   Endpoint endpoint;
-  endpoint.text = url;
+  endpoint.text = without_token(url);
   endpoint.host = parsed->host;
   endpoint.port = parsed->port;
   endpoint.authority = parsed->authority;
@@ -55,6 +71,12 @@ Endpoint with_native_target(Endpoint endpoint) {
   } else if (endpoint.target.starts_with("/?")) {
     endpoint.target.replace(0, 1, kNativeTarget);
   }
+  return endpoint;
+}
+
+Endpoint with_binary_target(Endpoint endpoint) {
+  endpoint = with_native_target(std::move(endpoint));
+  endpoint.subprotocol = RCB_SUBPROTOCOL;
   return endpoint;
 }
 

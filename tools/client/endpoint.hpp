@@ -19,10 +19,12 @@ inline constexpr std::string_view kNativeTarget = "/ws/connect";  // protocol.md
 struct Endpoint {
   std::string host;  // without brackets; empty for a Unix socket
   std::uint16_t port = 0;
-  std::string unix_path;  // empty for TCP
-  std::string authority;  // what goes into Host
-  std::string target;     // path and query as written; empty: the URL names neither
-  std::string text;       // as the user wrote it, for messages
+  std::string unix_path;    // empty for TCP
+  std::string authority;    // what goes into Host
+  std::string target;       // path and query as written; empty: the URL names neither
+  std::string text;         // as the user wrote it, for messages; without the token that its query may carry
+  std::string subprotocol;  // asked for, and demanded; empty: none
+  std::string token;        // a JSON Web Token, said in Authorization and nowhere else; empty: none
 };
 
 /// Reads a URL. `wss://` is refused: this version has no TLS.
@@ -30,6 +32,9 @@ struct Endpoint {
 
 /// The same place with the native dialect's path where the URL names none.
 [[nodiscard]] Endpoint with_native_target(Endpoint endpoint);
+
+/// The same with the binary dialect asked for.
+[[nodiscard]] Endpoint with_binary_target(Endpoint endpoint);
 
 /// The same place with the exchange dialect's path for these streams: /ws/<one>, or /stream?streams=<a>/<b>.
 /// The query that the URL carries (user=, say) is kept.

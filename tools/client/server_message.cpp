@@ -18,6 +18,7 @@ constexpr std::array kKinds{
     KindRow{"error", ServerMessage::Kind::error},
     KindRow{"subscribed", ServerMessage::Kind::subscribed},
     KindRow{"welcome", ServerMessage::Kind::welcome},
+    KindRow{"unsubscribed", ServerMessage::Kind::unsubscribed},
     KindRow{"history", ServerMessage::Kind::history},
     KindRow{"channel_state", ServerMessage::Kind::channel_state},
     KindRow{"user_joined", ServerMessage::Kind::user_joined},
@@ -89,12 +90,14 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
       message.reason = text_of("reason");
       break;
     }
-    case ServerMessage::Kind::subscribed: {
+    case ServerMessage::Kind::subscribed:
+    case ServerMessage::Kind::unsubscribed: {
       const JsonValue* channels = reader_.find("channels");
       if (channels == nullptr || channels->kind != JsonKind::array) {
-        return unexpected(std::string_view{"subscribed without channels"});
+        return unexpected(std::string_view{"subscribed or unsubscribed without channels"});
       }
       message.channels = channels->text;
+      message.pattern = text_of("pattern");
       break;
     }
     case ServerMessage::Kind::history: {
@@ -121,32 +124,61 @@ Result<ServerMessage, std::string_view> ServerMessageReader::read(std::string_vi
   return message;
 }
 
+/// The entry whose object entries_ has read. False: it is not as the protocol says.
+bool ServerMessageReader::read_entry(SubscribedEntry& entry) {
+  const JsonValue* channel = entries_.find("channel");
+  if (channel == nullptr || channel->kind != JsonKind::string) return false;
+  entry.channel = entries_.string_of(*channel);
+  if (const JsonValue* pattern = entries_.find("pattern"); pattern != nullptr && pattern->is_true()) {
+    const JsonValue* matched = entries_.find("matched");
+    const auto count = matched == nullptr ? std::nullopt : parse_uint64(matched->text);
+    entry.is_pattern = true;
+    entry.matched = count.value_or(0);
+    return count.has_value();
+  }
+  const JsonValue* epoch = entries_.find("epoch");
+  const JsonValue* seq = entries_.find("seq");
+  if (epoch == nullptr || seq == nullptr || epoch->kind != JsonKind::string) return false;
+  const auto incarnation = parse_epoch(epoch->inside_quotes());
+  const auto newest = parse_uint64(seq->text);
+  if (!incarnation || !newest) return false;
+  entry.epoch = *incarnation;
+  entry.seq = Sequence{*newest};
+  if (const JsonValue* recovered = entries_.find("recovered")) entry.recovered = recovered->is_true();
+  if (const JsonValue* state = entries_.find("state"); state != nullptr && state->kind == JsonKind::string) {
+    entry.state = state->inside_quotes();
+  }
+  if (const JsonValue* as_of = entries_.find("as_of_seq")) {
+    const auto from = parse_uint64(as_of->text);
+    if (!from) return false;
+    entry.as_of = Sequence{*from};
+  }
+  if (const JsonValue* id = entries_.find("channel_id")) {
+    const auto number = parse_uint64(id->text);
+    if (!number || *number > ~std::uint32_t{0}) return false;
+    entry.channel_id = static_cast<std::uint32_t>(*number);
+  }
+  return true;
+}
+
 bool ServerMessageReader::for_each_subscribed(const ServerMessage& message,
                                               const std::function<void(const SubscribedEntry&)>& visit) {
   ArrayWalk walk{message.channels};
   while (const auto element = walk.next()) {
     const auto kind = entries_.read(element->text);
-    if (!kind || *kind != JsonKind::object) return false;
-    const JsonValue* channel = entries_.find("channel");
-    const JsonValue* epoch = entries_.find("epoch");
-    const JsonValue* seq = entries_.find("seq");
-    const JsonValue* recovered = entries_.find("recovered");
-    if (channel == nullptr || epoch == nullptr || seq == nullptr) return false;
-    if (channel->kind != JsonKind::string || epoch->kind != JsonKind::string) return false;
-    const auto incarnation = parse_epoch(epoch->inside_quotes());
-    const auto newest = parse_uint64(seq->text);
-    if (!incarnation || !newest) return false;
-    SubscribedEntry entry{.channel = entries_.string_of(*channel), .epoch = *incarnation, .seq = Sequence{*newest}};
-    if (recovered != nullptr) entry.recovered = recovered->is_true();
-    if (const JsonValue* state = entries_.find("state"); state != nullptr && state->kind == JsonKind::string) {
-      entry.state = state->inside_quotes();
-    }
-    if (const JsonValue* as_of = entries_.find("as_of_seq")) {
-      const auto from = parse_uint64(as_of->text);
-      if (!from) return false;
-      entry.as_of = Sequence{*from};
-    }
+    SubscribedEntry entry;
+    if (!kind || *kind != JsonKind::object || !read_entry(entry)) return false;
     visit(entry);
+  }
+  return true;
+}
+
+bool ServerMessageReader::for_each_unsubscribed(const ServerMessage& message,
+                                                const std::function<void(std::string_view channel)>& visit) {
+  ArrayWalk walk{message.channels};
+  while (const auto element = walk.next()) {
+    if (element->kind != JsonKind::string) return false;
+    visit(reader_.string_of(*element));
   }
   return true;
 }

@@ -20,6 +20,7 @@ struct ServerMessage {
   enum class Kind : std::uint8_t {
     welcome,
     subscribed,
+    unsubscribed,
     message,
     published,
     gap,
@@ -50,17 +51,21 @@ struct ServerMessage {
   std::string_view state;                         // channel_state: stale or live
   std::string_view user;                          // user_joined, user_left
   std::string_view code, words;                   // error: its code and message
-  std::string_view channels;                      // subscribed: JSON array
+  std::string_view channels;                      // subscribed, unsubscribed: JSON array
+  std::string_view pattern;                       // the same, without being asked: whose channels they are
 };
 
 /// One entry of `subscribed`.
 struct SubscribedEntry {
-  std::string_view channel;
+  std::string_view channel{};
   Epoch epoch{};
   Sequence seq{};                   // the newest that the channel has
   std::optional<bool> recovered{};  // answers a resume
   std::string_view state{};  // snapshot: it comes first; none: it was due and there is none; empty: nothing is due
   std::optional<Sequence> as_of{};  // with a snapshot: every message from this seq on follows it
+  std::uint32_t channel_id = 0;     // in the binary dialect
+  bool is_pattern = false;          // `channel` is one; epoch and seq say nothing
+  std::uint64_t matched = 0;        // by the pattern: channels of the connection
 };
 
 class ServerMessageReader {
@@ -70,10 +75,15 @@ class ServerMessageReader {
   /// Calls `visit` for each entry of a `subscribed` answer. False: an entry was not as the protocol says.
   [[nodiscard]] bool for_each_subscribed(const ServerMessage& message,
                                          const std::function<void(const SubscribedEntry&)>& visit);
+  /// The same for an `unsubscribed` notice, whose entries are names.
+  [[nodiscard]] bool for_each_unsubscribed(const ServerMessage& message,
+                                           const std::function<void(std::string_view channel)>& visit);
 
  private:
   [[nodiscard]] std::string_view text_of(std::string_view member);
   [[nodiscard]] std::optional<std::uint64_t> number_of(std::string_view member) const;
+
+  [[nodiscard]] bool read_entry(SubscribedEntry& entry);
 
   JsonReader reader_;
   JsonReader entries_;

@@ -37,14 +37,21 @@ void add_load_options(CLI::App& command, LoadOptions& options, std::span<const W
   std::vector<std::string> names;
   for (const WireRow& row : wires) names.emplace_back(row.name);
   command.add_option("--url", options.url, "where to connect to: ws://HOST:PORT or unix:/PATH")->capture_default_str();
+  add_bearer_options(command, options.bearer);
   command.add_option("--connections", options.connections, "subscribers")->capture_default_str();
   command.add_option("--channels", options.channels, "channels that they are spread over")->capture_default_str();
   command.add_option("--rate", options.rate, "messages published a second, over all channels")->capture_default_str();
+  CLI::Option* wire =
+      command
+          .add_option("--wire", options.wire,
+                      "how subscribers join and what they receive; with other than native and binary, bare payloads")
+          ->check(CLI::IsMember(names))
+          ->capture_default_str();
   command
-      .add_option("--wire", options.wire,
-                  "how subscribers join and what they receive; with other than native, bare payloads")
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
+      .add_flag_callback(
+          "--binary", [&options] { options.wire = "binary"; },
+          "subscribers and publishers speak the binary dialect: --wire binary")
+      ->excludes(wire);
   command.add_option("--burst", options.burst, "messages that are due at the same instant, that much less often")
       ->capture_default_str();
   command.add_option("--payload", options.payload, "bytes of JSON a message")->capture_default_str();
@@ -96,7 +103,10 @@ int run_load(const LoadOptions& options, std::span<const WireRow> wires) {
     complain("load", *fault);
     return kExitUsage;
   }
-  if (const auto endpoint = parse_endpoint(options.url); !endpoint) {
+  const auto endpoint = parse_endpoint(options.url).and_then([&](Endpoint place) {
+    return with_token(std::move(place), options.bearer);
+  });
+  if (!endpoint) {
     complain("load", endpoint.error());
     return kExitUsage;
   }

@@ -21,7 +21,9 @@ std::optional<std::string> check(const LoadOptions& options, Speed& speed) {
   if (options.slow < 0 || options.slow > 100) return "--slow is a percentage";
   if (options.churn < 0 || options.churn > 100'000) return "--churn must be between 0 and 100000";
   if (options.resume && !(options.churn > 0)) return "--resume is for subscribers that come back: it needs --churn";
-  if (options.resume && options.wire != "native") return "--resume needs a dialect with seq: --wire native";
+  if (options.resume && options.wire != "native" && options.wire != "binary") {
+    return "--resume needs a dialect with seq: --wire native or binary";
+  }
   if (options.away < 0 || options.away > kSecondsMax) return "--away must be between 0 and a day";
   if (options.payload < kSyntheticPayloadBytesMin || options.payload > kSyntheticPayloadBytesMax) {
     return fmt::format("--payload must be {} to {} bytes: it carries a time and a counter", kSyntheticPayloadBytesMin,

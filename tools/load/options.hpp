@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/bearer_token.hpp"
 #include "tools/replay_schedule.hpp"
 #include "tools/subcommand.hpp"
 
@@ -16,6 +17,7 @@ namespace ringcast {
 
 struct LoadOptions {
   std::string url = kDefaultUrl;
+  BearerOptions bearer;
   std::uint32_t connections = 100;
   std::uint32_t channels = 1;
   std::string wire = "native";  // how subscribers join and what they receive

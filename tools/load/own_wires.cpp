@@ -4,6 +4,9 @@
 
 #include <array>
 
+#include "codec/text/channel_name.hpp"
+#include "tools/load/binary_publisher.hpp"
+#include "tools/load/binary_verifier.hpp"
 #include "tools/load/exchange_join.hpp"
 #include "tools/load/native_verifier.hpp"
 #include "tools/load/payload_verifier.hpp"
@@ -11,18 +14,25 @@
 namespace ringcast {
 namespace {
 
-/// Every wire of ours publishes in the native dialect.
+/// Every wire of ours but the binary one publishes in the native dialect.
 std::unique_ptr<Publisher> native_publisher(const RunParts& parts, PublicationSource& source) {
   return std::make_unique<PublisherThread>(parts.plan, source, std::make_unique<NativePublisherDialect>(),
                                            parts.options.publishers);
 }
 
-class NativeWire final : public Wire {
+/// A dialect that numbers its messages.
+template <class DialectVerifier>
+class SequencedWire : public Wire {
  public:
   std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
     if (!bases_) bases_ = std::make_unique<ChannelBases>(parts.plan.names.size());
-    return std::make_unique<NativeVerifier>(parts.plan, connections, parts.options.payload, *bases_,
-                                            parts.control.publishing, parts.control.measure_from, parts.options.resume);
+    return std::make_unique<DialectVerifier>(SequencedParts{.plan = parts.plan,
+                                                            .connections = connections,
+                                                            .payload_bytes = parts.options.payload,
+                                                            .bases = *bases_,
+                                                            .publishing = parts.control.publishing,
+                                                            .measure_from = parts.control.measure_from,
+                                                            .resumes = parts.options.resume});
   }
   std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
     return native_publisher(parts, source);
@@ -30,6 +40,24 @@ class NativeWire final : public Wire {
 
  private:
   std::unique_ptr<ChannelBases> bases_;  // shared by the threads' verifiers
+};
+
+using NativeWire = SequencedWire<NativeVerifier>;
+
+class BinaryWire final : public SequencedWire<BinaryVerifier> {
+ public:
+  std::optional<std::string> check(const LoadOptions& options) const override {
+    if (options.replays_feed()) return "--feed is verified in the exchange dialect: not with --binary";
+    const std::size_t digits = 6;
+    if (options.prefix && options.prefix->size() + digits > kChannelNameBytesMax) {
+      return fmt::format("--prefix has at most {} bytes", kChannelNameBytesMax - digits);
+    }
+    return std::nullopt;
+  }
+  std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
+    return std::make_unique<PublisherThread>(
+        parts.plan, source, std::make_unique<BinaryPublisherDialect>(parts.options.payload), parts.options.publishers);
+  }
 };
 
 class RawVerifier final : public PayloadVerifier {
@@ -91,13 +119,15 @@ class FeedWire final : public Wire {
 }  // namespace
 
 std::unique_ptr<Wire> make_native_wire() { return std::make_unique<NativeWire>(); }
+std::unique_ptr<Wire> make_binary_wire() { return std::make_unique<BinaryWire>(); }
 std::unique_ptr<Wire> make_raw_wire() { return std::make_unique<RawWire>(); }
 std::unique_ptr<Wire> make_feed_wire(const Feed& feed, const FeedClock& clock) {
   return std::make_unique<FeedWire>(feed, clock);
 }
 
 std::span<const WireRow> own_wires() {
-  static constexpr std::array kRows{WireRow{"native", make_native_wire}, WireRow{"raw", make_raw_wire}};
+  static constexpr std::array kRows{WireRow{"native", make_native_wire}, WireRow{"binary", make_binary_wire},
+                                    WireRow{"raw", make_raw_wire}};
   return kRows;
 }
 

@@ -1,6 +1,7 @@
-// tools/load/own_wires.hpp: the wires of ringcast itself: native, raw streams of the exchange dialect, captured feeds.
+// tools/load/own_wires.hpp: the wires of ringcast itself: native, binary, raw streams of the exchange dialect, captured
+// feeds.
 //
-// Owner    the run.  Thread  see wire.hpp.  Memory  native: a number a channel.  Failure  see wire.hpp.
+// Owner    the run.  Thread  see wire.hpp.  Memory  native and binary: a number a channel.  Failure  see wire.hpp.
 #pragma once
 
 #include <memory>
@@ -13,6 +14,8 @@ namespace ringcast {
 
 /// native: subscribers of the native dialect, any number of channels each, everything verified by `seq` as well.
 [[nodiscard]] std::unique_ptr<Wire> make_native_wire();
+/// binary: the same in the binary dialect, published as records too.
+[[nodiscard]] std::unique_ptr<Wire> make_binary_wire();
 /// raw: each subscriber has one stream and receives the payloads alone.
 [[nodiscard]] std::unique_ptr<Wire> make_raw_wire();
 /// For --feed: the exchange dialect, raw and combined. Both references outlive the wire.

@@ -190,7 +190,7 @@ bool PublisherThread::look_at_answers() {
     while (true) {
       const auto event = clients_[i].wait(Instant{});
       if (event.kind == Client::Event::Kind::text) {
-        take_answer(i, event.text);
+        take_answer(i, event);
       } else if (event.kind == Client::Event::Kind::closed) {
         failure_ = fmt::format("a publisher's connection was lost: {} {}", value(event.code), event.reason);
         return false;
@@ -202,13 +202,14 @@ bool PublisherThread::look_at_answers() {
   return true;
 }
 
-void PublisherThread::take_answer(std::uint32_t index, std::string_view text) {
-  PublisherDialect::Answer answer = dialect_->take(index, text);
+void PublisherThread::take_answer(std::uint32_t index, const Client::Event& event) {
+  const bool usual = event.binary == (dialect_->opcode() == Opcode::binary);
+  PublisherDialect::Answer answer = usual ? dialect_->take(index, event.text) : dialect_->take_other(index, event.text);
   if (!answer.reply.empty()) {
     clients_[index].queue_message(dialect_->opcode(), std::array<std::string_view, 1>{answer.reply});
   }
   if (answer.refusal.empty()) return;
-  refused_.store(refused_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  refused_.store(refused_.load(std::memory_order_relaxed) + answer.refusals, std::memory_order_relaxed);
   if (first_refusal_.empty()) first_refusal_ = std::move(answer.refusal);
 }
 

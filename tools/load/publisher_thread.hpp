@@ -108,11 +108,14 @@ class PublisherDialect {
   [[nodiscard]] virtual Around around(std::string_view channel) const = 0;
 
   struct Answer {
-    std::string refusal;  // not empty: a publish was refused, and why
-    std::string reply;    // not empty: to be sent
+    std::string refusal;         // not empty: a publish was refused, and why
+    std::string reply;           // not empty: to be sent
+    std::uint64_t refusals = 1;  // how many were, with a refusal
   };
   /// Judges what the server told publisher `index`.
   [[nodiscard]] virtual Answer take(std::uint32_t index, std::string_view text) = 0;
+  /// The same for a message of the other kind than opcode().
+  [[nodiscard]] virtual Answer take_other(std::uint32_t index, std::string_view text) { return take(index, text); }
 };
 
 /// {"type":"publish","channel":"x","data":...}
@@ -158,7 +161,7 @@ class PublisherThread final : public Publisher {
   bool turn(Instant now);
   void publish_due(Instant now);
   bool look_at_answers();
-  void take_answer(std::uint32_t index, std::string_view text);
+  void take_answer(std::uint32_t index, const Client::Event& event);
   void join();
 
   const LoadPlan& plan_;

@@ -54,7 +54,9 @@ rcs_ledger difference(const rcs_ledger& after, const rcs_ledger& before) {
 }  // namespace
 
 Result<void, std::string> LoadRun::prepare() {
-  auto endpoint = parse_endpoint(options_.url);
+  auto endpoint = parse_endpoint(options_.url).and_then([&](Endpoint place) {
+    return with_token(std::move(place), options_.bearer);
+  });
   if (!endpoint) return unexpected(endpoint.error());
   endpoint_ = std::move(*endpoint);
   options_.publishers = wire_->publishers(options_);

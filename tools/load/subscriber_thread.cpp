@@ -177,6 +177,7 @@ void SubscriberThread::begin_upgrade(std::uint32_t index) {
   link.state = State::upgrading;
   Endpoint endpoint = options_.endpoint;
   endpoint.target = verifier_->target(index, options_.query);
+  endpoint.subprotocol = verifier_->subprotocol();
   link.handshake = std::make_unique<ClientHandshake>(endpoint, random_);
   link.output.append_raw(link.handshake->request());
   flush(index);
@@ -189,7 +190,7 @@ void SubscriberThread::greet(std::uint32_t index) {
   link.state = State::joining;
   if (const std::string greeting = verifier_->greeting(index); !greeting.empty()) {
     const std::array<std::string_view, 1> pieces{greeting};
-    link.output.append_message(opcode_, pieces, random_);
+    link.output.append_message(verifier_->greeting_opcode(), pieces, random_);
     flush(index);
   } else if (link.watches_writable) {
     watch(index, true, false);
@@ -284,7 +285,19 @@ void SubscriberThread::consume(std::uint32_t index, MutableBytes input, Instant 
 
 /// False: the connection is over.
 bool SubscriberThread::take_message(std::uint32_t index, std::string_view text, Instant now) {
-  switch (verifier_->take(index, text, now)) {
+  const Verifier::Taken taken = verifier_->take(index, text, now);
+  return taken == Verifier::Taken::message || judged(index, taken);
+}
+
+/// A message of the other kind. False: the connection is over.
+bool SubscriberThread::take_other(std::uint32_t index, std::string_view text) {
+  if (const auto taken = verifier_->take_other(index, text)) return judged(index, *taken);
+  ended(index, CloseCode::unsupported_data, "the server sent a message of the wrong kind");
+  return false;
+}
+
+bool SubscriberThread::judged(std::uint32_t index, Verifier::Taken taken) {
+  switch (taken) {
     case Verifier::Taken::message: return true;
     case Verifier::Taken::joined:
       if (links_[index].state == State::joining) joined(index);
@@ -309,8 +322,7 @@ bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Ins
       if ((event.kind == WsEvent::Kind::binary) == (opcode_ == Opcode::binary)) {
         return take_message(index, event.text(), now);
       }
-      ended(index, CloseCode::unsupported_data, "the server sent a message of the wrong kind");
-      return false;
+      return take_other(index, event.text());
     case WsEvent::Kind::ping:
       link.output.append_control(Opcode::pong, event.payload, random_);
       flush(index);

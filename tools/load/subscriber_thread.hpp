@@ -97,6 +97,8 @@ class SubscriberThread {
   bool receive(std::uint32_t index, std::size_t bytes_max);
   void consume(std::uint32_t index, MutableBytes input, Instant now);
   bool take_message(std::uint32_t index, std::string_view text, Instant now);
+  bool take_other(std::uint32_t index, std::string_view text);
+  bool judged(std::uint32_t index, Verifier::Taken taken);
   bool take_event(std::uint32_t index, const WsEvent& event, Instant now);
   void joined(std::uint32_t index);
   void flush(std::uint32_t index);

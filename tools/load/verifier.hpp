@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,11 @@ class Verifier {
   [[nodiscard]] virtual std::string greeting(std::uint32_t index) const = 0;
   [[nodiscard]] virtual std::string target(std::uint32_t index, std::string_view query) const = 0;
 
-  /// Which kind of message this wire has; one of the other kind ends the connection.
+  /// Which kind of message this wire has, and in which kind it greets.
   [[nodiscard]] virtual Opcode opcode() const { return Opcode::text; }
+  [[nodiscard]] virtual Opcode greeting_opcode() const { return opcode(); }
+  /// Asked for in the handshake, and demanded; empty: none.
+  [[nodiscard]] virtual std::string_view subprotocol() const { return {}; }
   /// The handshake is answered. True: with that the connection has joined.
   virtual bool opened(std::uint32_t) { return false; }
   /// What Taken::reply asks to send, valid until the next take().
@@ -57,6 +61,8 @@ class Verifier {
 
   /// Takes one message that was received at `now`.
   virtual Taken take(std::uint32_t index, std::string_view text, Instant now) = 0;
+  /// The same for one of the other kind. Nothing: this wire has none, so it ends the connection.
+  virtual std::optional<Taken> take_other(std::uint32_t, std::string_view) { return std::nullopt; }
 
   /// The connection ended on our wish (churn), or before all of it had joined again: what it was sent until then is all
   /// that it should have got on this connection.
