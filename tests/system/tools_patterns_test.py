@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`ringcast sub` with patterns against a real node (docs/protocol.md section 3, Patterns)."""
+"""`ringcast sub` and channels that it did not name: a pattern's, its user's own (docs/protocol.md section 3)."""
 import json
 
 from support.node import Node, run_program
@@ -147,6 +147,26 @@ async def _():
             await eventually(lambda: len(json_numbers(reader, "a@trade")) == 200, "every trade", 10)
             require(len(json_numbers(reader, "a@bookTicker")) < 100, "most quotes are left out")
         equal(reader.status, 0, f"nothing was silent; it remarked {reader.remarks}")
+
+
+async def own_channel_goes_on(*flags):
+    async with Node(shards=2) as node, Proxy(node) as proxy:
+        async with Subscriber(proxy, *flags, "--json", "orders", query="?user=7") as reader:
+            await eventually(lambda: any("orders" in line for line in reader.lines), "it has subscribed", 10)
+            for part in range(3):
+                await publish(node, "user:7", part * 20, 10)
+                connections = proxy.accepted
+                proxy.hold()
+                proxy.cut()
+                await publish(node, "user:7", part * 20 + 10, 10)
+                proxy.release()
+                await eventually(lambda: proxy.accepted > connections, "it connects again", 20)
+            await eventually(lambda: len(json_numbers(reader, "user:7")) >= 60, "all arrive", 20)
+            equal(json_numbers(reader, "user:7"), list(range(60)), "what came of it")
+        equal(reader.status, 0, f"nothing was silent; it remarked {reader.remarks}")
+
+table("sub resumes its user's own channel as well,", [
+    ("in JSON",), ("in records", "--binary")], own_channel_goes_on, seconds=60)
 
 
 if __name__ == "__main__":
