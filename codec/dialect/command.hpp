@@ -96,6 +96,8 @@ struct SubscribeOptions {
   bool conflate = false;
   std::uint32_t max_rate = 0;  // messages a second; 0: none wanted
   bool snapshot = true;        // false: no snapshot on joining
+
+  bool operator==(const SubscribeOptions&) const = default;
 };
 
 struct SubscribeItem {
@@ -109,6 +111,7 @@ struct Command {
   std::string_view id;                   // the JSON text of `id` as sent, echoed; empty: none (binary.hpp: a record's)
   std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
   SubscribeOptions options{};            // subscribe
+  std::span<const SubscribeItem> resumes;  // subscribe with a pattern: points of channels that no item names, each once
   std::string_view channel;              // publish, history, presence, ack
   std::string_view event;                // publish; unescaped
   std::string_view message_id;           // publish; unescaped

@@ -47,12 +47,13 @@ std::uint64_t Conversation::ask(Request request) {
     subscriptions_[channel].asked = true;
     if (request.options.has_conflate && !request.options.conflate) subscriptions_[channel].asked_for_every = true;
   }
+  if (!request.patterns.empty()) asks_for_patterns(request);
   requests_.emplace(++last_id_, std::move(request));
   return last_id_;
 }
 
 void Conversation::subscribes_by_path(std::uint32_t channel) {
-  subscriptions_[channel].asked = true;
+  subscriptions_[channel].asked = subscriptions_[channel].exact = true;
   silent_requests_ = 1;
 }
 
@@ -261,10 +262,14 @@ std::string Conversation::describe_open() const {
   return text;
 }
 
-/// A subscribe that is not yet answered may have changed them already.
+/// A command that is not yet answered may have changed them already: what chooses them, or gives the channel to a
+/// pattern or takes it from one.
 bool Conversation::terms_may_change(std::uint32_t channel) const {
   return std::ranges::any_of(requests_, [&](const auto& open) {
-    return Served::chosen(open.second.options) && open.second.channels.contains(channel);
+    const Request& asked = open.second;
+    const bool named = asked.channels.contains(channel);
+    if (named && Served::chosen(asked.options)) return true;
+    return !patterns_.empty() && (named || names_pattern_of(asked, channel));
   });
 }
 
@@ -413,11 +418,49 @@ void Conversation::take_gap(std::uint32_t channel, Sequence from, Sequence to, s
 void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint32_t channel) {
   require(request.channels.erase(channel) == 1, Checker::replies, "id {} is answered twice for {}", id,
           scenario_.channels[channel].name);
-  if (request.channels.empty()) requests_.erase(id);
+  if (request.channels.empty() && request.patterns.empty()) requests_.erase(id);
+}
+
+/// What records of the channel will say; only the binary dialect is told.
+void Conversation::take_channel_id(std::uint32_t channel, Epoch epoch, JsonReader& entry) {
+  const JsonValue* said = entry.find("channel_id");
+  if (!is_binary(entry_)) {
+    require(said == nullptr, Checker::stream, "a channel_id in the native dialect");
+    return;
+  }
+  const auto number = said == nullptr ? std::nullopt : parse_uint64(said->text);
+  require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "{} is subscribed to without an id",
+          scenario_.channels[channel].name);
+  subscriptions_[channel].channel_id = static_cast<std::uint32_t>(*number);
+  truth_.numbered(channel, epoch, subscriptions_[channel].channel_id);
+}
+
+/// A joiner that does not go on from somewhere is given the channel's state, where its namespace keeps one.
+void Conversation::begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest) {
+  Subscription& subscription = subscriptions_[channel];
+  const JsonValue* said = entry.find("state");
+  if (said != nullptr && entry.string_of(*said) == "snapshot") {
+    const JsonValue* as_of = entry.find("as_of_seq");
+    const auto as_of_seq = as_of == nullptr ? std::nullopt : parse_uint64(as_of->text);
+    require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
+    subscription.next.seq = Sequence{*as_of_seq};
+    subscription.snapshot_may_come = true;
+    subscription.from_history = true;
+    coverage_.add(Seen::joins_with_snapshot);
+  } else if (scenario_.channels[channel].state == StateKeeping::last && newest != Sequence{}) {
+    subscription.next.seq = newest;
+    subscription.from_history = true;
+    coverage_.add(Seen::joins_with_last);
+  }
 }
 
 void Conversation::on_subscribed() {
+  if (json_.find("pattern") != nullptr) {
+    on_bound();
+    return;
+  }
   const auto id = id_member();
+  std::map<std::string, std::uint64_t> matched;
   require(id.has_value(), Checker::replies, "'subscribed' without the id that was sent");
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
@@ -430,6 +473,12 @@ void Conversation::on_subscribed() {
       require(found != nullptr, Checker::stream, "'subscribed' without '{}'", name);
       return *found;
     };
+    if (reader.find("pattern") != nullptr) {
+      const auto count = parse_uint64(member("matched").text);
+      require(count.has_value(), Checker::stream, "'subscribed' with {}", element->text);
+      matched.emplace(reader.string_of(member("channel")), *count);
+      continue;
+    }
     const std::uint32_t channel = channel_named(reader.string_of(member("channel")));
     const auto epoch = parse_epoch(reader.string_of(member("epoch")));
     const auto seq = parse_uint64(member("seq").text);
@@ -441,7 +490,7 @@ void Conversation::on_subscribed() {
     const JsonValue* recovered = reader.find("recovered");
     require(!Served::refused(asked.options, scenario_.channels[channel]), Checker::replies,
             "{} is subscribed to on terms that its namespace does not allow", name);
-    if (!subscription.active || Served::chosen(asked.options)) {
+    if (!subscription.active || !subscription.exact || Served::chosen(asked.options)) {
       subscription.served.begin(asked.options, scenario_.channels[channel]);
     }
     if (Served::chosen(asked.options)) coverage_.add(Seen::options_granted);
@@ -463,27 +512,8 @@ void Conversation::on_subscribed() {
       const bool goes_on = recovered != nullptr && recovered->is_true();
       require((said != nullptr) == (state == StateKeeping::snapshot_delta && !goes_on), Checker::replies,
               "{} is subscribed with a state: {}", name, said != nullptr);
-      if (said != nullptr && reader.string_of(*said) == "snapshot") {
-        const auto as_of_seq = parse_uint64(member("as_of_seq").text);
-        require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
-        subscription.next.seq = Sequence{*as_of_seq};
-        subscription.snapshot_may_come = true;
-        subscription.from_history = true;
-        coverage_.add(Seen::joins_with_snapshot);
-      } else if (state == StateKeeping::last && !goes_on && *seq != 0) {
-        subscription.next.seq = Sequence{*seq};
-        subscription.from_history = true;
-        coverage_.add(Seen::joins_with_last);
-      }
-      if (is_binary(entry_)) {
-        const auto number = parse_uint64(member("channel_id").text);
-        require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "'subscribed' with {}",
-                element->text);
-        subscription.channel_id = static_cast<std::uint32_t>(*number);
-        truth_.numbered(channel, *epoch, subscription.channel_id);
-      } else {
-        require(reader.find("channel_id") == nullptr, Checker::stream, "a channel_id in the native dialect");
-      }
+      if (!goes_on) begin_with_state(channel, reader, Sequence{*seq});
+      take_channel_id(channel, *epoch, reader);
       if (resume != asked.resume.end()) {
         require(recovered != nullptr, Checker::replies, "a resume of {} without 'recovered'", name);
         coverage_.add(recovered->is_true() ? Seen::resumes_recovered : Seen::resumes_refused);
@@ -498,20 +528,35 @@ void Conversation::on_subscribed() {
         require(recovered == nullptr, Checker::replies, "'recovered' for {}, and nothing was to be resumed", name);
       }
     }
+    subscription.exact = true;
     finish_channel(*id, asked, channel);
   }
+  on_patterns_answered(*id, matched);
 }
 
 void Conversation::on_unsubscribed() {
+  if (json_.find("pattern") != nullptr) {
+    on_let_go();
+    return;
+  }
   const auto id = id_member();
   require(id.has_value(), Checker::replies, "'unsubscribed' without the id that was sent");
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
   while (const auto element = walk.next()) {
+    if (is_pattern(element->inside_quotes())) {
+      on_pattern_left(*id, element->inside_quotes());
+      continue;
+    }
     const std::uint32_t channel = channel_named(element->inside_quotes());
     Request& asked = request(*id, Request::Kind::unsubscribe);
-    subscriptions_[channel].active = false;
-    subscriptions_[channel].position_known = false;
+    subscriptions_[channel].exact = false;
+    if (held(channel)) {  // a pattern goes on with it
+      serve_by_patterns(channel);
+    } else {
+      subscriptions_[channel].active = false;
+      subscriptions_[channel].position_known = false;
+    }
     coverage_.add(Seen::unsubscribes);
     trace_.note("c{} unsubscribed from {}", connection_, scenario_.channels[channel].name);
     finish_channel(*id, asked, channel);
@@ -555,6 +600,7 @@ void Conversation::take_error(std::optional<std::uint64_t> id, std::string_view 
                               std::string_view words) {
   ++errors_seen_;
   trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel, words);
+  if (is_pattern(channel) && on_pattern_error(id, code, channel)) return;
   if (!id) {
     if (errors_without_id_ != 0) {
       --errors_without_id_;
@@ -627,7 +673,8 @@ void Conversation::on_exchange_message(PublishId id, bool combined) {
   truth_.delivered_without_seq(id);
   subscription.received.push_back(id);
   // What a joiner is given of a channel's state has no rate.
-  count_message(subscription, id, scenario_.channels[channel].state == StateKeeping::none);
+  // Nor has what a pattern gives it of a channel that began before it was bound.
+  count_message(subscription, id, scenario_.channels[channel].state == StateKeeping::none && patterns_.empty());
   coverage_.add(combined ? Seen::messages_combined : Seen::messages_raw);
 }
 
@@ -635,6 +682,7 @@ void Conversation::on_exchange_reply() {
   const auto id = id_member();
   if (json_.find("error") != nullptr) ++errors_seen_;
   if (!id) {
+    if (json_.find("error") != nullptr && on_exchange_stop()) return;
     if (json_.find("error") != nullptr && errors_without_id_ == 0 && silent_requests_ != 0) {
       --silent_requests_;
       return;
@@ -655,17 +703,21 @@ void Conversation::on_exchange_reply() {
     if (done && asked.kind == Request::Kind::subscribe) {
       coverage_.add(subscription.active ? Seen::subscribes_again : Seen::subscribes);
       subscription.active = true;
+      subscription.exact = true;
+    } else if (asked.kind == Request::Kind::subscribe) {
+      subscription.exact = true;  // perhaps: something else of the request was refused
     } else if (done && asked.kind == Request::Kind::unsubscribe) {
       coverage_.add(Seen::unsubscribes);
+      subscription.exact = false;
+      if (binds(channel)) continue;  // a pattern goes on with it
       std::deque<bool> forms = std::move(subscription.combined);
       subscription = Subscription{};
       subscription.served.begin({}, scenario_.channels[channel]);
       subscription.combined = std::move(forms);
-      subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
-        return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(channel);
-      });
+      subscription.asked = asked_for(channel) || held(channel);
     }
   }
+  on_exchange_patterns(asked, done);
   requests_.erase(found);
 }
 
