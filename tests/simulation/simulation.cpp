@@ -286,8 +286,8 @@ int main(int count, char** words) {
   bool single = false;
   if (!read_options(count, words, options, single)) {
     std::fputs(
-        "usage: simulation [--seeds FROM..TO | --regression] [--long] [--steps N] [--jobs N] [--keep-going] [--coverage] "
-        "[--require-coverage]\n"
+        "usage: simulation [--seeds FROM..TO | --regression] [--long] [--steps N] [--jobs N] [--keep-going] "
+        "[--coverage] [--require-coverage]\n"
         "       simulation --seed N [--long] [--trace] [--steps N]\n",
         stderr);
     return 2;
