@@ -109,6 +109,7 @@ struct Command {
   std::string_view id;                   // the JSON text of `id` as sent, echoed; empty: none (binary.hpp: a record's)
   std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
   SubscribeOptions options{};            // subscribe
+  std::span<const SubscribeItem> resumes;  // subscribe with a pattern: points of channels that no item names, each once
   std::string_view channel;              // publish, history, presence, ack
   std::string_view event;                // publish; unescaped
   std::string_view message_id;           // publish; unescaped

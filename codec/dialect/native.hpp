@@ -71,6 +71,8 @@ class NativeDecoder {
   CommandError error_;
   JsonReader reader_;
   ChannelItems items_;
+  ChannelItems resumes_;
+  bool has_pattern_ = false;  // among the items
 };
 
 /// The exact bytes of the message frame's payload:

@@ -35,6 +35,14 @@ void begin_list(std::string& out, std::string_view type, std::string_view id) {
   });
 }
 
+/// What comes of a pattern answers nothing: it has no id.
+void begin_notice(std::string& out, std::string_view type_and_member, std::string_view pattern) {
+  append_layout(out, [&](auto& sink) {
+    put_string(sink, type_and_member, pattern);
+    sink.text(R"(,"channels":[)");
+  });
+}
+
 }  // namespace
 
 void append_native_welcome(std::string& out, const NativeWelcome& welcome) {
@@ -76,7 +84,24 @@ void NativeSubscribed::add(const SubscribedChannel& channel) {
   });
   first_ = false;
 }
+void NativeSubscribed::add_pattern(std::string_view pattern, std::uint64_t matched) {
+  append_layout(out_, [&](auto& sink) {
+    put_string(sink, first_ ? R"({"channel":)" : R"(,{"channel":)", pattern);
+    sink.text(R"(,"pattern":true,"matched":)");
+    sink.decimal(matched);
+    sink.text("}");
+  });
+  first_ = false;
+}
 void NativeSubscribed::finish() { out_ += "]}"; }
+
+NativeBound::NativeBound(std::string& out, std::string_view pattern) : NativeSubscribed{out} {
+  begin_notice(out, R"({"type":"subscribed","pattern":)", pattern);
+}
+
+NativeLetGo::NativeLetGo(std::string& out, std::string_view pattern) : NativeUnsubscribed{out} {
+  begin_notice(out, R"({"type":"unsubscribed","pattern":)", pattern);
+}
 
 NativeUnsubscribed::NativeUnsubscribed(std::string& out, std::string_view id) : out_{out} {
   begin_list(out_, "unsubscribed", id);

@@ -42,12 +42,25 @@ class NativeSubscribed {
  public:
   NativeSubscribed(std::string& out, std::string_view id);
   void add(const SubscribedChannel& channel);
+  /// {"channel":"orders.*","pattern":true,"matched":17}
+  void add_pattern(std::string_view pattern, std::uint64_t matched);
   void finish();
+
+ protected:
+  explicit NativeSubscribed(std::string& out) : out_{out} {}
 
  private:
   std::string& out_;
   bool first_ = true;
 };
+
+/// {"type":"subscribed","pattern":..,"channels":[..]}: channels that a pattern has bound, told before their messages.
+class NativeBound : public NativeSubscribed {
+ public:
+  NativeBound(std::string& out, std::string_view pattern);
+};
+/// An entry of either is at most this long: a name of 255 bytes may be spelled with six for each.
+inline constexpr std::size_t kSubscribedEntryBytesMax = 2'048;
 
 /// {"type":"unsubscribed","id":..,"channels":["orders"]}, one channel at a time.
 class NativeUnsubscribed {
@@ -56,9 +69,18 @@ class NativeUnsubscribed {
   void add(std::string_view channel);
   void finish();
 
+ protected:
+  explicit NativeUnsubscribed(std::string& out) : out_{out} {}
+
  private:
   std::string& out_;
   bool first_ = true;
+};
+
+/// {"type":"unsubscribed","pattern":..,"channels":["orders"]}: channels that a pattern holds no longer.
+class NativeLetGo : public NativeUnsubscribed {
+ public:
+  NativeLetGo(std::string& out, std::string_view pattern);
 };
 
 struct NativePublished {

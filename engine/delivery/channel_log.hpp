@@ -69,12 +69,23 @@ struct CatchUp {
   bool snapshot_first = false;            // the chunk's first frame is a snapshot, numbered one before its as_of
 };
 
+/// A subscription that a pattern makes, until its log is there.
+struct PatternBinding {
+  Handle owner;  // the PatternSubscription that it is for
+  ResumePoint from{};
+  bool resumes = false;    // from there on
+  bool announced = false;  // `from` is what the home said, and not what the client has
+  bool in_round = false;   // the answer to the pattern's subscribe waits for it
+  bool plain = false;      // its namespace does not allow the pattern's options
+};
+
 /// What only some subscriptions have; Subscription::extra names it.
 struct SubscriptionExtra {
   std::unique_ptr<CatchUp> catch_up;
   std::uint32_t max_rate = 0;             // messages a second; 0: no bound
   Instant interval_end{};                 // max_rate: nothing more is sent until then
   TimerEntry interval;                    // armed while news waits for that
+  std::unique_ptr<PatternBinding> binding;
 };
 
 /// News of a channel that waits for company, where its namespace has a batch_delay.
@@ -106,6 +117,7 @@ struct ChannelLog {
   const NamespaceRule* rule;
   const std::string* name;              // the channel's, in the channel table
   Epoch epoch;
+  Sequence wanted{};                    // attaching: where it is to begin, in that epoch; 0: with the next message
   Handle home;                          // where it is fed by another shard: that shard's HomeChannel
   std::vector<std::uint32_t> readers;   // subscriptions that read; each knows its index here
   std::vector<std::uint32_t> joiners;   // subscriptions that wait until the log is live

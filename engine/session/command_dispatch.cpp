@@ -13,15 +13,6 @@ JoinRequest request_of(const SubscribeItem& item, const SubscribeOptions& option
   return {.resume = item.resumes ? &item.resume : nullptr, .options = options};
 }
 
-std::string_view word_of(JoinStart::State state) {
-  switch (state) {
-    case JoinStart::State::unsaid: return {};
-    case JoinStart::State::none: return "none";
-    case JoinStart::State::snapshot: return "snapshot";
-  }
-  return {};
-}
-
 constexpr Refusal kShuttingDown{.code = ErrorCode::overloaded, .sentence = "the node is shutting down"};
 
 }  // namespace
@@ -117,7 +108,8 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 
 // ---- subscribing ----
 
-std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
+/// Asked for each channel, and again for each that a pattern binds. A pattern that spells a prefix out is judged by it.
+std::optional<Refusal> Sessions::may_read(const Connection&, std::string_view channel) const {
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
@@ -128,10 +120,7 @@ std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
 }
 
 std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
-  if (const auto refusal = may_read(channel)) return refusal;
-  if (is_pattern(channel)) {
-    return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
-  }
+  if (const auto refusal = may_read(connection, channel)) return refusal;
   if (connection.outbox.subscriptions >= options_->limits.subscriptions &&
       !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
@@ -154,8 +143,14 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
   for (const SubscribeItem& item : command.items) {
     const std::size_t at = group.names.size();
     group.names += item.channel;
-    JoinItem& joined = group.items.emplace_back(JoinItem{.item = item, .answer = {}});
+    JoinItem& joined = group.items.emplace_back();
+    joined.item = item;
     joined.item.channel = std::string_view{group.names}.substr(at, item.channel.size());
+    if (is_pattern(item.channel)) {
+      join_pattern(connection, joined, command);
+      if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
+      continue;
+    }
     if (const auto refusal = may_subscribe(connection, item.channel)) {
       joined.answer.refusal = *refusal;
       continue;
@@ -194,7 +189,11 @@ void Sessions::finish_join(JoinGroup& group, Connection& connection, Now now) {
   connection.join = Handle{};  // a reply may close the connection, which ends what still waits: not this group
   reply_subscribed(connection, group, now);
   for (const JoinItem& joined : group.items) {
-    if (joined.answer.kind == JoinAnswer::Kind::joined) channels_->release_messages(joined.answer.subscription, now);
+    if (joined.pattern.valid()) {
+      patterns_->pattern_answered(joined.pattern);
+    } else if (joined.answer.kind == JoinAnswer::Kind::joined) {
+      channels_->release_messages(joined.answer.subscription, now);
+    }
   }
   joins_.destroy(handle);
 }
@@ -221,6 +220,10 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
     const bool binary = connection.outbox.dialect == Dialect::binary;
     for (const JoinItem& joined : group.items) {
       if (joined.answer.kind != JoinAnswer::Kind::joined) continue;
+      if (joined.pattern.valid()) {
+        subscribed.add_pattern(joined.item.channel, joined.matched);
+        continue;
+      }
       subscribed.add({.channel = joined.item.channel,
                       .epoch = joined.answer.epoch,
                       .seq = joined.answer.last,
@@ -256,7 +259,9 @@ void Sessions::unsubscribe(Connection& connection, const Command& command, Now n
   {
     NativeUnsubscribed unsubscribed{text, command.id};
     for (const SubscribeItem& item : command.items) {
-      if (channels_->leave(connection.outbox, item.channel, now)) {
+      const bool left = is_pattern(item.channel) ? patterns_->leave_pattern(connection.outbox, item.channel, now)
+                                                 : channels_->leave(connection.outbox, item.channel, now);
+      if (left) {
         unsubscribed.add(item.channel);
         any = true;
       } else if (!exchange) {
@@ -288,9 +293,10 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
   std::vector<std::string_view> names;
   for (std::uint32_t slot = connection.outbox.subscription_first; slot != kNoSlot;
        slot = channels_->next_subscription(slot)) {
-    names.push_back(channels_->channel_of(slot));
+    if (!channels_->is_by_pattern(slot)) names.push_back(channels_->channel_of(slot));
   }
   std::ranges::reverse(names);  // in the order of subscribing
+  patterns_->list_patterns(connection.outbox, names);
   for (const std::string_view name : names) list.add(name);
   list.finish();
   send_text(connection, reply_, now);
@@ -299,7 +305,7 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
 // ---- history ----
 
 void Sessions::history(Connection& connection, const Command& command, std::string_view text, Now now) {
-  std::optional<Refusal> refusal = may_read(command.channel);
+  std::optional<Refusal> refusal = may_read(connection, command.channel);
   if (!refusal && command.limit > kHistoryQueryMax) {
     refusal = {.code = ErrorCode::invalid_message, .sentence = "limit is at most 1000; ask on from the last message"};
   }

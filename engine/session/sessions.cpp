@@ -19,10 +19,11 @@ Handle handle_of(std::uint64_t tag) {
 
 }  // namespace
 
-Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget,
-                   ShardStats& stats, Prng& prng, Now now)
+Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, RollingSend& sends,
+                   Budget& budget, ShardStats& stats, Prng& prng, Now now)
     : options_{&options},
       channels_{&channels},
+      patterns_{&patterns},
       sends_{&sends},
       budget_{&budget},
       stats_{&stats},

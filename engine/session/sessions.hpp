@@ -7,7 +7,7 @@
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
-// command_dispatch.cpp: the one switch over commands, and their replies.
+// command_dispatch.cpp: the one switch over commands, and their replies.  pattern_flow.cpp: patterns, and what they bind.
 // binary_flow.cpp: records of the binary dialect.
 #pragma once
 
@@ -27,6 +27,7 @@
 #include "engine/session/channel_port.hpp"
 #include "engine/session/compression.hpp"
 #include "engine/session/connection.hpp"
+#include "engine/session/pattern_port.hpp"
 #include "engine/stats/shard_stats.hpp"
 #include "engine/time/prng.hpp"
 #include "engine/time/timer_wheel.hpp"
@@ -39,8 +40,8 @@ inline constexpr std::string_view kBinarySubprotocol = RCB_SUBPROTOCOL;
 
 class Sessions {
  public:
-  Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget, ShardStats& stats,
-           Prng& prng, Now now);
+  Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, RollingSend& sends, Budget& budget,
+           ShardStats& stats, Prng& prng, Now now);
   ~Sessions();
 
   // ---- what the shell says (see shard_core.hpp) ----
@@ -57,6 +58,10 @@ class Sessions {
   void handle(const HistoryReply& reply, Now now);
   /// A subscription's log is live, or was refused.
   void join_ready(Handle subscription, Now now);
+  /// Binds some of the channels that patterns match, and says what came of it.
+  void serve_patterns(Now now);
+  /// The news of patterns, before anything else is answered: an exact subscribe may change what it is about.
+  void tell_patterns(Now now);
   /// A publish that was held back may be tried again.
   void room_made(Handle connection, Now now);
   void expire_timers(Now now);
@@ -79,6 +84,8 @@ class Sessions {
   struct JoinItem {
     SubscribeItem item;        // its channel is a view into JoinGroup::names
     JoinAnswer answer;
+    Handle pattern{};  // where it is one
+    std::uint32_t matched = 0;
   };
   struct JoinGroup {           // a subscribe command, until all of its channels have answered
     Handle connection;
@@ -148,16 +155,23 @@ class Sessions {
   void answer_published(Connection& connection, std::string_view id, std::string_view channel,
                         const Published& published, Now now);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
+  // pattern_flow.cpp
+  void join_pattern(Connection& connection, JoinItem& joined, const Command& command);
+  void answer_pattern(const PatternPort::Ready& ready, Now now);
+  void tell(const PatternPort::News& news, Now now);
+  void tell_stopped(Connection& connection, std::string_view pattern, const Refusal& refusal, Now now);
+
   void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                   std::string_view channel, Now now);
   void count_error(Connection& connection, ErrorCode code, Now now);
   void blame(Connection& connection, ErrorCode code, Now now);
-  [[nodiscard]] std::optional<Refusal> may_read(std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
 
   const CoreOptions* options_;
   ChannelPort* channels_;
+  PatternPort* patterns_;
   RollingSend* sends_;
   Budget* budget_;
   ShardStats* stats_;

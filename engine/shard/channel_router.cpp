@@ -5,6 +5,7 @@
 
 #include "alloc/base/ensure.hpp"
 #include "codec/hash/xxh3.hpp"
+#include "engine/channel/frame_encoder.hpp"
 #include "engine/channel/history_reader.hpp"
 
 namespace ringcast {
@@ -47,7 +48,8 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
-      peers_(options.shards) {}
+      peers_(options.shards),
+      patterns_{here, options, *this, delivery, budget, stats} {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
   for (const Refusal& refusal : {kFutureSnapshot, kCarriesBytes}) {
@@ -75,29 +77,18 @@ HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   return &homes_[handle.slot];
 }
 
-Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& refusal) {
+/// A log of this form. A new one begins right after `after`, if its home still has what came since; else with the next
+/// message.
+Handle ChannelRouter::ensure_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal) {
   Handle& log = channel.logs[static_cast<std::size_t>(form)];
   if (log.valid()) return log;
   if (channel.home == here_) {
-    HomeChannel* home = ensure_home(channel, now);
-    if (home == nullptr) {
-      refusal = kNoChannelSlot;
-      return {};
-    }
-    if (plain_of(form) == Form::binary && home->channel_id == 0) {
-      refusal = kNoChannelId;
-      return {};
-    }
-    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, home->history.next(), home->epoch,
-                              ChannelLog::State::live);
-    if (log.valid()) {
-      ChannelLog& opened = *delivery_->find_log(log);
-      opened.channel_id = home->channel_id;
-      home->form_logs[static_cast<std::size_t>(form)] = &opened.log;
-    }
+    log = open_home_log(channel, form, after, now, refusal);
+    if (!log.valid()) return log;
   } else {
-    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1}, Epoch{},
-                              ChannelLog::State::attaching);
+    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1},
+                              after != nullptr ? after->epoch : Epoch{}, ChannelLog::State::attaching);
+    if (log.valid() && after != nullptr) delivery_->find_log(log)->wanted = next(after->seq);
     if (log.valid() && !send_attach(channel.home, *delivery_->find_log(log), log)) {
       peer(channel.home).attaches.push_back(log);
     }
@@ -105,6 +96,39 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
   if (!log.valid()) refusal = kNoChannelSlot;
   if (log.valid()) delivery_->find_log(log)->unread_since = now.mono;
   return log;
+}
+
+Handle ChannelRouter::open_home_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal) {
+  HomeChannel* home = ensure_home(channel, now);
+  if (home == nullptr) {
+    refusal = kNoChannelSlot;
+    return {};
+  }
+  if (plain_of(form) == Form::binary && home->channel_id == 0) {
+    refusal = kNoChannelId;
+    return {};
+  }
+  Sequence first = home->history.next();
+  if (after != nullptr && after->epoch == home->epoch && home->history.holds(next(after->seq)) &&
+      home->history.bytes_from(next(after->seq)) <= kMeshBacklogBytes) {
+    first = next(after->seq);
+  }
+  const Handle handle =
+      delivery_->open_log(*channel.rule, channel.name, channel.slot, form, first, home->epoch, ChannelLog::State::live);
+  if (!handle.valid()) {
+    refusal = kNoChannelSlot;
+    return handle;
+  }
+  ChannelLog& opened = *delivery_->find_log(handle);
+  opened.channel_id = home->channel_id;
+  FrameLog& log = opened.log;
+  home->form_logs[static_cast<std::size_t>(form)] = &log;
+  delivery_->mark_high(handle.slot, home->high_last);
+  for_each_kept(*home, first, home->history.next(), [&](const MessageView& message) {
+    encode_frame(log, form, message, now.mono, now.mono);
+    return true;
+  });
+  return handle;
 }
 
 JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const JoinRequest& request, Now now) {
@@ -129,16 +153,23 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
   if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
     if (chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
     const Subscription& known = delivery_->subscription(slot);
+    if (known.by_pattern) patterns_.taken_over(slot);
+    answer.subscription = delivery_->handle_of(slot);
+    if (known.reader_index == kNoSlot) {  // the pattern's join was under way
+      answer.kind = JoinAnswer::Kind::waiting;
+      return answer;
+    }
     const ChannelLog& log = delivery_->log(known.cursor.log);
     answer.kind = JoinAnswer::Kind::joined;
-    answer.subscription = delivery_->handle_of(slot);
     answer.epoch = log.epoch;
-    answer.last = Sequence{value(log.log.next()) - 1};
+    // Nothing was said about it yet: then what comes next is news, whatever the channel has.
+    answer.last = Sequence{value(known.answered ? log.log.next() : known.cursor.next) - 1};
     answer.channel_id = log.channel_id;
     if (request.resume != nullptr) answer.recovered = false;  // it reads on from where it is
     return answer;
   }
-  const Handle log = ensure_log(*channel, reader.form, now, answer.refusal);
+  const Handle log =
+      ensure_log(*channel, reader.form, request.announced ? request.resume : nullptr, now, answer.refusal);
   if (!log.valid()) {
     if (channel->unused()) channels_.erase(*channel);
     return answer;
@@ -149,6 +180,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     return answer;
   }
   if (*terms != Terms{}) delivery_->set_terms(subscription.slot, *terms, now.mono);
+  if (request.by_pattern) delivery_->set_by_pattern(delivery_->subscription(subscription.slot), true);
   if (delivery_->find_log(log)->state == ChannelLog::State::live) {
     return place(subscription.slot, log, request, now);
   }
@@ -191,24 +223,31 @@ bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
   Channel* channel = channels_.find(name);
   if (channel == nullptr) return false;
   const std::uint32_t slot = delivery_->find_of(reader, channel->slot);
-  if (slot == kNoSlot) return false;
-  delivery_->end_subscription(slot, now.mono);
+  if (slot == kNoSlot || delivery_->subscription(slot).by_pattern) return false;
+  if (!patterns_.active() || !patterns_.goes_on_with(reader, slot, name)) delivery_->end_subscription(slot, now.mono);
   return true;
 }
 
 void ChannelRouter::leave_all(Outbox& reader, Now now) {
+  if (patterns_.active()) patterns_.leave_all(reader);
   while (reader.subscription_first != kNoSlot) delivery_->end_subscription(reader.subscription_first, now.mono);
 }
 
 void ChannelRouter::change_form(Outbox& reader, Now now) {
   for (std::uint32_t slot = reader.subscription_first; slot != kNoSlot;) {
-    Subscription& subscription = delivery_->subscription(slot);
-    const std::uint32_t next_slot = subscription.of_reader_next;
-    Refusal refusal;
-    const Handle log = ensure_log(channels_[subscription.channel], reader.form, now, refusal);
-    if (log.valid()) delivery_->move_to(slot, log.slot, now.mono);
+    const std::uint32_t next_slot = delivery_->subscription(slot).of_reader_next;
+    follow_form(slot, now);
     slot = next_slot;
   }
+}
+
+/// Not while it waits for its log: a pattern's join follows when it is done.
+void ChannelRouter::follow_form(std::uint32_t slot, Now now) {
+  const Subscription& subscription = delivery_->subscription(slot);
+  if (subscription.reader_index == kNoSlot) return;
+  Refusal refusal;
+  const Handle log = ensure_log(channels_[subscription.channel], subscription.reader->form, nullptr, now, refusal);
+  if (log.valid()) delivery_->move_to(slot, log.slot, now.mono);
 }
 
 std::string_view ChannelRouter::channel_of(std::uint32_t subscription) {
@@ -266,6 +305,7 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold
 }
 
 Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now) {
+  if (home.announce_to != 0) patterns_.begins(home, channel.home_state);
   const Published published = pipeline_.publish(home, request, now);
   if (published.duplicate) return published;
   if (request.high) mark_high(channel, home, published.seq);
@@ -366,7 +406,9 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
     rankings_->see(home, channel.logs);
     home.history.trim(kept_for_joiners(home, now.mono), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
-    if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {
+    const bool silent = home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time;
+    if (read && silent && patterns_.active()) patterns_.let_go(channel, home, now);
+    if (!read && silent) {
       homes_.destroy(channel.home_state);
       channel.home_state = Handle{};
       stats_->sub(CounterId::channels_home);
@@ -376,7 +418,23 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
   if (channel.unused()) channels_.erase(channel);
 }
 
+// ---- for pattern_traffic ----
+
+std::uint32_t ChannelRouter::subscription_of(const Outbox& reader, std::string_view name) {
+  const Channel* channel = channels_.find(name);
+  return channel == nullptr ? kNoSlot : delivery_->find_of(reader, channel->slot);
+}
+
+void ChannelRouter::drop_log(Handle handle) {
+  const ChannelLog& log = *delivery_->find_log(handle);
+  Channel& channel = channels_[log.channel];
+  channel.logs[static_cast<std::size_t>(log.form)] = Handle{};
+  delivery_->close_log(handle);
+  if (channel.unused()) channels_.erase(channel);
+}
+
 void ChannelRouter::validate() const {
+  patterns_.validate();
   auto& self = const_cast<ChannelRouter&>(*this);
   self.homes_.for_each([&](std::uint32_t slot, HomeChannel& home) {
     home.history.validate();

@@ -7,7 +7,8 @@
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
 // channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told;
-// pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it.
+// pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it. What is to be done about
+// patterns is a class of its own, pattern_traffic.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@
 #include "engine/session/channel_port.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/mesh_records.hpp"
+#include "engine/shard/pattern_traffic.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
 
@@ -46,6 +48,7 @@ class ChannelRouter final : public ChannelPort {
   void change_form(Outbox& reader, Now now) override;
   std::string_view channel_of(std::uint32_t subscription) override;
   std::uint32_t next_subscription(std::uint32_t subscription) override;
+  bool is_by_pattern(std::uint32_t subscription) override { return delivery_->subscription(subscription).by_pattern; }
   PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) override;
   HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) override;
   /// A subscription that catches up has sent its chunk.
@@ -97,6 +100,31 @@ class ChannelRouter final : public ChannelPort {
   /// Nothing waits to be copied to another shard either.
   [[nodiscard]] bool settled() const;
 
+  // ---- for pattern_traffic ----
+
+  [[nodiscard]] PatternTraffic& patterns() { return patterns_; }
+  [[nodiscard]] Slab<HomeChannel>& homes() { return homes_; }
+  [[nodiscard]] ChannelTable& channels() { return channels_; }
+  /// kNoSlot: the connection does not have the channel.
+  [[nodiscard]] std::uint32_t subscription_of(const Outbox& reader, std::string_view channel);
+  /// A subscription whose connection has switched its form goes on in that.
+  void follow_form(std::uint32_t subscription, Now now);
+  /// Another shard does not read this channel any more.
+  void forget_reader(HomeChannel& home, std::vector<RemoteReader>::iterator reader, Now now);
+  /// A log of another shard's channel that this shard has let go.
+  void drop_log(Handle log);
+  /// Room in the control lane for a request, for which a credit is taken; empty: there is none. push_control() follows.
+  MutableBytes request_room(ShardIndex to, std::size_t bytes);
+  /// The same for a reply, whose room was kept.
+  MutableBytes reply_room(ShardIndex to, std::size_t bytes);
+  void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
+  /// Room in the bulk lane, unless much waits in it: then its reader will ring. push_bulk() follows.
+  MutableBytes bulk_room(ShardIndex to, std::size_t bytes);
+  void push_bulk(ShardIndex to, std::size_t bytes);
+  void take_credit(ShardIndex to) { --peer(to).credits; }
+  void give_credit(ShardIndex from) { ++peer(from).credits; }
+  [[nodiscard]] bool has_spare_credit(ShardIndex to) { return peer(to).credits > kMeshCreditsKept; }
+
   // ---- upkeep ----
 
   /// Looks at some channels and logs: trims, closes and expires what is not used any more.
@@ -130,7 +158,8 @@ class ChannelRouter final : public ChannelPort {
   };
 
   HomeChannel* ensure_home(Channel& channel, Now now);
-  Handle ensure_log(Channel& channel, Form form, Now now, Refusal& refusal);
+  Handle ensure_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal);
+  Handle open_home_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal);
   JoinAnswer place(std::uint32_t subscription, Handle log, const JoinRequest& request, Now now);
   enum class Hold : bool { forbidden, allowed };
   PublishAnswer publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now);
@@ -144,7 +173,7 @@ class ChannelRouter final : public ChannelPort {
 
   // catch_up.cpp
   [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
-  JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, Now now);
+  JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, const JoinRequest& request, Now now);
   void fill_here(HomeChannel& home, std::uint32_t subscription, Sequence from, bool snapshot_first, Now now);
   bool send_pull(Handle subscription);
   void ask_for_chunk(Handle subscription);
@@ -200,6 +229,7 @@ class ChannelRouter final : public ChannelPort {
   std::vector<Peer> peers_;
   std::string history_text_;          // the answer to a history query, being written
   std::vector<std::uint32_t> sizes_;  // of the frames of a chunk, being counted
+  PatternTraffic patterns_;
   Arrivals arrivals_;
   std::vector<Handle> room_;
   std::vector<Handle> held_first_;    // connections whose publish was held back, and got nothing since the last time
@@ -240,6 +270,21 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
         break;
       case MeshKind::history:
         on_history(from, record);
+        break;
+      case MeshKind::watch:
+        patterns_.on_watch(from, record);
+        break;
+      case MeshKind::unwatch:
+        patterns_.on_unwatch(from, record);
+        break;
+      case MeshKind::unwatched:
+        patterns_.on_unwatched(from, record);
+        break;
+      case MeshKind::announced:
+        patterns_.on_announced(from, record);
+        break;
+      case MeshKind::let_go:
+        patterns_.on_let_go(from, record, now);
         break;
       case MeshKind::publish_reply: {
         ++peer(from).credits;

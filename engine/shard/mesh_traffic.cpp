@@ -21,6 +21,34 @@ void ChannelRouter::push_control(ShardIndex to, MutableBytes& room, std::size_t 
   if (lane.publish()) doorbells_ |= bit(to);
 }
 
+MutableBytes ChannelRouter::request_room(ShardIndex to, std::size_t bytes) {
+  Peer& there = peer(to);
+  if (there.credits == 0) return {};
+  --there.credits;
+  return reply_room(to, bytes);
+}
+
+MutableBytes ChannelRouter::reply_room(ShardIndex to, std::size_t bytes) {
+  const MutableBytes room = mesh_->control(here_, to).reserve(bytes);
+  ensure(!room.empty(), "a control lane has room for every credit, every reply and every acknowledgement");
+  return room;
+}
+
+MutableBytes ChannelRouter::bulk_room(ShardIndex to, std::size_t bytes) {
+  MeshLane& lane = mesh_->bulk(here_, to);
+  if (lane.bytes_used() > kMeshBacklogBytes) {
+    ask_for_room(to);
+    if (lane.bytes_used() > kMeshBacklogBytes) return {};
+  }
+  return reserve(lane, to, bytes);
+}
+
+void ChannelRouter::push_bulk(ShardIndex to, std::size_t bytes) {
+  MeshLane& lane = mesh_->bulk(here_, to);
+  lane.commit(bytes);
+  if (lane.publish()) doorbells_ |= bit(to);
+}
+
 void ChannelRouter::ask_for_room(ShardIndex to) {
   mesh_->room_wanted(here_, to).store(true, std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -43,7 +71,9 @@ bool ChannelRouter::send_attach(ShardIndex home, const ChannelLog& log, Handle h
   ensure(!room.empty(), "a control lane has room for every credit");
   RecordWriter record{room, MeshAttach{.form = log.form,
                                        .channel_bytes = static_cast<std::uint8_t>(log.name->size()),
-                                       .log = handle}};
+                                       .log = handle,
+                                       .epoch = log.epoch,
+                                       .wanted = log.wanted}};
   record.put(*log.name);
   push_control(home, room, bytes);
   --there.credits;
@@ -221,6 +251,7 @@ bool ChannelRouter::lanes_empty() const {
 
 bool ChannelRouter::has_work() const {
   if (holding_ && may_go_on()) return true;
+  if (patterns_.active() && patterns_.has_work()) return true;
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex from{static_cast<std::uint16_t>(i)};
@@ -231,7 +262,8 @@ bool ChannelRouter::has_work() const {
 }
 
 bool ChannelRouter::settled() const {
-  return lanes_empty() && held_.empty() && held_first_.empty() && std::ranges::all_of(peers_, [](const Peer& there) {
+  return lanes_empty() && held_.empty() && held_first_.empty() && patterns_.settled() &&
+         std::ranges::all_of(peers_, [](const Peer& there) {
            return there.readers.empty() && there.publishers.empty() && there.pulls.empty() && there.queries.empty() &&
                   there.pulls_unsent.empty() && there.credits == kMeshCredits;
          });
@@ -245,7 +277,10 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
   Channel* channel = channels_.find_or_create(
       name, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
   Refusal refusal;
-  const Handle log = channel == nullptr ? Handle{} : ensure_log(*channel, header.form, now, refusal);
+  const ResumePoint after{.epoch = header.epoch, .seq = Sequence{value(header.wanted) - 1}};
+  const bool wants = header.wanted != Sequence{};
+  const Handle log =
+      channel == nullptr ? Handle{} : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
   if (!log.valid()) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);
     peer(from).refusals.push_back(header.log);
@@ -258,7 +293,9 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
                          .shard = from,
                          .form = header.form,
                          .waiting = true,
-                         .next = channel_log.log.next()});
+                         .next = wants && header.epoch == home.epoch && channel_log.log.holds(header.wanted)
+                                     ? header.wanted
+                                     : channel_log.log.next()});
   peer(from).readers.push_back({.home = channel->home_state, .their_log = header.log});
 }
 
@@ -270,15 +307,19 @@ void ChannelRouter::on_detach(ShardIndex from, Bytes record, Now now) {
     return reader.shard == from && reader.their_log == header.log;
   });
   ensure(at != home->remote.end(), "a shard detaches what it attached");
-  ChannelLog& log = *delivery_->find_log(channels_[home->channel].logs[static_cast<std::size_t>(at->form)]);
-  --log.remote_readers;
-  if (log.unread()) log.unread_since = now.mono;
-  home->remote.erase(at);
+  forget_reader(*home, at, now);
 
   MutableBytes room = mesh_->control(here_, from).reserve(sizeof(MeshDetached));
   ensure(!room.empty(), "a control lane has room for every reply");
   store(room.data(), MeshDetached{});
   push_control(from, room, sizeof(MeshDetached));
+}
+
+void ChannelRouter::forget_reader(HomeChannel& home, std::vector<RemoteReader>::iterator reader, Now now) {
+  ChannelLog& log = *delivery_->find_log(channels_[home.channel].logs[static_cast<std::size_t>(reader->form)]);
+  --log.remote_readers;
+  if (log.unread()) log.unread_since = now.mono;
+  home.remote.erase(reader);
 }
 
 void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
@@ -318,8 +359,14 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
                                        .refusal = of_bytes ? refusal_of(header.code) : kNothingPublished});
         break;
       }
+      case MeshKind::announce:
+        patterns_.on_announce(from, record);
+        break;
+      case MeshKind::idle:
+        patterns_.on_idle(from, record, now);
+        break;
       default:
-        ensure(false, "a bulk lane carries frames, holes, hellos and history");
+        ensure(false, "a bulk lane carries frames, holes, hellos, history and what patterns match");
     }
     lane.pop();
   }

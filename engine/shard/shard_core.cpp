@@ -36,7 +36,7 @@ struct ShardCore::State {
         router{context.index, context.options, context.mesh, delivery,
                context.budget, context.stats, rankings, prng, context.channel_ids_given},
         sends{delivery, context.budget, context.stats},
-        sessions{context.options, router, sends, context.budget, context.stats, prng, now},
+        sessions{context.options, router, router.patterns(), sends, context.budget, context.stats, prng, now},
         lag_check_at{now.mono + kLagCheckInterval},
         housekeeping_at{now.mono + kHousekeepingInterval} {}
 
@@ -113,13 +113,26 @@ void ShardCore::drain_mesh(Now now) {
   State& state = *state_;
   const auto& arrivals =
       state.router.drain(now, [&](const PublishReply& reply) { state.sessions.handle(reply, now); });
-  for (const Handle subscription : arrivals.ready) state.sessions.join_ready(subscription, now);
+  PatternTraffic& patterns = state.router.patterns();
+  if (patterns.active()) state.sessions.tell_patterns(now);
+  for (const Handle subscription : arrivals.ready) {
+    if (patterns.owns(subscription)) {
+      patterns.join_ready(subscription, now);
+    } else {
+      state.sessions.join_ready(subscription, now);
+    }
+  }
   for (const auto& history : arrivals.histories) {
     state.sessions.handle(HistoryReply{.connection = history.connection,
                                        .refused = history.refused,
                                        .text = history.text,
                                        .refusal = history.refusal},
                           now);
+  }
+  if (patterns.active()) {
+    patterns.work(now);
+    state.sessions.serve_patterns(now);
+    patterns.acknowledge();
   }
   state.after_input(now);
   state.serve_publishers(now);
@@ -136,6 +149,7 @@ void ShardCore::expire_timers(Now now) {
   if (now.mono >= state.housekeeping_at) {
     state.housekeeping_at = now.mono + kHousekeepingInterval;
     state.router.sweep(now);
+    if (state.router.patterns().active()) state.sessions.tell_patterns(now);
     state.stats->publish_ledger(state.delivery.ledger());
     state.rank_connections(now);
   }

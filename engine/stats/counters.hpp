@@ -125,6 +125,11 @@ enum class CounterId : std::uint16_t {
   catch_ups_total,
   catch_up_chunks,
   history_queries,
+  patterns,
+  patterns_refused,
+  pattern_bindings,
+  pattern_bindings_refused,
+  channels_announced,
   // the ledger, copied from the consistent block by publish_ledger()
   ledger_offered,
   ledger_sent,
@@ -282,6 +287,11 @@ inline constexpr auto kCounters = [] {
       {catch_ups_total, counter, "catch_ups_total", "", "subscriptions", "Subscriptions that were, since the start"},
       {catch_up_chunks, counter, "catch_up_chunks", "", "chunks", "Chunks of history that readers were given"},
       {history_queries, counter, "history_queries", "", "queries", "History queries answered by this shard as the channel's home"},
+      {patterns, gauge, "patterns", "", "patterns", "Patterns that connections subscribe to now"},
+      {patterns_refused, counter, "patterns_refused", "", "patterns", "Patterns not subscribed to: a limit, or not valid"},
+      {pattern_bindings, gauge, "pattern_bindings", "", "subscriptions", "Subscriptions that a pattern made and holds"},
+      {pattern_bindings_refused, counter, "pattern_bindings_refused", "", "channels", "Channels that a pattern matched and could not bind"},
+      {channels_announced, counter, "channels_announced", "", "channels", "Channels told to shards that watch a pattern"},
       // the ledger, copied from the consistent block by publish_ledger()
       {ledger_offered, counter, "ledger_offered", "", "messages", "Messages x readers offered at append"},
       {ledger_sent, counter, "ledger_sent", "", "messages", "Messages x readers sent in whole frames"},

@@ -82,6 +82,8 @@ class Client {
   void subscribe();
   [[nodiscard]] std::string choose_options(SubscribeOptions& options);
   void unsubscribe();
+  void subscribe_to_patterns();
+  void unsubscribe_from_patterns();
   void ask_property();
   void misbehave();
   void break_framing();

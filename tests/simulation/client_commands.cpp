@@ -55,13 +55,21 @@ void Client::say_something(Instant now) {
     publish_some(burst, now);
     if (plan_.floods) write_some(true);
   } else if (what < 75) {
-    if (!subscribed_enough() || dice.one_in(8)) subscribe();
+    if (plan_.patterns && dice.one_in(3)) {
+      subscribe_to_patterns();
+    } else if (!subscribed_enough() || dice.one_in(8)) {
+      subscribe();
+    }
   } else if (what < 80 && decided_) {
-    unsubscribe();
+    if (plan_.patterns && dice.one_in(3)) {
+      unsubscribe_from_patterns();
+    } else {
+      unsubscribe();
+    }
   } else if (what < 84 && decided_) {
     if (plan_.native) {
       const std::uint64_t id =
-          talk().ask(Request{.kind = Request::Kind::ping, .publish = 0, .channels = {}, .resume = {}});
+          talk().ask(Request{.kind = Request::Kind::ping, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
       send_text(fmt::format(R"({{"type":"ping","id":{}}})", id));
     } else {
       ask_property();
@@ -220,7 +228,7 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
   const PublishId id = world_.truth.add(std::move(publish), std::move(key));
   std::uint64_t request = 0;
   if (with_id) {
-    request = talk().ask(Request{.kind = Request::Kind::publish, .publish = id, .channels = {}, .resume = {}});
+    request = talk().ask(Request{.kind = Request::Kind::publish, .publish = id, .channels = {}, .patterns = {}, .resume = {}});
     text += fmt::format(R"(,"id":{})", request);
   } else {
     talk().asks_silently();
@@ -258,7 +266,7 @@ void Client::subscribe() {
   Dice& dice = world_.dice;
   const std::vector<std::uint32_t> channels = some_channels();
   Request request{
-      .kind = Request::Kind::subscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .resume = {}};
+      .kind = Request::Kind::subscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .patterns = {}, .resume = {}};
   if (!plan_.native) {
     const std::uint64_t id = talk().ask(std::move(request));
     send_text(fmt::format(R"({{"method":"SUBSCRIBE","params":{},"id":{}}})", json_list(world_.scenario, channels), id));
@@ -309,7 +317,7 @@ std::string Client::choose_options(SubscribeOptions& options) {
 void Client::unsubscribe() {
   const std::vector<std::uint32_t> channels = some_channels();
   const std::uint64_t id = talk().ask(Request{
-      .kind = Request::Kind::unsubscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .resume = {}});
+      .kind = Request::Kind::unsubscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .patterns = {}, .resume = {}});
   const std::string list = json_list(world_.scenario, channels);
   world_.trace.note("c{} asks to unsubscribe from {} (id {})", *connection_, list, id);
   send_text(plan_.native ? fmt::format(R"({{"type":"unsubscribe","id":{},"channels":{}}})", id, list)
@@ -320,14 +328,14 @@ void Client::ask_property() {
   Dice& dice = world_.dice;
   if (dice.one_in(3)) {
     const std::uint64_t id =
-        talk().ask(Request{.kind = Request::Kind::list, .publish = 0, .channels = {}, .resume = {}});
+        talk().ask(Request{.kind = Request::Kind::list, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
     send_text(dice.one_in(2) ? fmt::format(R"({{"method":"LIST_SUBSCRIPTIONS","id":{}}})", id)
                              : fmt::format(R"({{"method":"GET_PROPERTY","params":["combined"],"id":{}}})", id));
     return;
   }
   const bool combined = dice.one_in(2);
   const std::uint64_t id = talk().ask(
-      Request{.kind = Request::Kind::property, .publish = 0, .channels = {}, .resume = {}, .property_value = combined});
+      Request{.kind = Request::Kind::property, .publish = 0, .channels = {}, .patterns = {}, .resume = {}, .property_value = combined});
   world_.trace.note("c{} asks for the {} form (id {})", *connection_, combined ? "combined" : "raw", id);
   send_text(fmt::format(R"({{"method":"SET_PROPERTY","params":["combined",{}],"id":{}}})", combined, id));
 }
@@ -361,7 +369,7 @@ void Client::misbehave() {
     send_text("[1,2,3]");
     return;
   }
-  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::bad, .publish = 0, .channels = {}, .resume = {}});
+  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::bad, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
   if (!plan_.native) {
     send_text(kind == 2 ? fmt::format(R"({{"method":"SHOUT","params":["a"],"id":{}}})", id)
                         : fmt::format(R"({{"method":"SUBSCRIBE","params":[7],"id":{}}})", id));

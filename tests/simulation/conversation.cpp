@@ -47,6 +47,7 @@ std::uint64_t Conversation::ask(Request request) {
     subscriptions_[channel].asked = true;
     if (request.options.has_conflate && !request.options.conflate) subscriptions_[channel].asked_for_every = true;
   }
+  if (!request.patterns.empty()) asks_for_patterns(request);
   requests_.emplace(++last_id_, std::move(request));
   return last_id_;
 }
@@ -413,11 +414,16 @@ void Conversation::take_gap(std::uint32_t channel, Sequence from, Sequence to, s
 void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint32_t channel) {
   require(request.channels.erase(channel) == 1, Checker::replies, "id {} is answered twice for {}", id,
           scenario_.channels[channel].name);
-  if (request.channels.empty()) requests_.erase(id);
+  if (request.channels.empty() && request.patterns.empty()) requests_.erase(id);
 }
 
 void Conversation::on_subscribed() {
+  if (json_.find("pattern") != nullptr) {
+    on_bound();
+    return;
+  }
   const auto id = id_member();
+  std::map<std::string, std::uint64_t> matched;
   require(id.has_value(), Checker::replies, "'subscribed' without the id that was sent");
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
@@ -430,6 +436,12 @@ void Conversation::on_subscribed() {
       require(found != nullptr, Checker::stream, "'subscribed' without '{}'", name);
       return *found;
     };
+    if (reader.find("pattern") != nullptr) {
+      const auto count = parse_uint64(member("matched").text);
+      require(count.has_value(), Checker::stream, "'subscribed' with {}", element->text);
+      matched.emplace(reader.string_of(member("channel")), *count);
+      continue;
+    }
     const std::uint32_t channel = channel_named(reader.string_of(member("channel")));
     const auto epoch = parse_epoch(reader.string_of(member("epoch")));
     const auto seq = parse_uint64(member("seq").text);
@@ -498,20 +510,33 @@ void Conversation::on_subscribed() {
         require(recovered == nullptr, Checker::replies, "'recovered' for {}, and nothing was to be resumed", name);
       }
     }
+    subscription.exact = true;
     finish_channel(*id, asked, channel);
   }
+  on_patterns_answered(*id, matched);
 }
 
 void Conversation::on_unsubscribed() {
+  if (json_.find("pattern") != nullptr) {
+    on_let_go();
+    return;
+  }
   const auto id = id_member();
   require(id.has_value(), Checker::replies, "'unsubscribed' without the id that was sent");
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
   while (const auto element = walk.next()) {
+    if (is_pattern(element->inside_quotes())) {
+      on_pattern_left(*id, element->inside_quotes());
+      continue;
+    }
     const std::uint32_t channel = channel_named(element->inside_quotes());
     Request& asked = request(*id, Request::Kind::unsubscribe);
-    subscriptions_[channel].active = false;
-    subscriptions_[channel].position_known = false;
+    subscriptions_[channel].exact = false;
+    if (!held(channel)) {  // else a pattern goes on with it
+      subscriptions_[channel].active = false;
+      subscriptions_[channel].position_known = false;
+    }
     coverage_.add(Seen::unsubscribes);
     trace_.note("c{} unsubscribed from {}", connection_, scenario_.channels[channel].name);
     finish_channel(*id, asked, channel);
@@ -555,6 +580,7 @@ void Conversation::take_error(std::optional<std::uint64_t> id, std::string_view 
                               std::string_view words) {
   ++errors_seen_;
   trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel, words);
+  if (is_pattern(channel) && on_pattern_error(id, code, channel)) return;
   if (!id) {
     if (errors_without_id_ != 0) {
       --errors_without_id_;
@@ -635,6 +661,7 @@ void Conversation::on_exchange_reply() {
   const auto id = id_member();
   if (json_.find("error") != nullptr) ++errors_seen_;
   if (!id) {
+    if (json_.find("error") != nullptr && on_exchange_stop()) return;
     if (json_.find("error") != nullptr && errors_without_id_ == 0 && silent_requests_ != 0) {
       --silent_requests_;
       return;
@@ -655,8 +682,11 @@ void Conversation::on_exchange_reply() {
     if (done && asked.kind == Request::Kind::subscribe) {
       coverage_.add(subscription.active ? Seen::subscribes_again : Seen::subscribes);
       subscription.active = true;
+      subscription.exact = true;
     } else if (done && asked.kind == Request::Kind::unsubscribe) {
       coverage_.add(Seen::unsubscribes);
+      subscription.exact = false;
+      if (held(channel)) continue;  // a pattern goes on with it
       std::deque<bool> forms = std::move(subscription.combined);
       subscription = Subscription{};
       subscription.served.begin({}, scenario_.channels[channel]);
@@ -666,6 +696,7 @@ void Conversation::on_exchange_reply() {
       });
     }
   }
+  on_exchange_patterns(asked, done);
   requests_.erase(found);
 }
 

@@ -23,6 +23,7 @@
 #include "alloc/base/bytes.hpp"
 #include "alloc/base/time.hpp"
 #include "codec/text/json.hpp"
+#include "codec/text/pattern.hpp"
 #include "codec/websocket/message_assembler.hpp"
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/coverage.hpp"
@@ -63,14 +64,16 @@ struct Request {
   Kind kind{};
   PublishId publish = 0;
   std::set<std::uint32_t> channels;          // not yet answered
+  std::set<std::string> patterns{};          // not yet answered
   std::map<std::uint32_t, Position> resume;  // what was asked for
   bool property_value = false;
   SubscribeOptions options{};
 };
 
 struct Subscription {
-  bool asked = false;  // ever, on this connection
+  bool asked = false;  // ever, on this connection, by its name or a pattern
   bool active = false;
+  bool exact = false;  // by its name; otherwise a pattern holds it
   bool asked_for_every = false;  // message, ever, on this connection
   Served served;
   std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
@@ -86,6 +89,16 @@ struct Subscription {
   std::unordered_set<PublishId> seen;  // exchange
   std::uint64_t messages = 0;
   PublishId newest = 0;
+};
+
+/// What a client knows of a pattern that it subscribes to.
+struct PatternTalk {
+  Pattern pattern;
+  bool asked = false;                        // or still subscribed to
+  bool active = false;                       // answered
+  bool stopped = false;                      // a limit was met: what it binds is open
+  bool fresh = false;                        // its first notice, which tells of what existed, is still to come
+  std::map<std::uint32_t, Position> resume;  // what was asked for
 };
 
 /// Something that the client will do once it has read so far.
@@ -138,6 +151,9 @@ class Conversation {
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const { return subscriptions_; }
   /// News of this channel may wait for its time, with nothing in its way.
   [[nodiscard]] bool may_be_held(std::uint32_t channel) const;
+  [[nodiscard]] const std::map<std::string, PatternTalk>& patterns() const { return patterns_; }
+  /// A pattern that no limit has stopped holds this channel, if it exists.
+  [[nodiscard]] bool binds(std::uint32_t channel) const;
   [[nodiscard]] ConnectionId connection() const { return connection_; }
 
   PackedWire packed_wire;
@@ -175,6 +191,19 @@ class Conversation {
   void count_message(Subscription& subscription, PublishId id, bool rate_applies);
   [[nodiscard]] bool terms_may_change(std::uint32_t channel) const;
   void finish_channel(std::uint64_t id, Request& request, std::uint32_t channel);
+  // conversation_patterns.cpp
+  void asks_for_patterns(const Request& request);
+  void on_patterns_answered(std::uint64_t id, const std::map<std::string, std::uint64_t>& matched);
+  void on_let_go();
+  void on_bound();
+  void on_bound_channel(PatternTalk& pattern, std::string_view entry);
+  void on_pattern_left(std::uint64_t id, std::string_view text);
+  bool on_pattern_error(std::optional<std::uint64_t> id, std::string_view code, std::string_view text);
+  void on_exchange_patterns(const Request& request, bool done);
+  bool on_exchange_stop();
+  void finish_pattern(std::uint64_t id, std::string_view text);
+  void forget_pattern(PatternTalk& pattern);
+  [[nodiscard]] bool held(std::uint32_t channel) const;
 
   [[nodiscard]] std::string text_member(std::string_view name, bool required = true);
   [[nodiscard]] std::uint64_t number_member(std::string_view name);
@@ -213,6 +242,7 @@ class Conversation {
   std::uint32_t errors_seen_ = 0;
   std::map<std::uint32_t, std::uint64_t> last_published_;  // channel: the id of the last publish answered
   std::vector<Subscription> subscriptions_;                // one a channel of the scenario
+  std::map<std::string, PatternTalk> patterns_;
   std::deque<Reaction> reactions_;
   std::set<std::uint16_t> excuses_;
   std::set<std::uint16_t> refusals_;

@@ -78,6 +78,16 @@ enum class Seen : std::uint8_t {
   rate_waits,
   batch_waits,
   priority_yields,
+  patterns_subscribed,
+  patterns_unsubscribed,
+  patterns_stopped,
+  patterns_refused,
+  channels_bound,
+  channels_bound_later,
+  channels_bound_again,
+  channels_bound_late,
+  channels_let_go,
+  pattern_resumes,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -152,6 +162,16 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(rate_waits),
     RINGCAST_SEEN(batch_waits),
     RINGCAST_SEEN(priority_yields),
+    RINGCAST_SEEN(patterns_subscribed),
+    RINGCAST_SEEN(patterns_unsubscribed),
+    RINGCAST_SEEN(patterns_stopped),
+    RINGCAST_SEEN(patterns_refused),
+    RINGCAST_SEEN(channels_bound),
+    RINGCAST_SEEN(channels_bound_later),
+    RINGCAST_SEEN(channels_bound_again),
+    RINGCAST_SEEN(channels_bound_late),
+    RINGCAST_SEEN(channels_let_go),
+    RINGCAST_SEEN(pattern_resumes),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");

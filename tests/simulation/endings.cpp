@@ -162,7 +162,11 @@ void World::check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>
       const Conversation* talk = client->conversation();
       if (talk == nullptr || !talk->open()) continue;
       const Subscription& subscription = talk->subscriptions()[channel];
-      if (!subscription.active) continue;
+      if (talk->native()) {
+        check(subscription.active || !talk->binds(channel), Checker::replies, "c{} has a pattern for {}, and not the channel",
+              talk->connection(), scenario_.channels[channel].name);
+      }
+      if (!subscription.active && !talk->binds(channel)) continue;
       const bool settled =
           subscription.combined.empty() || subscription.combined.front() == subscription.combined.back();
       check(settled, Checker::liveness, "c{} still gets {} in the form it had before", talk->connection(),

@@ -170,6 +170,17 @@ Scenario Scenario::from(Dice& dice) {
                                                  options.limits.message_bytes - 1'024);
   plan.actions_per_turn = dice.between(1, 6);
   add_binary(plan, dice);
+
+  // Drawn last: what the earlier draws mean stays as it was.
+  plan.patterns = {">", "*.*", "none.*"};
+  for (const NamespacePlan& space : kNamespaces) {
+    plan.patterns.push_back(fmt::format("{}.{}", space.prefix, dice.one_in(2) ? "*" : ">"));
+  }
+  plan.patterns.push_back(fmt::format("*.{}", dice.below(6)));
+  options.limits.patterns = static_cast<std::uint32_t>(dice.one_in(5) ? dice.between(1, 2) : 64);
+  if (dice.one_in(2)) {
+    for (ClientPlan& client : plan.clients) client.patterns = dice.percent(50);
+  }
   return plan;
 }
 

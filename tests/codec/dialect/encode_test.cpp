@@ -113,6 +113,29 @@ TEST(NativeReply, SaysWhatTheProtocolSays) {
       R"("recovered":true},)"
       R"({"channel":"b","epoch":"0000000000000001","seq":0,"state":"none"}]})");
   EXPECT_EQ(reply([](std::string& out) {
+              NativeSubscribed list{out, "1"};
+              list.add_pattern("orders.*", 17);
+              list.add({"b", Epoch{1}, Sequence{0}, std::nullopt, ""});
+              list.add_pattern(">", 0);
+              list.finish();
+            }),
+            R"({"type":"subscribed","id":1,"channels":[{"channel":"orders.*","pattern":true,"matched":17},)"
+            R"({"channel":"b","epoch":"0000000000000001","seq":0},{"channel":">","pattern":true,"matched":0}]})");
+  EXPECT_EQ(reply([](std::string& out) {
+              NativeBound list{out, "orders.*"};
+              list.add({"orders.a", Epoch{1}, Sequence{3}, std::nullopt, ""});
+              list.add({"orders.b", Epoch{1}, Sequence{4}, false, ""});
+              list.finish();
+            }),
+            R"({"type":"subscribed","pattern":"orders.*","channels":[{"channel":"orders.a","epoch":"0000000000000001","seq":3},)"
+            R"({"channel":"orders.b","epoch":"0000000000000001","seq":4,"recovered":false}]})");
+  EXPECT_EQ(reply([](std::string& out) {
+              NativeLetGo list{out, "orders.\"*"};
+              list.add("orders.\"a");
+              list.finish();
+            }),
+            R"({"type":"unsubscribed","pattern":"orders.\"*","channels":["orders.\"a"]})");
+  EXPECT_EQ(reply([](std::string& out) {
               NativeUnsubscribed list{out, "\"x\""};
               list.add("orders");
               list.add("b");

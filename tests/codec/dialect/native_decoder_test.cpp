@@ -188,6 +188,33 @@ TEST(NativeDecoder, TakesEachChannelOfACommandOnceInTheirOrder) {
   EXPECT_FALSE(command->items[0].resumes || command->items[1].resumes);
 }
 
+TEST(NativeDecoder, KeepsThePointsOfChannelsThatAPatternMayBind) {
+  NativeDecoder decoder{{.channels_max = 3}};
+  const std::string point = R"({"epoch":"0000000000000001","seq":2})";
+  const auto command = decoder.decode(R"({"type":"subscribe","channels":["a.*","b"],"resume":{"a.2":)" + point +
+                                      R"(,"b":)" + point + R"(,"a.\u0031":)" + point + R"(,"":)" + point + "}}");
+  ASSERT_TRUE(command.has_value());
+  EXPECT_TRUE(command->items[1].resumes);
+  ASSERT_EQ(command->resumes.size(), 2U);
+  EXPECT_EQ(command->resumes[0].channel, "a.2");
+  EXPECT_EQ(command->resumes[1].channel, "a.1");
+  EXPECT_EQ(command->resumes[1].resume.seq, Sequence{2});
+
+  const auto names = decoder.decode(R"({"type":"subscribe","channels":["a","b"],"resume":{"c":)" + point + "}}");
+  ASSERT_TRUE(names.has_value());
+  EXPECT_TRUE(names->resumes.empty());  // no pattern could bind it
+
+  const auto twice = decoder.decode(R"({"type":"subscribe","id":5,"channels":[">"],"resume":{"c":)" + point +
+                                    R"(,"\u0063":)" + point + "}}");
+  ASSERT_FALSE(twice.has_value());
+  EXPECT_EQ(twice.error().sentence, "resume names a channel twice");
+  const auto many = decoder.decode(R"({"type":"subscribe","id":5,"channels":[">"],"resume":{"c":)" + point + R"(,"d":)" +
+                                   point + R"(,"e":)" + point + R"(,"f":)" + point + "}}");
+  ASSERT_FALSE(many.has_value());
+  EXPECT_EQ(many.error().code, ErrorCode::too_many_subscriptions);
+  EXPECT_EQ(many.error().id, "5");
+}
+
 TEST(NativeDecoder, TakesAsManyChannelsAsItsBoundAndNoMore) {
   const auto with_channels = [](std::size_t count) {
     std::string text = R"({"type":"subscribe","id":9,"channels":[)";

@@ -1,0 +1,237 @@
+// What a client is told about the patterns that it subscribes to, and what it may expect of them.
+#include <algorithm>
+#include <utility>
+
+#include "codec/text/numbers.hpp"
+#include "tests/simulation/checkers.hpp"
+#include "tests/simulation/conversation.hpp"
+
+namespace ringcast::simulation {
+
+/// A pattern that the client has asked for, or has, matches it.
+bool Conversation::held(std::uint32_t channel) const {
+  return std::ranges::any_of(patterns_, [&](const auto& one) {
+    return one.second.asked && one.second.pattern.matches(scenario_.channels[channel].name);
+  });
+}
+
+bool Conversation::binds(std::uint32_t channel) const {
+  return std::ranges::any_of(patterns_, [&](const auto& one) {
+    return one.second.active && !one.second.stopped && one.second.pattern.matches(scenario_.channels[channel].name);
+  });
+}
+
+void Conversation::asks_for_patterns(const Request& request) {
+  if (request.kind != Request::Kind::subscribe) return;
+  for (const std::string& text : request.patterns) {
+    const auto compiled = Pattern::compile(text);
+    if (!compiled) continue;  // it will be refused
+    PatternTalk& pattern = patterns_.try_emplace(text, PatternTalk{.pattern = *compiled, .resume = {}}).first->second;
+    pattern.asked = true;
+    pattern.stopped = false;
+    pattern.resume = request.resume;
+    for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
+      if (compiled->matches(scenario_.channels[i].name)) subscriptions_[i].asked = true;
+    }
+  }
+}
+
+void Conversation::finish_pattern(std::uint64_t id, std::string_view text) {
+  const auto found = requests_.find(id);
+  require(found != requests_.end(), Checker::replies, "id {} is answered, and nothing is open under it", id);
+  require(found->second.patterns.erase(std::string{text}) == 1, Checker::replies, "id {} is answered twice for {}", id,
+          text);
+  if (found->second.channels.empty() && found->second.patterns.empty()) requests_.erase(found);
+}
+
+void Conversation::on_patterns_answered(std::uint64_t id, const std::map<std::string, std::uint64_t>& matched) {
+  for (const auto& [text, count] : matched) {
+    (void)request(id, Request::Kind::subscribe);
+    const auto found = patterns_.find(text);
+    require(found != patterns_.end(), Checker::replies, "pattern {} is answered, and was not asked for", text);
+    found->second.active = true;
+    found->second.fresh = count != 0;
+    coverage_.add(Seen::patterns_subscribed);
+    trace_.note("c{} subscribed to pattern {}, which matches {}", connection_, text, count);
+    finish_pattern(id, text);
+  }
+}
+
+void Conversation::on_bound() {
+  const std::string text = text_member("pattern");
+  const auto found = patterns_.find(text);
+  require(found != patterns_.end() && found->second.active, Checker::replies, "pattern {} binds, and was not asked for",
+          text);
+  const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
+  ArrayWalk walk{channels};
+  while (const auto element = walk.next()) on_bound_channel(found->second, element->text);
+  found->second.fresh = false;
+}
+
+/// Channels that have been silent for long, and that nobody subscribed to by name.
+void Conversation::on_let_go() {
+  const std::string text = text_member("pattern");
+  const auto found = patterns_.find(text);
+  require(found != patterns_.end() && found->second.active, Checker::replies,
+          "pattern {} lets go, and was not asked for", text);
+  const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
+  ArrayWalk walk{channels};
+  while (const auto element = walk.next()) {
+    const std::uint32_t channel = channel_named(element->inside_quotes());
+    Subscription& subscription = subscriptions_[channel];
+    require(
+        subscription.active && !subscription.exact && found->second.pattern.matches(scenario_.channels[channel].name),
+        Checker::replies, "pattern {} lets {} go, which it does not hold", text, scenario_.channels[channel].name);
+    subscription.active = false;  // the position stays: nothing may be missing when it is bound again
+    coverage_.add(Seen::channels_let_go);
+    trace_.note("c{} lets {} go", connection_, scenario_.channels[channel].name);
+  }
+}
+
+void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry) {
+  JsonReader reader;
+  const auto read = reader.read(entry);
+  require(read.has_value() && *read == JsonKind::object, Checker::stream, "a pattern binds {}", entry);
+  const auto member = [&](std::string_view name) {
+    const JsonValue* found = reader.find(name);
+    require(found != nullptr, Checker::stream, "a pattern binds without '{}'", name);
+    return *found;
+  };
+  const std::uint32_t channel = channel_named(reader.string_of(member("channel")));
+  const auto epoch = parse_epoch(reader.string_of(member("epoch")));
+  const auto seq = parse_uint64(member("seq").text);
+  require(epoch.has_value() && seq.has_value(), Checker::stream, "a pattern binds {}", entry);
+  const JsonValue* recovered = reader.find("recovered");
+  const std::string& name = scenario_.channels[channel].name;
+  require(pattern.pattern.matches(name), Checker::replies, "pattern {} binds {}", pattern.pattern.text(), name);
+  Subscription& subscription = subscriptions_[channel];
+  require(!subscription.active, Checker::replies, "pattern {} binds {}, which was subscribed to already",
+          pattern.pattern.text(), name);
+  trace_.note("c{} bound to {} at {:x}:{}{}", connection_, name, value(*epoch), *seq,
+              recovered == nullptr   ? ""
+              : recovered->is_true() ? " recovered"
+                                     : " not recovered");
+  const Position at{*epoch, Sequence{*seq + 1}};
+  const bool again = subscription.position_known && subscription.next.epoch == *epoch;
+  const auto resume = pattern.resume.find(channel);
+  if (again) {  // it was silent, and was let go
+    coverage_.add(Seen::channels_bound_again);
+    require(recovered == nullptr ? at.seq == subscription.next.seq : !recovered->is_true(), Checker::continuity,
+            "{} is bound again at seq {}, and {} was to come", name, value(at.seq), value(subscription.next.seq));
+    subscription.next = at;
+  } else if (recovered != nullptr && recovered->is_true()) {
+    require(resume != pattern.resume.end() && resume->second.epoch == *epoch && value(resume->second.seq) <= *seq,
+            Checker::continuity, "{} recovered to {:x}:{}, and that was not asked for", name, value(*epoch), *seq);
+    coverage_.add(Seen::pattern_resumes);
+    subscription.next = Position{*epoch, next(resume->second.seq)};
+  } else {
+    subscription.next = at;
+  }
+  if (recovered == nullptr && *seq == 0) {
+    coverage_.add(Seen::channels_bound_later);
+  } else if (!again) {
+    // Not from its first message on: it existed when the pattern was answered, or the home says that this was lost.
+    const bool existed = pattern.fresh;
+    const bool lost = recovered != nullptr && !recovered->is_true();
+    require(existed || lost, Checker::continuity, "{} began after pattern {} was answered, and is bound at seq {}",
+            name, pattern.pattern.text(), *seq);
+    coverage_.add(existed ? Seen::channels_bound : Seen::channels_bound_late);
+  }
+  subscription.active = true;
+  subscription.position_known = true;
+}
+
+/// What no other pattern holds ends with it.
+void Conversation::forget_pattern(PatternTalk& pattern) {
+  pattern.asked = pattern.active = pattern.stopped = pattern.fresh = false;
+  for (std::uint32_t i = 0; i < subscriptions_.size(); ++i) {
+    Subscription& subscription = subscriptions_[i];
+    if (subscription.exact || held(i) || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
+    std::deque<bool> forms = std::move(subscription.combined);
+    subscription = Subscription{};
+    subscription.combined = std::move(forms);
+    subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
+      return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(i);
+    });
+  }
+}
+
+void Conversation::on_pattern_left(std::uint64_t id, std::string_view text) {
+  const auto found = patterns_.find(std::string{text});
+  require(found != patterns_.end(), Checker::replies, "pattern {} is unsubscribed, and was not subscribed to", text);
+  (void)request(id, Request::Kind::unsubscribe);
+  coverage_.add(Seen::patterns_unsubscribed);
+  trace_.note("c{} unsubscribed from pattern {}", connection_, text);
+  finish_pattern(id, text);
+  // One that was asked for again behind this is open still, and will be answered.
+  const bool again = std::ranges::any_of(requests_, [&](const auto& open) {
+    return open.first > id && open.second.kind == Request::Kind::subscribe &&
+           open.second.patterns.contains(found->first);
+  });
+  forget_pattern(found->second);
+  if (again)
+    asks_for_patterns(Request{
+        .kind = Request::Kind::subscribe, .publish = 0, .channels = {}, .patterns = {found->first}, .resume = {}});
+}
+
+/// True: the error was about a pattern.
+bool Conversation::on_pattern_error(std::optional<std::uint64_t> id, std::string_view code, std::string_view text) {
+  const auto found = patterns_.find(std::string{text});
+  if (!id) {
+    require(found != patterns_.end() && found->second.active, Checker::replies,
+            "pattern {} stops, and was not asked for", text);
+    require(code == "too_many_subscriptions" || code == "overloaded", Checker::replies, "pattern {} stops: {}", text,
+            code);
+    require(!found->second.stopped, Checker::replies, "pattern {} stops twice", text);
+    found->second.stopped = true;
+    coverage_.add(Seen::patterns_stopped);
+    return true;
+  }
+  const auto asked = requests_.find(*id);
+  if (asked == requests_.end() || !asked->second.patterns.contains(std::string{text})) return false;
+  coverage_.add(Seen::patterns_refused);
+  const bool subscribes = asked->second.kind == Request::Kind::subscribe;
+  finish_pattern(*id, text);
+  if (subscribes && found != patterns_.end() && !found->second.active) forget_pattern(found->second);
+  return true;
+}
+
+// ---- the exchange dialect ----
+
+void Conversation::on_exchange_patterns(const Request& request, bool done) {
+  for (const std::string& text : request.patterns) {
+    const auto found = patterns_.find(text);
+    if (found == patterns_.end()) continue;
+    PatternTalk& pattern = found->second;
+    if (request.kind == Request::Kind::unsubscribe && done) {
+      const bool later = std::ranges::any_of(requests_, [&](const auto& open) {
+        return &open.second != &request && open.second.kind == Request::Kind::subscribe &&
+               open.second.patterns.contains(text);
+      });
+      coverage_.add(Seen::patterns_unsubscribed);
+      forget_pattern(pattern);
+      if (later)
+        asks_for_patterns(
+            Request{.kind = Request::Kind::subscribe, .publish = 0, .channels = {}, .patterns = {text}, .resume = {}});
+    } else if (request.kind == Request::Kind::subscribe) {
+      pattern.active = true;
+      if (done) {
+        coverage_.add(Seen::patterns_subscribed);
+      } else {  // one of its channels or patterns was refused, or a limit was met: what it binds is open
+        pattern.stopped = true;
+      }
+    }
+  }
+}
+
+/// An error that nothing asked for, in a dialect that does not say which pattern met its limit.
+bool Conversation::on_exchange_stop() {
+  const bool any = std::ranges::any_of(patterns_, [](const auto& one) { return one.second.active; });
+  const JsonValue* error = json_.find("error");
+  if (!any || error->text.find("the pattern matches") == std::string_view::npos) return false;
+  for (auto& [text, pattern] : patterns_) pattern.stopped = true;
+  coverage_.add(Seen::patterns_stopped);
+  return true;
+}
+
+}  // namespace ringcast::simulation
