@@ -117,7 +117,7 @@ struct ChannelLog {
   const NamespaceRule* rule;
   const std::string* name;              // the channel's, in the channel table
   Epoch epoch;
-  Sequence wanted{};                    // attaching: where it is to begin, in that epoch; 0: with the next message
+  Sequence begin_at{};                  // attaching: where it is to begin, in that epoch; 0: with the next message
   Handle home;                          // where it is fed by another shard: that shard's HomeChannel
   std::vector<std::uint32_t> readers;   // subscriptions that read; each knows its index here
   std::vector<std::uint32_t> joiners;   // subscriptions that wait until the log is live

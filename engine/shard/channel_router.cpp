@@ -88,7 +88,7 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, const ResumePoint*
   } else {
     log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1},
                               after != nullptr ? after->epoch : Epoch{}, ChannelLog::State::attaching);
-    if (log.valid() && after != nullptr) delivery_->find_log(log)->wanted = next(after->seq);
+    if (log.valid() && after != nullptr) delivery_->find_log(log)->begin_at = next(after->seq);
     if (log.valid() && !send_attach(channel.home, *delivery_->find_log(log), log)) {
       peer(channel.home).attaches.push_back(log);
     }

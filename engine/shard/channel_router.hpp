@@ -209,7 +209,6 @@ class ChannelRouter final : public ChannelPort {
   void on_publish(ShardIndex from, Bytes record, Now now);
   /// What a home refused, in words: only the code travels.
   [[nodiscard]] static Refusal refusal_of(ErrorCode code);
-  void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
   void ask_for_room(ShardIndex to);
   MutableBytes reserve(MeshLane& lane, ShardIndex to, std::size_t bytes);
 

@@ -73,7 +73,7 @@ bool ChannelRouter::send_attach(ShardIndex home, const ChannelLog& log, Handle h
                                        .channel_bytes = static_cast<std::uint8_t>(log.name->size()),
                                        .log = handle,
                                        .epoch = log.epoch,
-                                       .wanted = log.wanted}};
+                                       .wanted = log.begin_at}};
   record.put(*log.name);
   push_control(home, room, bytes);
   --there.credits;

@@ -686,14 +686,12 @@ void Conversation::on_exchange_reply() {
     } else if (done && asked.kind == Request::Kind::unsubscribe) {
       coverage_.add(Seen::unsubscribes);
       subscription.exact = false;
-      if (held(channel)) continue;  // a pattern goes on with it
+      if (binds(channel)) continue;  // a pattern goes on with it
       std::deque<bool> forms = std::move(subscription.combined);
       subscription = Subscription{};
       subscription.served.begin({}, scenario_.channels[channel]);
       subscription.combined = std::move(forms);
-      subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
-        return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(channel);
-      });
+      subscription.asked = asked_for(channel) || held(channel);
     }
   }
   on_exchange_patterns(asked, done);

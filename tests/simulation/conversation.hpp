@@ -94,11 +94,10 @@ struct Subscription {
 /// What a client knows of a pattern that it subscribes to.
 struct PatternTalk {
   Pattern pattern;
-  bool asked = false;                        // or still subscribed to
   bool active = false;                       // answered
   bool stopped = false;                      // a limit was met: what it binds is open
   bool fresh = false;                        // its first notice, which tells of what existed, is still to come
-  std::map<std::uint32_t, Position> resume;  // what was asked for
+  std::map<std::uint32_t, Position> resume;  // what was asked for when it was last answered
 };
 
 /// Something that the client will do once it has read so far.
@@ -204,6 +203,7 @@ class Conversation {
   void finish_pattern(std::uint64_t id, std::string_view text);
   void forget_pattern(PatternTalk& pattern);
   [[nodiscard]] bool held(std::uint32_t channel) const;
+  [[nodiscard]] bool asked_for(std::uint32_t channel) const;
 
   [[nodiscard]] std::string text_member(std::string_view name, bool required = true);
   [[nodiscard]] std::uint64_t number_member(std::string_view name);

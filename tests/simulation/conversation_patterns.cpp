@@ -8,10 +8,22 @@
 
 namespace ringcast::simulation {
 
-/// A pattern that the client has asked for, or has, matches it.
+/// A pattern that the client has matches it. Commands are answered in order: so the server saw it when it answered.
 bool Conversation::held(std::uint32_t channel) const {
   return std::ranges::any_of(patterns_, [&](const auto& one) {
-    return one.second.asked && one.second.pattern.matches(scenario_.channels[channel].name);
+    return one.second.active && one.second.pattern.matches(scenario_.channels[channel].name);
+  });
+}
+
+/// A subscribe that is not answered yet names it, or a pattern that matches it.
+bool Conversation::asked_for(std::uint32_t channel) const {
+  return std::ranges::any_of(requests_, [&](const auto& open) {
+    const Request& asked = open.second;
+    if (asked.kind != Request::Kind::subscribe) return false;
+    return asked.channels.contains(channel) || std::ranges::any_of(asked.patterns, [&](const std::string& text) {
+             const auto pattern = patterns_.find(text);
+             return pattern != patterns_.end() && pattern->second.pattern.matches(scenario_.channels[channel].name);
+           });
   });
 }
 
@@ -26,10 +38,7 @@ void Conversation::asks_for_patterns(const Request& request) {
   for (const std::string& text : request.patterns) {
     const auto compiled = Pattern::compile(text);
     if (!compiled) continue;  // it will be refused
-    PatternTalk& pattern = patterns_.try_emplace(text, PatternTalk{.pattern = *compiled, .resume = {}}).first->second;
-    pattern.asked = true;
-    pattern.stopped = false;
-    pattern.resume = request.resume;
+    patterns_.try_emplace(text, PatternTalk{.pattern = *compiled, .resume = {}});
     for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
       if (compiled->matches(scenario_.channels[i].name)) subscriptions_[i].asked = true;
     }
@@ -46,10 +55,11 @@ void Conversation::finish_pattern(std::uint64_t id, std::string_view text) {
 
 void Conversation::on_patterns_answered(std::uint64_t id, const std::map<std::string, std::uint64_t>& matched) {
   for (const auto& [text, count] : matched) {
-    (void)request(id, Request::Kind::subscribe);
     const auto found = patterns_.find(text);
     require(found != patterns_.end(), Checker::replies, "pattern {} is answered, and was not asked for", text);
+    found->second.resume = request(id, Request::Kind::subscribe).resume;
     found->second.active = true;
+    found->second.stopped = false;
     found->second.fresh = count != 0;
     coverage_.add(Seen::patterns_subscribed);
     trace_.note("c{} subscribed to pattern {}, which matches {}", connection_, text, count);
@@ -143,16 +153,16 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
 
 /// What no other pattern holds ends with it.
 void Conversation::forget_pattern(PatternTalk& pattern) {
-  pattern.asked = pattern.active = pattern.stopped = pattern.fresh = false;
+  pattern.active = pattern.stopped = pattern.fresh = false;
   for (std::uint32_t i = 0; i < subscriptions_.size(); ++i) {
     Subscription& subscription = subscriptions_[i];
-    if (subscription.exact || held(i) || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
+    // The exchange dialect does not say what of a request it refused: such a pattern may hold the channel, or not.
+    const bool goes_on = native() ? held(i) : binds(i);
+    if (subscription.exact || goes_on || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
     std::deque<bool> forms = std::move(subscription.combined);
     subscription = Subscription{};
     subscription.combined = std::move(forms);
-    subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
-      return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(i);
-    });
+    subscription.asked = asked_for(i) || held(i);
   }
 }
 
@@ -163,15 +173,7 @@ void Conversation::on_pattern_left(std::uint64_t id, std::string_view text) {
   coverage_.add(Seen::patterns_unsubscribed);
   trace_.note("c{} unsubscribed from pattern {}", connection_, text);
   finish_pattern(id, text);
-  // One that was asked for again behind this is open still, and will be answered.
-  const bool again = std::ranges::any_of(requests_, [&](const auto& open) {
-    return open.first > id && open.second.kind == Request::Kind::subscribe &&
-           open.second.patterns.contains(found->first);
-  });
   forget_pattern(found->second);
-  if (again)
-    asks_for_patterns(Request{
-        .kind = Request::Kind::subscribe, .publish = 0, .channels = {}, .patterns = {found->first}, .resume = {}});
 }
 
 /// True: the error was about a pattern.
@@ -204,17 +206,11 @@ void Conversation::on_exchange_patterns(const Request& request, bool done) {
     if (found == patterns_.end()) continue;
     PatternTalk& pattern = found->second;
     if (request.kind == Request::Kind::unsubscribe && done) {
-      const bool later = std::ranges::any_of(requests_, [&](const auto& open) {
-        return &open.second != &request && open.second.kind == Request::Kind::subscribe &&
-               open.second.patterns.contains(text);
-      });
       coverage_.add(Seen::patterns_unsubscribed);
       forget_pattern(pattern);
-      if (later)
-        asks_for_patterns(
-            Request{.kind = Request::Kind::subscribe, .publish = 0, .channels = {}, .patterns = {text}, .resume = {}});
     } else if (request.kind == Request::Kind::subscribe) {
       pattern.active = true;
+      pattern.stopped = false;
       if (done) {
         coverage_.add(Seen::patterns_subscribed);
       } else {  // one of its channels or patterns was refused, or a limit was met: what it binds is open
