@@ -417,6 +417,25 @@ void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint3
   if (request.channels.empty() && request.patterns.empty()) requests_.erase(id);
 }
 
+/// A joiner that does not go on from somewhere is given the channel's state, where its namespace keeps one.
+void Conversation::begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest) {
+  Subscription& subscription = subscriptions_[channel];
+  const JsonValue* said = entry.find("state");
+  if (said != nullptr && entry.string_of(*said) == "snapshot") {
+    const JsonValue* as_of = entry.find("as_of_seq");
+    const auto as_of_seq = as_of == nullptr ? std::nullopt : parse_uint64(as_of->text);
+    require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
+    subscription.next.seq = Sequence{*as_of_seq};
+    subscription.snapshot_may_come = true;
+    subscription.from_history = true;
+    coverage_.add(Seen::joins_with_snapshot);
+  } else if (scenario_.channels[channel].state == StateKeeping::last && newest != Sequence{}) {
+    subscription.next.seq = newest;
+    subscription.from_history = true;
+    coverage_.add(Seen::joins_with_last);
+  }
+}
+
 void Conversation::on_subscribed() {
   if (json_.find("pattern") != nullptr) {
     on_bound();
@@ -475,27 +494,8 @@ void Conversation::on_subscribed() {
       const bool goes_on = recovered != nullptr && recovered->is_true();
       require((said != nullptr) == (state == StateKeeping::snapshot_delta && !goes_on), Checker::replies,
               "{} is subscribed with a state: {}", name, said != nullptr);
-      if (said != nullptr && reader.string_of(*said) == "snapshot") {
-        const auto as_of_seq = parse_uint64(member("as_of_seq").text);
-        require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
-        subscription.next.seq = Sequence{*as_of_seq};
-        subscription.snapshot_may_come = true;
-        subscription.from_history = true;
-        coverage_.add(Seen::joins_with_snapshot);
-      } else if (state == StateKeeping::last && !goes_on && *seq != 0) {
-        subscription.next.seq = Sequence{*seq};
-        subscription.from_history = true;
-        coverage_.add(Seen::joins_with_last);
-      }
-      if (is_binary(entry_)) {
-        const auto number = parse_uint64(member("channel_id").text);
-        require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "'subscribed' with {}",
-                element->text);
-        subscription.channel_id = static_cast<std::uint32_t>(*number);
-        truth_.numbered(channel, *epoch, subscription.channel_id);
-      } else {
-        require(reader.find("channel_id") == nullptr, Checker::stream, "a channel_id in the native dialect");
-      }
+      if (!goes_on) begin_with_state(channel, reader, Sequence{*seq});
+      take_channel_id(channel, *epoch, reader);
       if (resume != asked.resume.end()) {
         require(recovered != nullptr, Checker::replies, "a resume of {} without 'recovered'", name);
         coverage_.add(recovered->is_true() ? Seen::resumes_recovered : Seen::resumes_refused);

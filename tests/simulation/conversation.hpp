@@ -182,6 +182,7 @@ class Conversation {
   void on_message(Instant now);
   void on_gap();
   void on_subscribed();
+  void begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest);
   void on_unsubscribed();
   void on_published(Instant now);
   void on_error();

@@ -124,10 +124,12 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
   const Position at{*epoch, Sequence{*seq + 1}};
   const bool again = subscription.position_known && subscription.next.epoch == *epoch;
   const auto resume = pattern.resume.find(channel);
-  if (again) {  // it was silent, and was let go
+  subscription.snapshot_may_come = false;
+  subscription.from_history = true;
+  if (again && recovered == nullptr && !pattern.fresh) {  // it was silent, and was let go
     coverage_.add(Seen::channels_bound_again);
-    require(recovered == nullptr ? at.seq == subscription.next.seq : !recovered->is_true(), Checker::continuity,
-            "{} is bound again at seq {}, and {} was to come", name, value(at.seq), value(subscription.next.seq));
+    require(at.seq == subscription.next.seq, Checker::continuity, "{} is bound again at seq {}, and {} was to come",
+            name, value(at.seq), value(subscription.next.seq));
     subscription.next = at;
   } else if (recovered != nullptr && recovered->is_true()) {
     require(resume != pattern.resume.end() && resume->second.epoch == *epoch && value(resume->second.seq) <= *seq,
@@ -136,6 +138,7 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
     subscription.next = Position{*epoch, next(resume->second.seq)};
   } else {
     subscription.next = at;
+    if (recovered != nullptr || *seq != 0) begin_with_state(channel, reader, Sequence{*seq});
   }
   if (recovered == nullptr && *seq == 0) {
     coverage_.add(Seen::channels_bound_later);
