@@ -1,6 +1,7 @@
 // codec/dialect/channel_items.hpp: the channels of one command, each once, in the order they were named.
 //
-// Owner    a decoder; a second one holds the points of a resume that name none of them.  Thread  the shard's.  Memory  two tables that grow to channels_max entries and are reused.
+// Owner    a decoder; a second one holds the points of a resume that name none of them.  Thread  the shard's.
+// Memory   two tables that grow to channels_max entries and are reused.
 // Failure  none of its own: add() says when the bound is reached.
 #pragma once
 

@@ -10,8 +10,8 @@
 // A watcher is told, in this order: of channels that begin (their next message is the first that it may miss), then of
 // those that exist, which it asks for whenever somebody over there subscribes. Nothing is kept for what it is not told
 // yet but a place in the list of beginnings and one among the slots of the homes, so that 100,000 channels are told of
-// in steps, as fast as they are taken. The order matters: nobody hears that a channel exists before it has heard that it
-// began, so what it binds later cannot be bound from the beginning again.
+// in steps, as fast as they are taken. The order matters: nobody hears that a channel exists before it has heard that
+// it began, so what it binds later cannot be bound from the beginning again.
 #pragma once
 
 #include <cstdint>

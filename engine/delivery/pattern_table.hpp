@@ -8,8 +8,8 @@
 // Not here joining a channel, the lanes (shard/pattern_traffic), permission and replies (session/pattern_flow), which
 //          channels exist (channel/pattern_watches).
 //
-// Which channels exist is asked in rounds: who subscribes while the homes are looking waits for the next round, together
-// with everybody else who does. A thousand clients that come back at once cost two rounds.
+// Which channels exist is asked in rounds: who subscribes while the homes are looking waits for the next round, with
+// everybody else who does. A thousand clients that come back at once cost two rounds.
 #pragma once
 
 #include <bit>

@@ -433,7 +433,7 @@ void PatternTraffic::let_go(Channel& channel, HomeChannel& home, Now now) {
   }
 }
 
-/// Only when that shard has dealt with all that it was told: what it lets go now it cannot bind again but by what comes.
+/// Only when that shard has dealt with all that it was told: then only what comes can bind again what it lets go.
 void PatternTraffic::ask_to_let_go(HomeChannel& home, Now now) {
   const Handle handle = router_->channels()[home.channel].home_state;
   for (RemoteReader& reader : home.remote) {

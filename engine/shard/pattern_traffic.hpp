@@ -7,13 +7,13 @@
 // Not here which channels exist (pattern_watches), who wants them (pattern_table), permission (session), joining
 //          (channel_router).
 //
-// A shard asks every home to watch a pattern (control lane, with a credit), and is told in the bulk lane of the channels
-// that exist, and then for ever of those that begin. A home has at most kAnnounceWindow channels on their way to a
-// shard, which says when it has dealt with them: a pattern that matches 100,000 channels moves as fast as they are
+// A shard asks every home to watch a pattern (control lane, with a credit), and is told in the bulk lane of the
+// channels that exist, and then for ever of those that begin. A home has at most kAnnounceWindow channels on their way
+// to a shard, which says when it has dealt with them: a pattern that matches 100,000 channels moves as fast as they are
 // bound, a few at a time, and nothing else waits for it.
 //
-// A channel that has been silent for channel_idle_time and that only patterns read is let go, so that it can expire: its
-// home asks each shard in the bulk lane, behind every frame it sent there. Its next message begins it anew.
+// A channel that has been silent for channel_idle_time and that only patterns read is let go, so that it can expire:
+// its home asks each shard in the bulk lane, behind every frame it sent there. Its next message begins it anew.
 #pragma once
 
 #include <cstdint>

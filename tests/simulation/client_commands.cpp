@@ -228,7 +228,8 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
   const PublishId id = world_.truth.add(std::move(publish), std::move(key));
   std::uint64_t request = 0;
   if (with_id) {
-    request = talk().ask(Request{.kind = Request::Kind::publish, .publish = id, .channels = {}, .patterns = {}, .resume = {}});
+    request = talk().ask(
+        Request{.kind = Request::Kind::publish, .publish = id, .channels = {}, .patterns = {}, .resume = {}});
     text += fmt::format(R"(,"id":{})", request);
   } else {
     talk().asks_silently();
@@ -265,8 +266,11 @@ void Client::publish_marker(std::uint32_t channel, Instant now, std::size_t fill
 void Client::subscribe() {
   Dice& dice = world_.dice;
   const std::vector<std::uint32_t> channels = some_channels();
-  Request request{
-      .kind = Request::Kind::subscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .patterns = {}, .resume = {}};
+  Request request{.kind = Request::Kind::subscribe,
+                  .publish = 0,
+                  .channels = {channels.begin(), channels.end()},
+                  .patterns = {},
+                  .resume = {}};
   if (!plan_.native) {
     const std::uint64_t id = talk().ask(std::move(request));
     send_text(fmt::format(R"({{"method":"SUBSCRIBE","params":{},"id":{}}})", json_list(world_.scenario, channels), id));
@@ -316,8 +320,11 @@ std::string Client::choose_options(SubscribeOptions& options) {
 
 void Client::unsubscribe() {
   const std::vector<std::uint32_t> channels = some_channels();
-  const std::uint64_t id = talk().ask(Request{
-      .kind = Request::Kind::unsubscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .patterns = {}, .resume = {}});
+  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::unsubscribe,
+                                              .publish = 0,
+                                              .channels = {channels.begin(), channels.end()},
+                                              .patterns = {},
+                                              .resume = {}});
   const std::string list = json_list(world_.scenario, channels);
   world_.trace.note("c{} asks to unsubscribe from {} (id {})", *connection_, list, id);
   send_text(plan_.native ? fmt::format(R"({{"type":"unsubscribe","id":{},"channels":{}}})", id, list)
@@ -334,8 +341,12 @@ void Client::ask_property() {
     return;
   }
   const bool combined = dice.one_in(2);
-  const std::uint64_t id = talk().ask(
-      Request{.kind = Request::Kind::property, .publish = 0, .channels = {}, .patterns = {}, .resume = {}, .property_value = combined});
+  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::property,
+                                              .publish = 0,
+                                              .channels = {},
+                                              .patterns = {},
+                                              .resume = {},
+                                              .property_value = combined});
   world_.trace.note("c{} asks for the {} form (id {})", *connection_, combined ? "combined" : "raw", id);
   send_text(fmt::format(R"({{"method":"SET_PROPERTY","params":["combined",{}],"id":{}}})", combined, id));
 }
@@ -369,7 +380,8 @@ void Client::misbehave() {
     send_text("[1,2,3]");
     return;
   }
-  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::bad, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
+  const std::uint64_t id =
+      talk().ask(Request{.kind = Request::Kind::bad, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
   if (!plan_.native) {
     send_text(kind == 2 ? fmt::format(R"({{"method":"SHOUT","params":["a"],"id":{}}})", id)
                         : fmt::format(R"({{"method":"SUBSCRIBE","params":[7],"id":{}}})", id));

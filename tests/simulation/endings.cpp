@@ -163,8 +163,8 @@ void World::check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>
       if (talk == nullptr || !talk->open()) continue;
       const Subscription& subscription = talk->subscriptions()[channel];
       if (talk->native()) {
-        check(subscription.active || !talk->binds(channel), Checker::replies, "c{} has a pattern for {}, and not the channel",
-              talk->connection(), scenario_.channels[channel].name);
+        check(subscription.active || !talk->binds(channel), Checker::replies,
+              "c{} has a pattern for {}, and not the channel", talk->connection(), scenario_.channels[channel].name);
       }
       if (!subscription.active && !talk->binds(channel)) continue;
       const bool settled =

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Subscriptions to patterns (docs/protocol.md section 3): what they bind, also later, and that nothing waits for them."""
+"""Subscriptions to patterns (docs/protocol.md section 3): what they bind, also later, and that nobody waits."""
 import asyncio
 import json
 import time
@@ -99,7 +99,8 @@ async def _():
             began = time.monotonic()
             matched = await reader.subscribe("many.*")
             took = time.monotonic() - began
-            await reader.take_until(lambda: len(reader.seqs) == SUBSCRIPTIONS and reader.errors, "all are told, and the limit")
+            await reader.take_until(lambda: len(reader.seqs) == SUBSCRIPTIONS and reader.errors,
+                                    "all are told, and the limit")
             # One that matches none of them looks at all of them.
             looked = time.monotonic()
             nothing = PatternReader(client)
@@ -110,7 +111,8 @@ async def _():
             equal(matched, SUBSCRIPTIONS, "matched")
             equal(reader.errors, [("too_many_subscriptions", "many.*", None)], "what is said about the limit")
             latencies.sort()
-            print(f"{MANY} channels: bound to {matched} in {took * 1e3:.0f} ms, looked through in {looked * 1e3:.0f} ms; "
+            print(f"{MANY} channels: bound to {matched} in {took * 1e3:.0f} ms, looked through in "
+                  f"{looked * 1e3:.0f} ms; "
                   f"{len(latencies)} pings meanwhile, median {latencies[len(latencies) // 2] * 1e3:.2f} ms, "
                   f"longest {latencies[-1] * 1e3:.1f} ms")
             require(latencies[-1] < PING_SECONDS_MAX * TIME_FACTOR, f"no ping waited for it: {latencies[-1]:.3f} s")

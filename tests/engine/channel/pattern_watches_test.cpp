@@ -85,7 +85,8 @@ TEST_F(PatternWatchesTest, TheSameHoweverFewStepsATurnHas) {
     watches.watch(kHere, pattern(2), std::to_string(steps) + ".1*");
     const std::string words = told(kHere, steps);
     EXPECT_EQ(std::ranges::count(words, '.'), 20 + 11 + 2) << words;
-    for (int i = 0; i < 5; ++i) watches.begins(home(std::to_string(steps) + ".new" + std::to_string(i)), Sequence{}, ~0ULL);
+    for (int i = 0; i < 5; ++i)
+      watches.begins(home(std::to_string(steps) + ".new" + std::to_string(i)), Sequence{}, ~0ULL);
     EXPECT_EQ(std::ranges::count(told(kHere, steps), '+'), 5);
   }
 }
