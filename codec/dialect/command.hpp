@@ -96,6 +96,8 @@ struct SubscribeOptions {
   bool conflate = false;
   std::uint32_t max_rate = 0;  // messages a second; 0: none wanted
   bool snapshot = true;        // false: no snapshot on joining
+
+  bool operator==(const SubscribeOptions&) const = default;
 };
 
 struct SubscribeItem {

@@ -43,6 +43,7 @@ struct BoundChannel {
   std::optional<bool> recovered{};  // the client resumed it; or (false) its first message was lost
   JoinStart::State state{};
   Sequence as_of{};                 // with a snapshot: every message from this seq on follows it
+  std::uint32_t channel_id = 0;     // the channel's number in the binary dialect
 };
 
 /// Where the client left a channel that its pattern may bind.

@@ -147,7 +147,7 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
     joined.item = item;
     joined.item.channel = std::string_view{group.names}.substr(at, item.channel.size());
     if (is_pattern(item.channel)) {
-      join_pattern(connection, joined, command);
+      join_pattern(connection, joined, command, now);
       if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
       continue;
     }

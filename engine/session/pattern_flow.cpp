@@ -8,7 +8,7 @@
 
 namespace ringcast {
 
-void Sessions::join_pattern(Connection& connection, JoinItem& joined, const Command& command) {
+void Sessions::join_pattern(Connection& connection, JoinItem& joined, const Command& command, Now now) {
   const std::string_view text = joined.item.channel;
   const auto refuse = [&](const Refusal& refusal) {
     joined.answer.refusal = refusal;
@@ -29,8 +29,8 @@ void Sessions::join_pattern(Connection& connection, JoinItem& joined, const Comm
         {.code = ErrorCode::too_many_subscriptions, .sentence = "the connection has as many patterns as it may have"});
     return;
   }
-  joined.pattern =
-      patterns_->join_pattern(connection.outbox, *pattern, {.options = command.options, .resumes = command.resumes});
+  joined.pattern = patterns_->join_pattern(connection.outbox, *pattern,
+                                           {.options = command.options, .resumes = command.resumes}, now);
   if (!joined.pattern.valid()) {
     refuse({.code = ErrorCode::overloaded, .sentence = "the node has as many patterns as it may have"});
     return;
@@ -77,7 +77,8 @@ void Sessions::answer_pattern(const PatternPort::Ready& ready, Now now) {
 /// has no such notices.
 void Sessions::tell(const PatternPort::News& news, Now now) {
   Connection& connection = *find(news.connection);
-  if (connection.outbox.dialect == Dialect::native) {
+  if (speaks_native(connection.outbox.dialect)) {
+    const bool binary = connection.outbox.dialect == Dialect::binary;
     for (std::size_t told = 0; told < news.ended.size();) {
       reply_.clear();
       NativeLetGo ended{reply_, news.pattern};
@@ -97,7 +98,8 @@ void Sessions::tell(const PatternPort::News& news, Now now) {
                    .seq = channel.seq,
                    .recovered = channel.recovered,
                    .state = word_of(channel.state),
-                   .as_of = channel.as_of});
+                   .as_of = channel.as_of,
+                   .channel_id = binary ? channel.channel_id : 0});
       }
       bound.finish();
       send_text(connection, reply_, now);

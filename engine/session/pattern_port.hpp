@@ -31,9 +31,10 @@ class PatternPort {
 
   // ---- subscribing ----
 
-  /// Subscribes to a pattern, or looks again what it matches. Answered once every channel that exists is bound: then
-  /// take_ready() has it. Not valid(): there is no room.
-  [[nodiscard]] virtual Handle join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request) = 0;
+  /// Subscribes to a pattern, or looks again what it matches; options, if that names any, are for what it holds already,
+  /// too. Answered once every channel that exists is bound: then take_ready() has it. Not valid(): there is no room.
+  [[nodiscard]] virtual Handle join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request,
+                                            Now now) = 0;
   /// Ends it, and what no other pattern of the connection holds. False if the connection does not have it.
   virtual bool leave_pattern(Outbox& reader, std::string_view pattern, Now now) = 0;
   /// "subscribed" has been queued: its channels may be told.

@@ -156,7 +156,7 @@ class Sessions {
                         const Published& published, Now now);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
   // pattern_flow.cpp
-  void join_pattern(Connection& connection, JoinItem& joined, const Command& command);
+  void join_pattern(Connection& connection, JoinItem& joined, const Command& command, Now now);
   void answer_pattern(const PatternPort::Ready& ready, Now now);
   void tell(const PatternPort::News& news, Now now);
   void tell_stopped(Connection& connection, std::string_view pattern, const Refusal& refusal, Now now);

@@ -117,7 +117,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   }
   if (channel.home == here_) {
     delivery_->catch_up_of(slot).joins = false;
-    fill_here(homes_[channel.home_state.slot], slot, start.next, start.snapshot_first, now);
+    fill_here(homes_[channel.home_state.slot], slot, log.form, start.next, start.snapshot_first, now);
   }
   delivery_->catch_up_of(slot).joins = false;
   delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
@@ -135,16 +135,18 @@ void ChannelRouter::refill(Handle handle, Now now) {
     ask_for_chunk(handle);
     return;
   }
-  fill_here(homes_[channel.home_state.slot], handle.slot, subscription->cursor.next, false, now);
+  fill_here(homes_[channel.home_state.slot], handle.slot, delivery_->log(subscription->cursor.log).form,
+            subscription->cursor.next, false, now);
   if (delivery_->chunk_filled(handle.slot, now.mono)) {
     ensure(false, "what the home's own log lacks is in its history, or lost");
   }
 }
 
-/// The next chunk from history on this shard.
-void ChannelRouter::fill_here(HomeChannel& home, std::uint32_t slot, Sequence from, bool snapshot_first, Now now) {
+/// The next chunk from history on this shard, in the form of the log that goes on with it: the connection may have
+/// switched to another one, whose log it has not moved to.
+void ChannelRouter::fill_here(HomeChannel& home, std::uint32_t slot, Form form, Sequence from, bool snapshot_first,
+                              Now now) {
   CatchUp& catch_up = delivery_->catch_up_of(slot);
-  const Form form = delivery_->subscription(slot).reader->form;
   const ChunkPlan plan = plan_chunk(home, from, snapshot_first);
   catch_up.asked = false;
   catch_up.snapshot_first = plan.snapshot_first;

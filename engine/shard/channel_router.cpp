@@ -151,8 +151,8 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     return answer;
   }
   if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
-    if (chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
     const Subscription& known = delivery_->subscription(slot);
+    if (known.by_pattern || chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
     if (known.by_pattern) patterns_.taken_over(slot);
     answer.subscription = delivery_->handle_of(slot);
     if (known.reader_index == kNoSlot) {  // the pattern's join was under way
@@ -224,7 +224,8 @@ bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
   if (channel == nullptr) return false;
   const std::uint32_t slot = delivery_->find_of(reader, channel->slot);
   if (slot == kNoSlot || delivery_->subscription(slot).by_pattern) return false;
-  if (!patterns_.active() || !patterns_.goes_on_with(reader, slot, name)) delivery_->end_subscription(slot, now.mono);
+  const bool goes_on = patterns_.active() && patterns_.goes_on_with(reader, slot, name, now);
+  if (!goes_on) delivery_->end_subscription(slot, now.mono);
   return true;
 }
 

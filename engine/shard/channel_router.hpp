@@ -174,7 +174,8 @@ class ChannelRouter final : public ChannelPort {
   // catch_up.cpp
   [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
   JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, const JoinRequest& request, Now now);
-  void fill_here(HomeChannel& home, std::uint32_t subscription, Sequence from, bool snapshot_first, Now now);
+  void fill_here(HomeChannel& home, std::uint32_t subscription, Form form, Sequence from, bool snapshot_first,
+                 Now now);
   bool send_pull(Handle subscription);
   void ask_for_chunk(Handle subscription);
   void serve_pulls(ShardIndex to, Now now);

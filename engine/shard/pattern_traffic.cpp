@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "engine/delivery/terms.hpp"
 #include "engine/shard/channel_router.hpp"
 
 namespace ringcast {
@@ -24,7 +25,7 @@ std::uint32_t subscriptions_bound(const LimitOptions& limits) {
 
 JoinRequest request_of(const PatternBinding& binding, const SubscribeOptions& options) {
   return {.resume = binding.resumes ? &binding.from : nullptr,
-          .options = binding.plain ? SubscribeOptions{} : options,
+          .options = binding.plain ? SubscribeOptions{.snapshot = options.snapshot} : options,
           .by_pattern = true,
           .announced = binding.announced};
 }
@@ -50,11 +51,17 @@ PatternTraffic::PatternTraffic(ShardIndex here, const CoreOptions& options, Chan
 
 // ---- what sessions ask for ----
 
-Handle PatternTraffic::join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request) {
+Handle PatternTraffic::join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request, Now now) {
+  const bool known = has_pattern(reader, pattern.text());
   const Handle handle = table_.subscribe(reader, pattern);
   if (!handle.valid()) return handle;
   PatternSubscription& subscription = table_[handle.slot];
-  subscription.options = request.options;
+  if (known && !chooses_terms(request.options)) {  // it says nothing of them: they stay
+    subscription.options.snapshot = request.options.snapshot;
+  } else {
+    subscription.options = request.options;
+    if (known) serve_on_terms_of(subscription, now);
+  }
   subscription.resumes.clear();
   for (const SubscribeItem& item : request.resumes) {  // sorted by name: the decoder looks for names that come twice
     if (pattern.matches(item.channel)) {
@@ -78,12 +85,15 @@ bool PatternTraffic::leave_pattern(Outbox& reader, std::string_view text, Now no
     const std::string_view channel = router_->channel_of(at);
     if (subscription.by_pattern && pattern.matches(channel)) {
       const std::uint32_t other = table_.match(reader, channel);
-      SubscriptionExtra* extra = delivery_->find_extra(subscription);
       if (other == kNoSlot) {
         delivery_->end_subscription(at, now.mono);
-      } else if (extra != nullptr && extra->binding != nullptr && extra->binding->owner == handle) {
-        extra->binding->owner = table_.handle_of(other);
-        extra->binding->in_round = false;
+      } else {
+        serve_on_terms_of(table_[other], at, now);
+        SubscriptionExtra* extra = delivery_->find_extra(subscription);
+        if (extra != nullptr && extra->binding != nullptr && extra->binding->owner == handle) {
+          extra->binding->owner = table_.handle_of(other);
+          extra->binding->in_round = false;
+        }
       }
     }
     at = next_slot;
@@ -93,6 +103,23 @@ bool PatternTraffic::leave_pattern(Outbox& reader, std::string_view text, Now no
     table_.bound(table_.match(reader, router_->channel_of(channel.subscription.slot)), channel);
   }
   return true;
+}
+
+/// As far as its namespace allows them; otherwise on those of its namespace.
+void PatternTraffic::serve_on_terms_of(const PatternSubscription& owner, std::uint32_t slot, Now now) {
+  const NamespaceRule& rule = *router_->channels()[delivery_->subscription(slot).channel].rule;
+  const auto terms = terms_of(owner.options, rule);
+  delivery_->set_terms(slot, terms ? *terms : *terms_of({}, rule), now.mono);
+}
+
+/// The same for everything that it holds.
+void PatternTraffic::serve_on_terms_of(const PatternSubscription& owner, Now now) {
+  const Pattern& pattern = table_.pattern_of(owner);
+  for (std::uint32_t slot = owner.reader->subscription_first; slot != kNoSlot;
+       slot = delivery_->subscription(slot).of_reader_next) {
+    if (!delivery_->subscription(slot).by_pattern || !pattern.matches(router_->channel_of(slot))) continue;
+    serve_on_terms_of(owner, slot, now);
+  }
 }
 
 void PatternTraffic::leave_all(Outbox& reader) {
@@ -180,7 +207,13 @@ void PatternTraffic::bind(bool permitted, Now now) {
       extra.binding = std::make_unique<PatternBinding>(binding);
       break;
     }
-    case JoinAnswer::Kind::refused: refused(slot, answer.refusal); break;
+    case JoinAnswer::Kind::refused:
+      if (answer.refusal.code == ErrorCode::not_supported) {  // it carries bytes, which this dialect cannot be given
+        stats_->add(CounterId::pattern_bindings_refused);
+      } else {
+        refused(slot, answer.refusal);
+      }
+      break;
   }
 }
 
@@ -214,7 +247,8 @@ void PatternTraffic::placed(std::uint32_t owner, const JoinAnswer& answer, const
                        .epoch = answer.epoch,
                        .seq = answer.last,
                        .state = answer.state,
-                       .as_of = answer.as_of};
+                       .as_of = answer.as_of,
+                       .channel_id = answer.channel_id};
   if (binding.resumes && !binding.announced) {
     channel.recovered = answer.recovered;
   } else if (binding.resumes && answer.recovered.value_or(false)) {
@@ -245,9 +279,11 @@ void PatternTraffic::taken_over(std::uint32_t slot) {
   join_ended(binding);
 }
 
-bool PatternTraffic::goes_on_with(Outbox& reader, std::uint32_t subscription, std::string_view channel) {
-  if (table_.match(reader, channel) == kNoSlot) return false;
+bool PatternTraffic::goes_on_with(Outbox& reader, std::uint32_t subscription, std::string_view channel, Now now) {
+  const std::uint32_t owner = table_.match(reader, channel);
+  if (owner == kNoSlot) return false;
   delivery_->set_by_pattern(delivery_->subscription(subscription), true);
+  serve_on_terms_of(table_[owner], subscription, now);
   return true;
 }
 

@@ -42,7 +42,7 @@ class PatternTraffic final : public PatternPort {
   PatternTraffic(ShardIndex here, const CoreOptions& options, ChannelRouter& router, Delivery& delivery, Budget& budget,
                  ShardStats& stats);
 
-  Handle join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request) override;
+  Handle join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request, Now now) override;
   bool leave_pattern(Outbox& reader, std::string_view pattern, Now now) override;
   void pattern_answered(Handle pattern) override;
   std::uint32_t patterns_of(const Outbox& reader) const override { return table_.count_of(reader); }
@@ -59,8 +59,9 @@ class PatternTraffic final : public PatternPort {
   void leave_all(Outbox& reader);
   /// An exact subscribe takes over a channel that a pattern bound, or is about to.
   void taken_over(std::uint32_t subscription);
-  /// An exact unsubscribe: a pattern of the connection that matches goes on with the channel. False: none does.
-  bool goes_on_with(Outbox& reader, std::uint32_t subscription, std::string_view channel);
+  /// An exact unsubscribe: a pattern of the connection that matches goes on with the channel, on its own terms. False:
+  /// none does.
+  bool goes_on_with(Outbox& reader, std::uint32_t subscription, std::string_view channel, Now now);
   /// Whether this subscription, whose log is there (or refused), is a pattern's; then join_ready() finishes it.
   [[nodiscard]] bool owns(Handle subscription) const;
   void join_ready(Handle subscription, Now now);
@@ -107,6 +108,8 @@ class PatternTraffic final : public PatternPort {
   Peer& peer(ShardIndex shard) { return peers_[value(shard)]; }
   [[nodiscard]] const Peer& peer(ShardIndex shard) const { return peers_[value(shard)]; }
 
+  void serve_on_terms_of(const PatternSubscription& owner, std::uint32_t subscription, Now now);
+  void serve_on_terms_of(const PatternSubscription& owner, Now now);
   void placed(std::uint32_t owner, const JoinAnswer& answer, const PatternBinding& binding);
   void refused(std::uint32_t owner, const Refusal& refusal);
   void join_ended(const PatternBinding& binding);

@@ -40,12 +40,13 @@ void Client::subscribe_to_patterns() {
     append_json_string(resume, world_.scenario.channels[channel].name);
     resume += fmt::format(R"(:{{"epoch":"{}","seq":{}}})", epoch, value(seen.seq));
   }
+  const std::string options = plan_.native ? choose_options(request.options) : std::string{};
   const std::uint64_t id = talk().ask(std::move(request));
-  world_.trace.note("c{} asks to subscribe to {} (id {}) {}", *connection_, list, id, resume);
+  world_.trace.note("c{} asks to subscribe to {} (id {}) {}{}", *connection_, list, id, resume, options);
   if (!plan_.native) {
     send_text(fmt::format(R"({{"method":"SUBSCRIBE","params":{},"id":{}}})", list, id));
   } else {
-    send_text(fmt::format(R"({{"type":"subscribe","id":{},"channels":{}{}}})", id, list,
+    send_text(fmt::format(R"({{"type":"subscribe","id":{},"channels":{}{}{}}})", id, list, options,
                           resume.empty() ? "" : fmt::format(R"(,"resume":{{{}}})", resume)));
   }
   decided_ = true;

@@ -262,10 +262,13 @@ std::string Conversation::describe_open() const {
   return text;
 }
 
-/// A subscribe that is not yet answered may have changed them already.
+/// A command that is not yet answered may have changed them already: a subscribe, or what begins or ends a pattern's turn.
 bool Conversation::terms_may_change(std::uint32_t channel) const {
   return std::ranges::any_of(requests_, [&](const auto& open) {
-    return Served::chosen(open.second.options) && open.second.channels.contains(channel);
+    const Request& asked = open.second;
+    const bool named = asked.channels.contains(channel);
+    if (named && Served::chosen(asked.options)) return true;
+    return !patterns_.empty() && (named || names_pattern_of(asked, channel));
   });
 }
 
@@ -417,6 +420,20 @@ void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint3
   if (request.channels.empty() && request.patterns.empty()) requests_.erase(id);
 }
 
+/// What records of the channel will say; only the binary dialect is told.
+void Conversation::take_channel_id(std::uint32_t channel, Epoch epoch, JsonReader& entry) {
+  const JsonValue* said = entry.find("channel_id");
+  if (!is_binary(entry_)) {
+    require(said == nullptr, Checker::stream, "a channel_id in the native dialect");
+    return;
+  }
+  const auto number = said == nullptr ? std::nullopt : parse_uint64(said->text);
+  require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "{} is subscribed to without an id",
+          scenario_.channels[channel].name);
+  subscriptions_[channel].channel_id = static_cast<std::uint32_t>(*number);
+  truth_.numbered(channel, epoch, subscriptions_[channel].channel_id);
+}
+
 /// A joiner that does not go on from somewhere is given the channel's state, where its namespace keeps one.
 void Conversation::begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest) {
   Subscription& subscription = subscriptions_[channel];
@@ -472,7 +489,7 @@ void Conversation::on_subscribed() {
     const JsonValue* recovered = reader.find("recovered");
     require(!Served::refused(asked.options, scenario_.channels[channel]), Checker::replies,
             "{} is subscribed to on terms that its namespace does not allow", name);
-    if (!subscription.active || Served::chosen(asked.options)) {
+    if (!subscription.active || !subscription.exact || Served::chosen(asked.options)) {
       subscription.served.begin(asked.options, scenario_.channels[channel]);
     }
     if (Served::chosen(asked.options)) coverage_.add(Seen::options_granted);
@@ -533,7 +550,9 @@ void Conversation::on_unsubscribed() {
     const std::uint32_t channel = channel_named(element->inside_quotes());
     Request& asked = request(*id, Request::Kind::unsubscribe);
     subscriptions_[channel].exact = false;
-    if (!held(channel)) {  // else a pattern goes on with it
+    if (held(channel)) {  // a pattern goes on with it
+      serve_by_patterns(channel);
+    } else {
       subscriptions_[channel].active = false;
       subscriptions_[channel].position_known = false;
     }

@@ -94,6 +94,7 @@ struct Subscription {
 /// What a client knows of a pattern that it subscribes to.
 struct PatternTalk {
   Pattern pattern;
+  SubscribeOptions options{};                // for what it holds, where the namespace allows them
   bool active = false;                       // answered
   bool stopped = false;                      // a limit was met: what it binds is open
   bool fresh = false;                        // its first notice, which tells of what existed, is still to come
@@ -183,6 +184,7 @@ class Conversation {
   void on_gap();
   void on_subscribed();
   void begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest);
+  void take_channel_id(std::uint32_t channel, Epoch epoch, JsonReader& entry);
   void on_unsubscribed();
   void on_published(Instant now);
   void on_error();
@@ -203,8 +205,11 @@ class Conversation {
   bool on_exchange_stop();
   void finish_pattern(std::uint64_t id, std::string_view text);
   void forget_pattern(PatternTalk& pattern);
+  void serve_by_patterns(std::uint32_t channel);
+  [[nodiscard]] bool may_hold(const PatternTalk& pattern, std::uint32_t channel) const;
   [[nodiscard]] bool held(std::uint32_t channel) const;
   [[nodiscard]] bool asked_for(std::uint32_t channel) const;
+  [[nodiscard]] bool names_pattern_of(const Request& asked, std::uint32_t channel) const;
 
   [[nodiscard]] std::string text_member(std::string_view name, bool required = true);
   [[nodiscard]] std::uint64_t number_member(std::string_view name);

@@ -8,29 +8,55 @@
 
 namespace ringcast::simulation {
 
+/// It matches, and the channel's messages can be given to this client: bytes are for readers of records only.
+bool Conversation::may_hold(const PatternTalk& pattern, std::uint32_t channel) const {
+  const ChannelPlan& plan = scenario_.channels[channel];
+  return pattern.pattern.matches(plan.name) && (!plan.bytes || is_binary(entry_));
+}
+
 /// A pattern that the client has matches it. Commands are answered in order: so the server saw it when it answered.
 bool Conversation::held(std::uint32_t channel) const {
-  return std::ranges::any_of(patterns_, [&](const auto& one) {
-    return one.second.active && one.second.pattern.matches(scenario_.channels[channel].name);
-  });
+  return std::ranges::any_of(patterns_,
+                             [&](const auto& one) { return one.second.active && may_hold(one.second, channel); });
 }
 
 /// A subscribe that is not answered yet names it, or a pattern that matches it.
 bool Conversation::asked_for(std::uint32_t channel) const {
   return std::ranges::any_of(requests_, [&](const auto& open) {
     const Request& asked = open.second;
-    if (asked.kind != Request::Kind::subscribe) return false;
-    return asked.channels.contains(channel) || std::ranges::any_of(asked.patterns, [&](const std::string& text) {
-             const auto pattern = patterns_.find(text);
-             return pattern != patterns_.end() && pattern->second.pattern.matches(scenario_.channels[channel].name);
-           });
+    return asked.kind == Request::Kind::subscribe &&
+           (asked.channels.contains(channel) || names_pattern_of(asked, channel));
+  });
+}
+
+bool Conversation::names_pattern_of(const Request& asked, std::uint32_t channel) const {
+  return std::ranges::any_of(asked.patterns, [&](const std::string& text) {
+    const auto pattern = patterns_.find(text);
+    return pattern != patterns_.end() && pattern->second.pattern.matches(scenario_.channels[channel].name);
   });
 }
 
 bool Conversation::binds(std::uint32_t channel) const {
   return std::ranges::any_of(patterns_, [&](const auto& one) {
-    return one.second.active && !one.second.stopped && one.second.pattern.matches(scenario_.channels[channel].name);
+    return one.second.active && !one.second.stopped && may_hold(one.second, channel);
   });
+}
+
+/// On the terms of the pattern that holds it. Where several do and their terms differ, whose it is is the server's to
+/// choose.
+void Conversation::serve_by_patterns(std::uint32_t channel) {
+  const ChannelPlan& plan = scenario_.channels[channel];
+  std::optional<SubscribeOptions> options;
+  for (const auto& [text, pattern] : patterns_) {
+    if (!pattern.active || !may_hold(pattern, channel)) continue;
+    const SubscribeOptions granted = Served::refused(pattern.options, plan) ? SubscribeOptions{} : pattern.options;
+    if (options && *options != granted) {
+      subscriptions_[channel].served.begin_open(plan);
+      return;
+    }
+    options = granted;
+  }
+  subscriptions_[channel].served.begin(options.value_or(SubscribeOptions{}), plan);
 }
 
 void Conversation::asks_for_patterns(const Request& request) {
@@ -38,9 +64,11 @@ void Conversation::asks_for_patterns(const Request& request) {
   for (const std::string& text : request.patterns) {
     const auto compiled = Pattern::compile(text);
     if (!compiled) continue;  // it will be refused
-    patterns_.try_emplace(text, PatternTalk{.pattern = *compiled, .resume = {}});
+    patterns_.try_emplace(text, PatternTalk{.pattern = *compiled, .options = {}, .resume = {}});
     for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
-      if (compiled->matches(scenario_.channels[i].name)) subscriptions_[i].asked = true;
+      if (!compiled->matches(scenario_.channels[i].name)) continue;
+      subscriptions_[i].asked = true;
+      if (request.options.has_conflate && !request.options.conflate) subscriptions_[i].asked_for_every = true;
     }
   }
 }
@@ -57,10 +85,16 @@ void Conversation::on_patterns_answered(std::uint64_t id, const std::map<std::st
   for (const auto& [text, count] : matched) {
     const auto found = patterns_.find(text);
     require(found != patterns_.end(), Checker::replies, "pattern {} is answered, and was not asked for", text);
-    found->second.resume = request(id, Request::Kind::subscribe).resume;
-    found->second.active = true;
-    found->second.stopped = false;
-    found->second.fresh = count != 0;
+    PatternTalk& pattern = found->second;
+    const Request& asked = request(id, Request::Kind::subscribe);
+    const bool again = std::exchange(pattern.active, true);
+    pattern.resume = asked.resume;
+    pattern.stopped = false;
+    pattern.fresh = count != 0;
+    if (!again || Served::chosen(asked.options)) pattern.options = asked.options;
+    for (std::uint32_t i = 0; again && Served::chosen(asked.options) && i < subscriptions_.size(); ++i) {
+      if (subscriptions_[i].active && !subscriptions_[i].exact && may_hold(pattern, i)) serve_by_patterns(i);
+    }
     coverage_.add(Seen::patterns_subscribed);
     trace_.note("c{} subscribed to pattern {}, which matches {}", connection_, text, count);
     finish_pattern(id, text);
@@ -152,6 +186,8 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
   }
   subscription.active = true;
   subscription.position_known = true;
+  serve_by_patterns(channel);
+  take_channel_id(channel, *epoch, reader);
 }
 
 /// What no other pattern holds ends with it.
@@ -161,10 +197,17 @@ void Conversation::forget_pattern(PatternTalk& pattern) {
     Subscription& subscription = subscriptions_[i];
     // The exchange dialect does not say what of a request it refused: such a pattern may hold the channel, or not.
     const bool goes_on = native() ? held(i) : binds(i);
-    if (subscription.exact || goes_on || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
+    if (subscription.exact || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
+    if (goes_on) {
+      if (subscription.active) serve_by_patterns(i);
+      continue;
+    }
     std::deque<bool> forms = std::move(subscription.combined);
+    const bool asked_for_every = subscription.asked_for_every;
     subscription = Subscription{};
+    subscription.served.begin({}, scenario_.channels[i]);
     subscription.combined = std::move(forms);
+    subscription.asked_for_every = asked_for_every;
     subscription.asked = asked_for(i) || held(i);
   }
 }
