@@ -62,6 +62,8 @@ struct LimitOptions {
   std::uint32_t subscriptions = 1'024;             // a connection; channels that patterns bind count too
   std::uint32_t patterns = 64;                     // a connection
   std::uint32_t channels = 100'000;                // on the node, counted where they are home
+  std::uint32_t presence = 200'000;                // users x channels that a shard lists; more are counted only
+  std::uint32_t notice_bytes = 16U << 10;          // unread by a connection, above which notices are left out
   std::uint32_t message_bytes = 1U << 20;
   std::uint32_t header_bytes = 16U << 10;
   std::uint32_t header_fields = 100;
@@ -139,6 +141,7 @@ struct NamespaceRule {
   milliseconds stale_after{0};                     // 0: nobody is told; else silence after which the channel is stale
   bool resume = true;
   bool presence = false;                           // users of the channel are counted and told
+  milliseconds presence_grace{5'000};              // from a user's last connection to user_left
   bool offline = false;                            // messages for a user who is away are stored
   bool ack = false;                                // messages are kept until they are acknowledged
 };
@@ -159,6 +162,10 @@ struct CoreOptions {
   ShutdownOptions shutdown;
   std::uint64_t memory_budget = 1_GiB;             // the node's
   bool echo = false;
+
+  /// Whoever can connect may publish to personal channels and ask about users: authentication is off, and only
+  /// programs on this host can connect.
+  [[nodiscard]] bool trusts_everybody() const { return !access.insecure; }
 };
 
 static_assert(kPinnedFrameBytesMin <= kTurnBytesMax);

@@ -359,17 +359,43 @@ bool NativeDecoder::read_history() {
     command_.has_after = true;
     command_.after = *point;
   }
+  return read_limit("limit must be a whole number of messages");
+}
+
+bool NativeDecoder::read_limit(std::string_view sentence) {
   if (const JsonValue* limit = reader_.find("limit")) {
     const std::optional<std::uint64_t> number = whole_number(*limit);
     if (!number || *number == 0 || *number > std::numeric_limits<std::uint32_t>::max()) {
-      return refuse("limit must be a whole number of messages", command_.channel);
+      return refuse(sentence, command_.channel);
     }
     command_.limit = static_cast<std::uint32_t>(*number);
   }
   return true;
 }
 
-bool NativeDecoder::read_presence() { return read_channel(); }
+// {"channel":"orders"}, {"user":"42"} or {"user":"*"}; "after" and "limit" choose the page.
+bool NativeDecoder::read_presence() {
+  const JsonValue* user = reader_.find("user");
+  if (user == nullptr) {
+    if (!read_channel()) {
+      return false;
+    }
+  } else {
+    if (reader_.find("channel") != nullptr) {
+      return refuse("presence is of a channel or of a user, not of both");
+    }
+    if (user->kind != JsonKind::string) {
+      return refuse("user must be a user's id, or \"*\"");
+    }
+    command_.user = reader_.string_of(*user);
+    if (command_.user != "*" && !is_valid_user_id(command_.user)) {
+      return refuse("user must be a user's id, or \"*\"");
+    }
+  }
+  return read_string("after", kChannelNameBytesMax, command_.after_name,
+                     "after must be the last name of the page before") &&
+         read_limit("limit must be a whole number of names");
+}
 
 bool NativeDecoder::read_ack() {
   if (!read_channel()) {

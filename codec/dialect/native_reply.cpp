@@ -80,6 +80,7 @@ void NativeSubscribed::add(const SubscribedChannel& channel) {
       sink.text(R"(,"channel_id":)");
       sink.decimal(channel.channel_id);
     }
+    if (channel.stale) sink.text(R"(,"liveness":"stale")");
     sink.text("}");
   });
   first_ = false;
@@ -153,10 +154,16 @@ void append_native_gap(std::string& out, const GapView& gap) {
   (void)write_native_gap(gap, reinterpret_cast<std::uint8_t*>(out.data()) + before);
 }
 
-void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness) {
+void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness, Sequence last) {
   append_layout(out, [&](auto& sink) {
     put_string(sink, R"({"type":"channel_state","channel":)", channel);
-    sink.text(liveness == ChannelLiveness::live ? R"(,"state":"live"})" : R"(,"state":"stale"})");
+    if (liveness == ChannelLiveness::live) {
+      sink.text(R"(,"state":"live"})");
+    } else {
+      sink.text(R"(,"state":"stale","seq":)");
+      sink.decimal(value(last));
+      sink.text("}");
+    }
   });
 }
 

@@ -36,6 +36,7 @@ struct SubscribedChannel {
   std::string_view state;         // "snapshot": it comes first; "none": it was due and there is none; else empty
   Sequence as_of{};               // with a snapshot: every message from this seq on follows it
   std::uint32_t channel_id = 0;   // told in the binary dialect; 0: left out
+  bool stale = false;             // nothing was published for the namespace's stale_after
 };
 /// {"type":"subscribed","id":..,"channels":[..]}, one channel at a time.
 class NativeSubscribed {
@@ -116,7 +117,8 @@ class NativeHistory {
 void append_native_gap(std::string& out, const GapView& gap);
 
 enum class ChannelLiveness : std::uint8_t { live, stale };
-void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness);
+/// last  the newest message of a channel that is stale: what still comes up to it is from before.
+void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness, Sequence last);
 
 void append_native_pong(std::string& out, std::string_view id);
 

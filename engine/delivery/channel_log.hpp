@@ -49,6 +49,8 @@ struct Subscription {
   bool complete : 1 = false;              // wants every message: the namespace's conflation is not for it
   bool rated : 1 = false;                 // is sent one message an interval; its extra says when
   bool high : 1 = false;                  // pending, among those of its connection that go first
+  bool told_stale : 1 = false;            // the state of the channel that its reader knows of
+  bool presence_missed : 1 = false;       // was left out when users joined or left: to be told so
 
   /// Sent from its log, and its namespace's policy is for it.
   [[nodiscard]] bool ordinary() const { return !(catching_up || conflates || complete); }
@@ -130,6 +132,7 @@ struct ChannelLog {
   Form form;
   State state;
   bool dirty = false;                   // in the queue of logs with news
+  bool stale = false;                   // the channel has been silent for its namespace's stale_after
   std::uint64_t expanded_turn = 0;      // the turn before which its readers were last looked at for news
   std::uint64_t lap = 0;                // the lap of the turn queue in which the two below were noted
   std::uint64_t lap_position = 0;       // where the head was early in that lap

@@ -159,6 +159,7 @@ void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequenc
   const std::uint64_t held = distance(next, log.log.next());
   counted_.offered += held;
   if (held != 0) subscription.reader->lag_floor = now;
+  if (log.rule->presence && watch_ != nullptr) watch_->began(subscription, log);
 }
 
 void Delivery::release_messages(std::uint32_t slot, Instant now) {
@@ -242,6 +243,7 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
   if (subscription.cursor.log != kNoSlot) {
     ChannelLog& log = logs_[subscription.cursor.log];
     if (subscription.reader_index != kNoSlot) {
+      if (log.rule->presence && watch_ != nullptr) watch_->ended(subscription, log);
       counted_.abandoned += distance(subscription.cursor.next, log.log.next());
       remove_from_readers(subscription);
     } else {

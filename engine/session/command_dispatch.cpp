@@ -25,6 +25,11 @@ void Sessions::on_message(Connection& connection, std::string_view text, Now now
       arm_heartbeat(connection, now, true);
     } else {
       choose_native(connection, Dialect::native, now);
+      join_personal_channel(connection, std::nullopt, now);
+      if (connection.stall != 0) {  // until the personal channel is joined
+        keep_command(connection, text);
+        return;
+      }
     }
   }
   if (connection.outbox.dialect == Dialect::exchange) {
@@ -98,6 +103,8 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       history(connection, command, text, now);
       break;
     case CommandKind::presence:
+      ask_presence(connection, command, now);
+      break;
     case CommandKind::ack:
     case CommandKind::auth:
       send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
@@ -109,11 +116,11 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 // ---- subscribing ----
 
 /// Asked for each channel, and again for each that a pattern binds. A pattern that spells a prefix out is judged by it.
-std::optional<Refusal> Sessions::may_read(const Connection&, std::string_view channel) const {
+std::optional<Refusal> Sessions::may_read(const Connection& connection, std::string_view channel) const {
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
-  if (is_user_channel(channel)) {
+  if (is_user_channel(channel) && !is_own_channel(connection, channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "a personal channel is its user's alone"};
   }
   return std::nullopt;
@@ -121,7 +128,7 @@ std::optional<Refusal> Sessions::may_read(const Connection&, std::string_view ch
 
 std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
   if (const auto refusal = may_read(connection, channel)) return refusal;
-  if (connection.outbox.subscriptions >= options_->limits.subscriptions &&
+  if (connection.outbox.subscriptions >= subscriptions_max(connection.outbox, options_->limits) &&
       !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
@@ -154,6 +161,9 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
     if (const auto refusal = may_subscribe(connection, item.channel)) {
       joined.answer.refusal = *refusal;
       continue;
+    }
+    if (connection.own_channel_given && is_own_channel(connection, item.channel)) {
+      claim_own_channel(connection, item, now);
     }
     joined.answer =
         channels_->join(connection.outbox, item.channel, request_of(joined.item, group.options), now);
@@ -230,7 +240,8 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
                       .recovered = joined.answer.recovered,
                       .state = word_of(joined.answer.state),
                       .as_of = joined.answer.as_of,
-                      .channel_id = binary ? joined.answer.channel_id : 0});
+                      .channel_id = binary ? joined.answer.channel_id : 0,
+                      .stale = channels_->tell_stale(joined.answer.subscription)});
     }
     subscribed.finish();
     send_text(connection, reply_, now);
@@ -357,7 +368,12 @@ std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "only the server publishes to channels in '$'"};
   }
   if (is_user_channel(channel)) {
-    return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+    if (!options_->trusts_everybody()) {
+      return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+    }
+    if (!is_valid_user_id(channel.substr(kUserPrefix.size()))) {
+      return Refusal{.code = ErrorCode::invalid_message, .sentence = "a personal channel names one user"};
+    }
   }
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::invalid_message,
@@ -412,11 +428,15 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
 
 /// A command that found no room is held back, and everything behind it: nothing is lost or overtaken.
 void Sessions::park(Connection& connection, std::string_view text) {
+  keep_command(connection, text);
+  stall(connection, kStallRoom);
+}
+
+void Sessions::keep_command(Connection& connection, std::string_view text) {
   if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
   connection.inbox->parked = text;
   connection.inbox->has_parked = true;
   budget_->charge(Purpose::inboxes, text.size());
-  stall(connection, kStallRoom);
 }
 
 void Sessions::handle(const PublishReply& reply, Now now) {

@@ -99,7 +99,8 @@ void Sessions::tell(const PatternPort::News& news, Now now) {
                    .recovered = channel.recovered,
                    .state = word_of(channel.state),
                    .as_of = channel.as_of,
-                   .channel_id = binary ? channel.channel_id : 0});
+                   .channel_id = binary ? channel.channel_id : 0,
+                   .stale = channels_->tell_stale(channel.subscription)});
       }
       bound.finish();
       send_text(connection, reply_, now);

@@ -8,7 +8,8 @@
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
 // command_dispatch.cpp: the one switch over commands, and their replies.  binary_flow.cpp: records of the binary dialect.
-// pattern_flow.cpp: patterns, and what they bind.
+// pattern_flow.cpp: patterns, and what they bind.  user_flow.cpp: whose connection it is, its personal channel, and who
+// is there.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include "codec/http/request_head.hpp"
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/limits.hpp"
+#include "engine/presence/presence.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/session/channel_port.hpp"
 #include "engine/session/compression.hpp"
@@ -40,8 +42,8 @@ inline constexpr std::string_view kBinarySubprotocol = RCB_SUBPROTOCOL;
 
 class Sessions {
  public:
-  Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, RollingSend& sends, Budget& budget,
-           ShardStats& stats, Prng& prng, Now now);
+  Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, Presence& presence,
+           RollingSend& sends, Budget& budget, ShardStats& stats, Prng& prng, Now now);
   ~Sessions();
 
   // ---- what the shell says (see shard_core.hpp) ----
@@ -56,6 +58,9 @@ class Sessions {
   void handle(const OutboxEvent& event, Now now);
   void handle(const PublishReply& reply, Now now);
   void handle(const HistoryReply& reply, Now now);
+  /// A question was answered; what the connection says next still waits, for answered().
+  void answer(const Answered& answered, Now now);
+  void answered(Handle connection, Now now);
   /// A subscription's log is live, or was refused.
   void join_ready(Handle subscription, Now now);
   /// Binds some of the channels that patterns match, and says what came of it.
@@ -140,6 +145,16 @@ class Sessions {
   [[nodiscard]] std::optional<Refusal> check_payload(const Command& command, std::string_view& data,
                                                      bool& opaque) const;
 
+  // user_flow.cpp
+  void set_user(Connection& connection, std::string_view user);
+  bool take_user(Connection& connection, const RequestHead& head, bool native_at_once,
+                 std::optional<ResumePoint>& since, Now now);
+  void join_personal_channel(Connection& connection, const std::optional<ResumePoint>& since, Now now);
+  void claim_own_channel(Connection& connection, const SubscribeItem& item, Now now);
+  [[nodiscard]] bool is_own_channel(const Connection& connection, std::string_view channel) const;
+  void ask_presence(Connection& connection, const Command& command, Now now);
+  [[nodiscard]] std::optional<Refusal> may_ask_presence(const Connection& connection, const Command& command) const;
+
   // command_dispatch.cpp
   void on_message(Connection& connection, std::string_view text, Now now);
   void on_native(Connection& connection, std::string_view text, Now now);
@@ -154,6 +169,7 @@ class Sessions {
   void park(Connection& connection, std::string_view text);
   void answer_published(Connection& connection, std::string_view id, std::string_view channel,
                         const Published& published, Now now);
+  void keep_command(Connection& connection, std::string_view text);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
   // pattern_flow.cpp
   void join_pattern(Connection& connection, JoinItem& joined, const Command& command, Now now);
@@ -172,6 +188,7 @@ class Sessions {
   const CoreOptions* options_;
   ChannelPort* channels_;
   PatternPort* patterns_;
+  Presence* presence_;
   RollingSend* sends_;
   Budget* budget_;
   ShardStats* stats_;

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "alloc/base/ensure.hpp"
-#include "codec/hash/xxh3.hpp"
 #include "engine/channel/frame_encoder.hpp"
 #include "engine/channel/history_reader.hpp"
+#include "engine/channel/home_shard.hpp"
 
 namespace ringcast {
 namespace {
@@ -33,12 +33,13 @@ std::uint32_t channels_share(const CoreOptions& options) {
 }  // namespace
 
 ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
-                             Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
-                             std::uint64_t channel_ids_given)
+                             Presence& presence, Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
+                             std::uint64_t channel_ids_given, Now now)
     : here_{here},
       shards_{options.shards},
       mesh_{&mesh},
       delivery_{&delivery},
+      presence_{&presence},
       stats_{&stats},
       rankings_{&rankings},
       prng_{&prng},
@@ -49,7 +50,9 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
       peers_(options.shards),
-      patterns_{here, options, *this, delivery, budget, stats} {}
+      patterns_{here, options, *this, delivery, budget, stats},
+      presence_traffic_{here, options.shards, *this, presence, delivery, stats},
+      liveness_{budget, now} {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
   for (const Refusal& refusal : {kFutureSnapshot, kCarriesBytes}) {
@@ -58,9 +61,7 @@ Refusal ChannelRouter::refusal_of(ErrorCode code) {
   return kNoChannelSlot;
 }
 
-ShardIndex ChannelRouter::home_of(std::string_view channel) const {
-  return ShardIndex{static_cast<std::uint16_t>(shards_ == 1 ? 0 : hash64(channel) % shards_)};
-}
+ShardIndex ChannelRouter::home_of(std::string_view channel) const { return home_shard(channel, shards_); }
 
 HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   if (channel.home_state.valid()) return &homes_[channel.home_state.slot];
@@ -71,10 +72,14 @@ HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
     return nullptr;
   }
   channel.home_state = handle;
-  homes_[handle.slot].used_at = now.mono;
-  homes_[handle.slot].channel_id = ids_.take();
+  HomeChannel& home = homes_[handle.slot];
+  home.used_at = now.mono;
+  home.channel_id = ids_.take();
+  if (channel.rule->stale_after.count() != 0) {
+    home.liveness = liveness_.watch(handle, channel.rule->stale_after, now);
+  }
   stats_->add(CounterId::channels_home);
-  return &homes_[handle.slot];
+  return &home;
 }
 
 /// A log of this form. A new one begins right after `after`, if its home still has what came since; else with the next
@@ -121,6 +126,7 @@ Handle ChannelRouter::open_home_log(Channel& channel, Form form, const ResumePoi
   }
   ChannelLog& opened = *delivery_->find_log(handle);
   opened.channel_id = home->channel_id;
+  opened.stale = home->stale;
   FrameLog& log = opened.log;
   home->form_logs[static_cast<std::size_t>(form)] = &log;
   delivery_->mark_high(handle.slot, home->high_last);
@@ -205,6 +211,13 @@ JoinAnswer ChannelRouter::finish_join(Handle handle, const JoinRequest& request,
   return answer;
 }
 
+bool ChannelRouter::tell_stale(Handle handle) {
+  Subscription* subscription = delivery_->find_subscription(handle);
+  if (subscription == nullptr || subscription->cursor.log == kNoSlot) return false;
+  subscription->told_stale = delivery_->log(subscription->cursor.log).stale;
+  return subscription->told_stale;
+}
+
 void ChannelRouter::release_messages(Handle subscription, Now now) {
   if (delivery_->find_subscription(subscription) != nullptr) delivery_->release_messages(subscription.slot, now.mono);
 }
@@ -232,6 +245,7 @@ bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
 void ChannelRouter::leave_all(Outbox& reader, Now now) {
   if (patterns_.active()) patterns_.leave_all(reader);
   while (reader.subscription_first != kNoSlot) delivery_->end_subscription(reader.subscription_first, now.mono);
+  presence_->set_user(reader, {});
 }
 
 void ChannelRouter::change_form(Outbox& reader, Now now) {
@@ -317,6 +331,7 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
     if (log.valid()) delivery_->settle_moves(log.slot, now.mono);
   }
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
+  if (home.liveness != Handle::kNone) [[unlikely]] note_published(channel, home, now);
   if (!home.remote.empty()) remote_has_news(home, channel.home_state, now);
   return published;
 }
@@ -357,6 +372,8 @@ void ChannelRouter::release_unused() {
   if (mostly_free(channels_.slab())) channels_.release_unused();
   if (mostly_free(homes_)) homes_.release_unused();
   delivery_->release_unused();
+  presence_->release_unused();
+  liveness_.release_unused();
 }
 
 void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {
@@ -410,6 +427,7 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
     const bool silent = home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time;
     if (read && silent && patterns_.active()) patterns_.let_go(channel, home, now);
     if (!read && silent) {
+      forget_liveness(home);
       homes_.destroy(channel.home_state);
       channel.home_state = Handle{};
       stats_->sub(CounterId::channels_home);
@@ -453,9 +471,11 @@ void ChannelRouter::validate() const {
     for (const RemoteReader& reader : home.remote) {
       const FrameLog* log = home.form_logs[static_cast<std::size_t>(reader.form)];
       ensure(log != nullptr && reader.next <= log->next(), "a remote cursor is never ahead of its log");
-      ensure((reader.greeted && reader.next == log->next()) || reader.waiting,
+      ensure((reader.greeted && reader.next == log->next() && reader.told_stale == home.stale) || reader.waiting,
              "a remote reader's news is never forgotten");
     }
+    ensure((home.liveness != Handle::kNone) == (home.rule->stale_after.count() != 0),
+           "a channel that may become stale is watched");
   });
 }
 

@@ -28,6 +28,9 @@ enum class MeshKind : std::uint8_t {
   history_reply,  // bulk:    from the home: answers history
   announce,       // bulk:    from the home: a channel that your pattern matches; the last one answers watch
   idle,           // bulk:    from the home: this channel is silent: let it go if only patterns read it
+  state,          // bulk:    from the home: your channel is stale, or live again
+  answer,         // bulk:    answers question
+  notice,         // bulk:    from the home: a user joined or left
   attach,         // control: to the home: I read this channel in this form
   detach,         // control: to the home: nobody here does any more
   detached,       // control: from the home: answers detach
@@ -39,6 +42,9 @@ enum class MeshKind : std::uint8_t {
   unwatched,      // control: from the home: answers unwatch
   announced,      // control: to the home: so many announces have been dealt with
   let_go,         // control: to the home: answers idle
+  report,         // control: to a home or a directory: who came and who went (presence_records.hpp)
+  reported,       // control: answers report
+  question,       // control: who is there?
 };
 
 struct MeshPublish {
@@ -60,7 +66,8 @@ struct MeshPublish {
 struct MeshHello {
   MeshKind kind = MeshKind::hello;
   std::uint8_t refused = 0;
-  std::uint16_t reserved = 0;
+  std::uint8_t stale = 0;
+  std::uint8_t reserved = 0;
   std::uint32_t channel_id = 0;
   Handle log{};   // the reader's
   Handle home{};  // the home's channel, to be named in detach
@@ -85,6 +92,12 @@ struct MeshHole {
   std::uint8_t reserved[7]{};
   Handle log{};
   Sequence next{};
+};
+struct MeshState {
+  MeshKind kind = MeshKind::state;
+  std::uint8_t stale = 0;
+  std::uint8_t reserved[6]{};
+  Handle log{};
 };
 struct MeshAttach {
   MeshKind kind = MeshKind::attach;

@@ -7,6 +7,7 @@ namespace {
 
 constexpr Refusal kNothingPublished{.code = ErrorCode::unknown_channel,
                                     .sentence = "nothing is known of this channel"};
+constexpr std::size_t kNoticeBytesLook = 64;  // what telling one reader counts as: about what its frame has
 
 std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
 
@@ -34,11 +35,11 @@ MutableBytes ChannelRouter::reply_room(ShardIndex to, std::size_t bytes) {
   return room;
 }
 
-MutableBytes ChannelRouter::bulk_room(ShardIndex to, std::size_t bytes) {
+MutableBytes ChannelRouter::bulk_room(ShardIndex to, std::size_t bytes, std::size_t backlog_max) {
   MeshLane& lane = mesh_->bulk(here_, to);
-  if (lane.bytes_used() > kMeshBacklogBytes) {
+  if (lane.bytes_used() > backlog_max) {
     ask_for_room(to);
-    if (lane.bytes_used() > kMeshBacklogBytes) return {};
+    if (lane.bytes_used() > backlog_max) return {};
   }
   return reserve(lane, to, bytes);
 }
@@ -125,6 +126,7 @@ void ChannelRouter::remote_has_news(HomeChannel& home, Handle home_handle, Now n
 }
 
 void ChannelRouter::pump(Now now) {
+  if (presence_traffic_.active()) presence_traffic_.pump(now);
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex to{static_cast<std::uint16_t>(i)};
@@ -183,15 +185,18 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
   if (!reader.greeted) {
     const MutableBytes room = reserve(lane, to, sizeof(MeshHello));
     if (room.empty()) return false;
-    store(room.data(), MeshHello{.channel_id = home.channel_id,
+    store(room.data(), MeshHello{.stale = home.stale ? std::uint8_t{1} : std::uint8_t{0},
+                                 .channel_id = home.channel_id,
                                  .log = reader.their_log,
                                  .home = home_handle,
                                  .epoch = home.epoch,
                                  .next = reader.next});
     lane.commit();
     reader.greeted = true;
+    reader.told_stale = home.stale;
     return true;
   }
+  if (reader.told_stale != home.stale) [[unlikely]] return pump_state(to, home, reader);
   const FrameLog& log = *home.form_logs[static_cast<std::size_t>(reader.form)];
   const auto run = log.run_from(reader.next, kMeshBatchBytesMax);
   if (!run || run->first != reader.next) {
@@ -252,6 +257,7 @@ bool ChannelRouter::lanes_empty() const {
 bool ChannelRouter::has_work() const {
   if (holding_ && may_go_on()) return true;
   if (patterns_.active() && patterns_.has_work()) return true;
+  if (presence_traffic_.active() && presence_traffic_.has_work()) return true;
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex from{static_cast<std::uint16_t>(i)};
@@ -262,11 +268,12 @@ bool ChannelRouter::has_work() const {
 }
 
 bool ChannelRouter::settled() const {
-  return lanes_empty() && held_.empty() && held_first_.empty() && patterns_.settled() &&
-         std::ranges::all_of(peers_, [](const Peer& there) {
-           return there.readers.empty() && there.publishers.empty() && there.pulls.empty() && there.queries.empty() &&
-                  there.pulls_unsent.empty() && there.credits == kMeshCredits;
-         });
+  if (!lanes_empty() || !held_.empty() || !held_first_.empty() || !patterns_.settled()) return false;
+  if (presence_traffic_.active()) return false;
+  return std::ranges::all_of(peers_, [](const Peer& there) {
+    return there.readers.empty() && there.publishers.empty() && there.pulls.empty() && there.queries.empty() &&
+           there.pulls_unsent.empty() && there.credits == kMeshCredits;
+  });
 }
 
 // ---- from other shards ----
@@ -365,8 +372,17 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
       case MeshKind::idle:
         patterns_.on_idle(from, record, now);
         break;
+      case MeshKind::state:
+        bytes += kNoticeBytesLook * on_state(record, now);
+        break;
+      case MeshKind::answer:
+        presence_traffic_.on_answer(from, record, now);
+        break;
+      case MeshKind::notice:
+        bytes += kNoticeBytesLook * presence_traffic_.on_notice(record, now);
+        break;
       default:
-        ensure(false, "a bulk lane carries frames, holes, hellos, history and what patterns match");
+        ensure(false, "a bulk lane carries what a home has for its readers and watchers, and answers");
     }
     lane.pop();
   }
@@ -427,6 +443,7 @@ void ChannelRouter::on_hello(ShardIndex from, Bytes record, Now now) {
     log->home = header.home;
     log->epoch = header.epoch;
     log->channel_id = header.channel_id;
+    log->stale = header.stale != 0;
     log->log.skip_to(header.next);
     log->unread_since = now.mono;
   }

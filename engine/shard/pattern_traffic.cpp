@@ -190,7 +190,7 @@ void PatternTraffic::bind(bool permitted, Now now) {
     stats_->add(CounterId::pattern_bindings_refused);
     return;
   }
-  if (reader.subscriptions >= options_->limits.subscriptions) {
+  if (reader.subscriptions >= subscriptions_max(reader, options_->limits)) {
     refused(slot, kTooMany);
     return;
   }

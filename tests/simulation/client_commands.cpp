@@ -38,8 +38,11 @@ std::vector<std::uint32_t> Client::some_channels() {
   const std::size_t wanted = dice.between(1, 3);
   for (std::size_t i = 0; i < wanted; ++i) {
     const auto channel = static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size()));
+    const std::uint32_t owner = world_.scenario.channels[channel].owner;
+    if (owner != 0 && (!plan_.native || (owner != plan_.user && !dice.one_in(20)))) continue;  // it would be refused
     if (std::ranges::find(channels, channel) == channels.end()) channels.push_back(channel);
   }
+  if (channels.empty()) channels.push_back(0);  // never a personal one
   return channels;
 }
 
@@ -67,7 +70,9 @@ void Client::say_something(Instant now) {
       unsubscribe();
     }
   } else if (what < 84 && decided_) {
-    if (plan_.native) {
+    if (plan_.native && dice.one_in(3)) {
+      ask_presence();
+    } else if (plan_.native) {
       const std::uint64_t id =
           talk().ask(Request{.kind = Request::Kind::ping, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
       send_text(fmt::format(R"({{"type":"ping","id":{}}})", id));
@@ -329,6 +334,18 @@ void Client::unsubscribe() {
   world_.trace.note("c{} asks to unsubscribe from {} (id {})", *connection_, list, id);
   send_text(plan_.native ? fmt::format(R"({{"type":"unsubscribe","id":{},"channels":{}}})", id, list)
                          : fmt::format(R"({{"method":"UNSUBSCRIBE","params":{},"id":{}}})", list, id));
+}
+
+void Client::ask_presence() {
+  Dice& dice = world_.dice;
+  const auto channel = static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size()));
+  if (!world_.scenario.channels[channel].presence) return;
+  const std::uint64_t id =
+      talk().ask(Request{.kind = Request::Kind::presence, .publish = 0, .channels = {}, .resume = {}});
+  const std::string& name = world_.scenario.channels[channel].name;
+  world_.trace.note("c{} asks who is in {} (id {})", *connection_, name, id);
+  send_text(dice.one_in(8) ? fmt::format(R"({{"type":"presence","id":{},"user":"*"}})", id)
+                           : fmt::format(R"({{"type":"presence","id":{},"channel":"{}"}})", id, name));
 }
 
 void Client::ask_property() {

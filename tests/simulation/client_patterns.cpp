@@ -28,7 +28,7 @@ void Client::subscribe_to_patterns() {
   const std::size_t wanted = dice.between(1, 2);
   for (std::size_t i = 0; i < wanted; ++i) request.patterns.insert(dice.pick(world_.scenario.patterns));
   if (dice.one_in(10)) request.patterns.insert("not.>.one");
-  if (dice.one_in(3)) request.channels.insert(static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size())));
+  if (dice.one_in(3)) request.channels.insert(some_channels().front());
   const std::string list = json_list(request.patterns, world_.scenario, request.channels);
   std::string resume;
   for (const auto& [channel, seen] : last_seen_) {

@@ -28,6 +28,7 @@ Conversation::Conversation(ConnectionId connection, Entry entry, const Scenario&
       assembler_{Role::client, kClientLimits},
       combined_{entry == Entry::exchange_streams},
       subscriptions_(scenario.channels.size()),
+      attention_{connection, scenario.channels.size(), coverage},
       began_at_{now},
       answered_at_{now} {
   for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
@@ -55,6 +56,12 @@ std::uint64_t Conversation::ask(Request request) {
 void Conversation::subscribes_by_path(std::uint32_t channel) {
   subscriptions_[channel].asked = true;
   silent_requests_ = 1;
+}
+
+void Conversation::is_of_user(std::string user, std::optional<Position> since) {
+  user_ = std::move(user);
+  personal_due_ = native();
+  personal_since_ = since;
 }
 
 // ---- what the server sends ----
@@ -311,6 +318,22 @@ void Conversation::on_native(std::string_view text, Instant now) {
     on_published(now);
   } else if (type == "error") {
     on_error();
+  } else if (type == "user_joined" || type == "user_left") {
+    const std::uint32_t channel = channel_named(text_member("channel"));
+    const std::string user = text_member("user");
+    trace_.note("c{} {} {} in {}", connection_, type, user, scenario_.channels[channel].name);
+    attention_.user_notice(channel, user, type == "user_joined");
+  } else if (type == "channel_state") {
+    const std::uint32_t channel = channel_named(text_member("channel"));
+    trace_.note("c{} {} is {}", connection_, scenario_.channels[channel].name, text_member("state"));
+    const bool stale = text_member("state") == "stale";
+    attention_.state(channel, stale, stale ? number_member("seq") : 0);
+  } else if (type == "presence_missed") {
+    const std::uint32_t channel = channel_named(text_member("channel"));
+    trace_.note("c{} missed notices of {}", connection_, scenario_.channels[channel].name);
+    attention_.missed(channel);
+  } else if (type == "presence") {
+    on_presence();
   } else if (type == "pong") {
     const auto id = id_member();
     require(id.has_value(), Checker::replies, "a pong without id");
@@ -368,6 +391,12 @@ void Conversation::take_message(const Heard& heard, Instant now) {
   }
   require(publish.snapshot == heard.snapshot, Checker::payload, "publish {} is a snapshot: {}; delivered as one: {}",
           *id, publish.snapshot, heard.snapshot);
+  attention_.message(channel, value(seq));
+  if (scenario_.channels[channel].owner != 0) {
+    require(user_ == std::to_string(scenario_.channels[channel].owner), Checker::presence,
+            "a message for another user");
+    coverage_.add(Seen::personal_messages);
+  }
   truth_.delivered(*id, Position{subscription.next.epoch, seq}, now);
   if (!beside) subscription.next.seq = next(seq);
   count_message(subscription, *id, !beside && !subscription.from_history && !terms_may_change(channel));
@@ -421,7 +450,7 @@ void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint3
 }
 
 /// What records of the channel will say; only the binary dialect is told.
-void Conversation::take_channel_id(std::uint32_t channel, Epoch epoch, JsonReader& entry) {
+void Conversation::take_channel_id(std::uint32_t channel, Epoch epoch, const JsonReader& entry) {
   const JsonValue* said = entry.find("channel_id");
   if (!is_binary(entry_)) {
     require(said == nullptr, Checker::stream, "a channel_id in the native dialect");
@@ -453,6 +482,64 @@ void Conversation::begin_with_state(std::uint32_t channel, JsonReader& entry, Se
   }
 }
 
+/// What nobody asked for by a command: a user's own channel.
+void Conversation::on_personal_channel(const JsonReader& entry) {
+  const auto member = [&](std::string_view name) {
+    const JsonValue* found = entry.find(name);
+    require(found != nullptr, Checker::stream, "'subscribed' without '{}'", name);
+    return *found;
+  };
+  const std::string name{member("channel").inside_quotes()};
+  require(personal_due_ && name == "user:" + user_, Checker::replies, "'subscribed' to {}, which nobody asked for",
+          name);
+  personal_due_ = false;
+  personal_given_ = true;
+  coverage_.add(Seen::personal_joins);
+  const auto channel = std::ranges::find(scenario_.channels, name, &ChannelPlan::name);
+  if (channel == scenario_.channels.end()) return;  // nobody publishes to it
+  const auto index = static_cast<std::uint32_t>(channel - scenario_.channels.begin());
+  const auto epoch = parse_epoch(member("epoch").inside_quotes());
+  const auto seq = parse_uint64(member("seq").text);
+  require(epoch.has_value() && seq.has_value(), Checker::stream, "a broken 'subscribed' to {}", name);
+  const JsonValue* recovered = entry.find("recovered");
+  require((recovered != nullptr) == personal_since_.has_value(), Checker::replies,
+          "{} was joined {} a place to resume from, and 'recovered' says otherwise", name,
+          personal_since_ ? "with" : "without");
+  Subscription& subscription = subscriptions_[index];
+  subscription.asked = subscription.active = subscription.exact = subscription.position_known = true;
+  subscription.next = Position{*epoch, Sequence{*seq + 1}};
+  if (recovered != nullptr && recovered->is_true()) {
+    require(personal_since_->epoch == *epoch && value(personal_since_->seq) <= *seq, Checker::continuity,
+            "{} recovered from {:x}:{} to {:x}:{}", name, value(personal_since_->epoch), value(personal_since_->seq),
+            value(*epoch), *seq);
+    subscription.next.seq = next(personal_since_->seq);
+    coverage_.add(Seen::personal_resumes);
+  }
+  take_channel_id(index, *epoch, entry);
+  attention_.subscribed(index, entry.find("liveness") != nullptr, *seq);
+  trace_.note("c{} has its personal channel {} at {:x}:{}", connection_, name, value(*epoch), *seq);
+}
+
+void Conversation::on_presence() {
+  const auto id = id_member();
+  require(id.has_value(), Checker::replies, "a list of users without the id that was sent");
+  (void)request(*id, Request::Kind::presence);
+  requests_.erase(*id);
+  const JsonValue* users = json_.find("users");
+  require(users != nullptr && users->kind == JsonKind::array, Checker::stream, "a list of users without users");
+  std::set<std::string> names;
+  ArrayWalk walk{users->text};
+  while (const auto element = walk.next()) names.emplace(element->inside_quotes());
+  const JsonValue* channel = json_.find("channel");
+  if (channel == nullptr) return;  // of the whole node: the world checks that when all is quiet
+  const std::uint32_t index = channel_named(text_member("channel"));
+  trace_.note("c{} list of {}: {} users", connection_, scenario_.channels[index].name, names.size());
+  require(json_.find("next") == nullptr && number_member("count") == names.size(), Checker::presence,
+          "the list of {} has {} users, and counts {}", scenario_.channels[index].name, names.size(),
+          number_member("count"));
+  attention_.listed(index, names);
+}
+
 void Conversation::on_subscribed() {
   if (json_.find("pattern") != nullptr) {
     on_bound();
@@ -460,7 +547,16 @@ void Conversation::on_subscribed() {
   }
   const auto id = id_member();
   std::map<std::string, std::uint64_t> matched;
-  require(id.has_value(), Checker::replies, "'subscribed' without the id that was sent");
+  if (!id) {
+    const std::string list{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
+    ArrayWalk own{list};
+    const auto element = own.next();
+    require(element.has_value() && !own.next(), Checker::replies, "'subscribed' without the id that was sent");
+    JsonReader entry;
+    require(entry.read(element->text).has_value(), Checker::stream, "'subscribed' with {}", element->text);
+    on_personal_channel(entry);
+    return;
+  }
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
   while (const auto element = walk.next()) {
@@ -498,7 +594,13 @@ void Conversation::on_subscribed() {
                 recovered == nullptr   ? ""
                 : recovered->is_true() ? " recovered"
                                        : " not recovered");
-    if (subscription.active) {
+    bool again = subscription.active;
+    if (personal_given_ && name == "user:" + user_) {
+      personal_given_ = false;
+      again = again && resume == asked.resume.end();  // a place to resume from is followed
+      if (!again) attention_.unsubscribed(channel);
+    }
+    if (again) {
       coverage_.add(Seen::subscribes_again);  // the cursor stays where it is
     } else {
       subscription.active = true;
@@ -528,6 +630,8 @@ void Conversation::on_subscribed() {
       }
     }
     subscription.exact = true;
+    // What a pattern was about to tell follows an answer that does not know of it: its newest message is open then.
+    attention_.subscribed(channel, reader.find("liveness") != nullptr, patterns_.empty() ? *seq : kSeqUnknown);
     finish_channel(*id, asked, channel);
   }
   on_patterns_answered(*id, matched);
@@ -555,6 +659,7 @@ void Conversation::on_unsubscribed() {
     } else {
       subscriptions_[channel].active = false;
       subscriptions_[channel].position_known = false;
+      attention_.unsubscribed(channel);
     }
     coverage_.add(Seen::unsubscribes);
     trace_.note("c{} unsubscribed from {}", connection_, scenario_.channels[channel].name);
@@ -601,6 +706,10 @@ void Conversation::take_error(std::optional<std::uint64_t> id, std::string_view 
   trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel, words);
   if (is_pattern(channel) && on_pattern_error(id, code, channel)) return;
   if (!id) {
+    if (personal_due_ && channel == "user:" + user_) {  // there was no room for its personal channel
+      personal_due_ = false;
+      return;
+    }
     if (errors_without_id_ != 0) {
       --errors_without_id_;
       return;

@@ -25,6 +25,7 @@
 #include "codec/text/json.hpp"
 #include "codec/text/pattern.hpp"
 #include "codec/websocket/message_assembler.hpp"
+#include "tests/simulation/attention.hpp"
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/coverage.hpp"
 #include "tests/simulation/network.hpp"
@@ -60,7 +61,7 @@ enum class Entry : std::uint8_t {
 }
 
 struct Request {
-  enum class Kind : std::uint8_t { publish, subscribe, unsubscribe, ping, property, list, bad };
+  enum class Kind : std::uint8_t { publish, subscribe, unsubscribe, ping, property, list, presence, bad };
   Kind kind{};
   PublishId publish = 0;
   std::set<std::uint32_t> channels;          // not yet answered
@@ -118,6 +119,8 @@ class Conversation {
 
   std::uint64_t ask(Request request);  // returns the id to send
   void subscribes_by_path(std::uint32_t channel);
+  /// The connection is this user's: its personal channel will be joined, perhaps from where it was left.
+  void is_of_user(std::string user, std::optional<Position> since);
   void may_be_closed_with(CloseCode code) { excuses_.insert(value(code)); }
   void may_be_refused_with(std::uint16_t status) { refusals_.insert(status); }
   /// From here on the server owes nothing: the client broke the protocol, closed, or went away.
@@ -146,7 +149,11 @@ class Conversation {
   [[nodiscard]] bool native() const { return is_native(entry_); }
   [[nodiscard]] std::optional<std::uint16_t> close_code() const { return close_code_; }
   [[nodiscard]] std::uint16_t status() const { return status_; }
-  [[nodiscard]] std::size_t requests_open() const { return requests_.size() + errors_without_id_; }
+  [[nodiscard]] std::size_t requests_open() const {
+    return requests_.size() + errors_without_id_ + (personal_due_ && welcomed_ ? 1U : 0U);
+  }
+  [[nodiscard]] const Attention& attention() const { return attention_; }
+  [[nodiscard]] const std::string& user() const { return user_; }
   [[nodiscard]] std::string describe_open() const;
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const { return subscriptions_; }
   /// News of this channel may wait for its time, with nothing in its way.
@@ -184,9 +191,11 @@ class Conversation {
   void on_gap();
   void on_subscribed();
   void begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest);
-  void take_channel_id(std::uint32_t channel, Epoch epoch, JsonReader& entry);
+  void take_channel_id(std::uint32_t channel, Epoch epoch, const JsonReader& entry);
   void on_unsubscribed();
   void on_published(Instant now);
+  void on_personal_channel(const JsonReader& entry);
+  void on_presence();
   void on_error();
   void on_exchange_reply();
   void on_exchange_message(PublishId id, bool combined);
@@ -249,6 +258,11 @@ class Conversation {
   std::map<std::uint32_t, std::uint64_t> last_published_;  // channel: the id of the last publish answered
   std::vector<Subscription> subscriptions_;                // one a channel of the scenario
   std::map<std::string, PatternTalk> patterns_;
+  Attention attention_;
+  std::string user_;
+  bool personal_due_ = false;  // "subscribed" of its personal channel, or a refusal, is to come
+  std::optional<Position> personal_since_;
+  bool personal_given_ = false;  // joined for it, and not yet asked for
   std::deque<Reaction> reactions_;
   std::set<std::uint16_t> excuses_;
   std::set<std::uint16_t> refusals_;

@@ -126,6 +126,7 @@ void Conversation::on_let_go() {
     require(
         subscription.active && !subscription.exact && found->second.pattern.matches(scenario_.channels[channel].name),
         Checker::replies, "pattern {} lets {} go, which it does not hold", text, scenario_.channels[channel].name);
+    attention_.unsubscribed(channel);
     subscription.active = false;  // the position stays: nothing may be missing when it is bound again
     coverage_.add(Seen::channels_let_go);
     trace_.note("c{} lets {} go", connection_, scenario_.channels[channel].name);
@@ -188,6 +189,7 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
   subscription.position_known = true;
   serve_by_patterns(channel);
   take_channel_id(channel, *epoch, reader);
+  attention_.subscribed(channel, reader.find("liveness") != nullptr, kSeqUnknown);
 }
 
 /// What no other pattern holds ends with it.
@@ -208,6 +210,7 @@ void Conversation::forget_pattern(PatternTalk& pattern) {
     subscription.served.begin({}, scenario_.channels[i]);
     subscription.combined = std::move(forms);
     subscription.asked_for_every = asked_for_every;
+    attention_.unsubscribed(i);
     subscription.asked = asked_for(i) || held(i);
   }
 }

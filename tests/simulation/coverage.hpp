@@ -88,6 +88,18 @@ enum class Seen : std::uint8_t {
   channels_bound_late,
   channels_let_go,
   pattern_resumes,
+  users_joined,
+  users_left,
+  lists_seen,
+  notices_missed,
+  notices_superseded,
+  users_unlisted,
+  channels_stale,
+  channels_live,
+  joins_while_stale,
+  personal_joins,
+  personal_resumes,
+  personal_messages,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -172,6 +184,18 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(channels_bound_late),
     RINGCAST_SEEN(channels_let_go),
     RINGCAST_SEEN(pattern_resumes),
+    RINGCAST_SEEN(users_joined),
+    RINGCAST_SEEN(users_left),
+    RINGCAST_SEEN(lists_seen),
+    RINGCAST_SEEN(notices_missed),
+    RINGCAST_SEEN(notices_superseded),
+    RINGCAST_SEEN(users_unlisted),
+    RINGCAST_SEEN(channels_stale),
+    RINGCAST_SEEN(channels_live),
+    RINGCAST_SEEN(joins_while_stale),
+    RINGCAST_SEEN(personal_joins),
+    RINGCAST_SEEN(personal_resumes),
+    RINGCAST_SEEN(personal_messages),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");

@@ -22,7 +22,8 @@ std::uint64_t kept_for_reuse(Purpose purpose) {
   switch (purpose) {
     case Purpose::connections: return 128_KiB;
     case Purpose::subscriptions: return 256_KiB;
-    case Purpose::channels: return 256_KiB;
+    case Purpose::channels: return 320_KiB;
+    case Purpose::users: return 512_KiB;
     case Purpose::dedupe: return 1_MiB;  // the table of ids, which stays as large as it became
     case Purpose::compression: return 2 * kDeflaterBytes + kInflaterBytes + 3 * 2 * 64_KiB;  // a shard's
     case Purpose::other:
@@ -79,6 +80,7 @@ void World::heal() {
   // No time passes: a wake-up that only a timer makes up for is lost.
   run_until_quiet("after the network healed");
   everything_arrives();
+  if (dice_.one_in(2)) check_presence();
 
   // One more message for every channel; everybody who reads it must get it.
   Client& talker = *clients_.front();
@@ -303,6 +305,7 @@ void World::check_nothing_is_left() {
     coverage_.add(Seen::rate_waits, shard.stats->get(CounterId::rate_waits));
     coverage_.add(Seen::batch_waits, shard.stats->get(CounterId::batch_waits));
     coverage_.add(Seen::priority_yields, shard.stats->get(CounterId::priority_yields));
+    coverage_.add(Seen::notices_superseded, shard.stats->get(CounterId::notices_superseded));
     for (const CounterRow& row : kCounters) {
       if (row.kind != CounterKind::gauge) continue;
       check(shard.stats->get(row.id) == 0, Checker::leak, "shard {}: {} is {}, and nobody is there", i, row.label,

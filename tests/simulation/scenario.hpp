@@ -23,6 +23,8 @@ struct ChannelPlan {
   std::uint32_t max_rate = 0;
   milliseconds batch_delay{0};
   bool bytes = false;  // payload = "binary"
+  bool presence = false;
+  std::uint32_t owner = 0;  // of a personal channel; 0: it is none
 };
 
 /// How a client reads what it is sent.

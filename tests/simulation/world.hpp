@@ -83,6 +83,12 @@ class World {
   void wait_until_drained();
   void check_nothing_is_left();
 
+  // presence_checks.cpp
+  void let_graces_pass();
+  void check_presence();
+  void check_directory(std::uint32_t asker);
+  [[nodiscard]] Answer ask(std::uint32_t shard, Question::Kind kind, const std::string& subject);
+
   Dice dice_;
   Trace trace_;
   Coverage coverage_;

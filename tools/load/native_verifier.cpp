@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "codec/dialect/command.hpp"
+#include "codec/text/channel_name.hpp"
 #include "codec/text/json_write.hpp"
 #include "codec/text/timestamp.hpp"
 #include "tools/client/subscribe_command.hpp"
@@ -134,6 +135,7 @@ Verifier::Taken NativeVerifier::take_general(std::uint32_t index, std::string_vi
       return Taken::refused;
     case ServerMessage::Kind::message: {
       Subscription* subscription = find(index, message->channel);
+      if (subscription == nullptr && is_user_channel(message->channel)) return Taken::notice;  // for `?user=`
       if (subscription == nullptr || !subscription->joined) {
         ++tally_of(index).altered;
         note_fault(fmt::format("a message of a channel that was not subscribed: {}", text.substr(0, 200)));
@@ -164,6 +166,7 @@ Verifier::Taken NativeVerifier::take_subscribed(std::uint32_t index, const Serve
   const bool read = reader_.for_each_subscribed(message, [&](const SubscribedEntry& entry) {
     Subscription* subscription = find(index, entry.channel);
     if (subscription == nullptr) {
+      if (is_user_channel(entry.channel)) return;  // a user's own is joined without being asked for
       fault = fmt::format("subscribed names '{}', which was not asked for", entry.channel);
     } else if (subscription->away) {
       come_back(index, *subscription, entry);
