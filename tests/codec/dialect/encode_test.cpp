@@ -179,7 +179,7 @@ TEST(NativeReply, SaysWhoIsThere) {
             R"({"type":"presence","channel":"o","count":9,"anonymous":0,"unlisted":1,"users":["17","4\"2"],)"
             R"("next":"4\"2"})");
   EXPECT_EQ(reply([](std::string& out) {
-              append_native_presence(out, NativeUserPresence{.id = "\"a\"", .user = "42"});
+              append_native_presence(out, NativeUserPresence{.id = "\"a\"", .user = "42", .channels = {}});
             }),
             R"({"type":"presence","id":"a","user":"42","connections":0,"channels":[]})");
   EXPECT_EQ(reply([&](std::string& out) {
