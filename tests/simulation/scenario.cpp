@@ -126,7 +126,7 @@ Scenario Scenario::from(Dice& dice) {
   options.limits.subscriptions = static_cast<std::uint32_t>(dice.one_in(4) ? dice.between(1, 4) : 64);
   options.limits.channels = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(2, 8) : 1'000);
   options.limits.presence = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(1, 2) : 1'000);
-  options.limits.notice_bytes = static_cast<std::uint32_t>(dice.one_in(2) ? dice.between(100, 600) : 16'384);
+  options.limits.notice_bytes = static_cast<std::uint32_t>(dice.one_in(2) ? dice.between(1, 300) : 16'384);
   options.limits.handshake_time = milliseconds{dice.between(200, 5'000)};
   options.limits.channel_idle_time = milliseconds{dice.between(500, 300'000)};
   options.heartbeat.interval = milliseconds{dice.one_in(4) ? 0 : dice.between(100, 30'000)};
