@@ -198,14 +198,17 @@ void Sessions::finish_join(JoinGroup& group, Connection& connection, Now now) {
   const Handle handle = connection.join;
   connection.join = Handle{};  // a reply may close the connection, which ends what still waits: not this group
   reply_subscribed(connection, group, now);
+  bool patterns = false;
   for (const JoinItem& joined : group.items) {
     if (joined.pattern.valid()) {
       patterns_->pattern_answered(joined.pattern);
+      patterns = true;
     } else if (joined.answer.kind == JoinAnswer::Kind::joined) {
       channels_->release_messages(joined.answer.subscription, now);
     }
   }
   joins_.destroy(handle);
+  if (patterns) tell_patterns(now);  // what they have bound, before the next command
 }
 
 void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now now) {

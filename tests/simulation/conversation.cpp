@@ -54,7 +54,7 @@ std::uint64_t Conversation::ask(Request request) {
 }
 
 void Conversation::subscribes_by_path(std::uint32_t channel) {
-  subscriptions_[channel].asked = true;
+  subscriptions_[channel].asked = subscriptions_[channel].exact = true;
   silent_requests_ = 1;
 }
 
