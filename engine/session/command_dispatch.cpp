@@ -162,8 +162,9 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
       joined.answer.refusal = *refusal;
       continue;
     }
-    if (connection.own_channel_given && is_own_channel(connection, item.channel)) {
-      claim_own_channel(connection, item, now);
+    if (connection.own_channel_given && is_own_channel(connection, item.channel) &&
+        !claim_own_channel(connection, joined, group.options, now)) {
+      continue;
     }
     joined.answer =
         channels_->join(connection.outbox, item.channel, request_of(joined.item, group.options), now);
