@@ -88,7 +88,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   if (start.where == JoinStart::Where::newest && next(log.log.newest()) == log.log.next()) {
     start.next = log.log.newest();
   }
-  const bool newest = start.where == JoinStart::Where::newest && start.next < log.log.next();
+  const bool newest = start.where == JoinStart::Where::newest && (start.next < log.log.next() || has_chunk);
   JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
                     .subscription = delivery_->handle_of(slot),
                     .epoch = log.epoch,
@@ -279,6 +279,8 @@ ChannelRouter::Served ChannelRouter::serve_pull(ShardIndex to, const MeshPull& p
         const Sequence newest{value(reader->next) - 1};
         const bool held = start.where == JoinStart::Where::newest && home->history.holds(newest);
         start.next = held ? newest : reader->next;
+        // Neither its shard nor history has one, unless the next one is on its way.
+        if (!held && home->history.next() == reader->next) start.where = JoinStart::Where::head;
       }
       chunk.next = start.next;
       chunk.as_of = start.as_of;
