@@ -40,6 +40,11 @@ inline constexpr milliseconds kPaceTime{1'000};                   // publishers 
 inline constexpr std::size_t kInboxPauseBytes = 64_KiB;           // unprocessed input above which receiving pauses
 inline constexpr std::uint32_t kMeshRecordsPerDrain = 1'024;      // a bound on one lane's share of a turn
 inline constexpr std::size_t kMeshBytesPerDrain = 256_KiB;         // the same for bulk: readers have turns in between
+inline constexpr std::uint32_t kPatternsPerShardMax = 4'096;      // different ones: every new channel meets them all
+inline constexpr std::uint32_t kPatternStepsPerTurn = 512;        // names and patterns compared: some 30 us of a turn
+inline constexpr std::uint32_t kBindingsPerTurn = 128;            // joins that patterns make: some 100 us of a turn
+inline constexpr std::uint32_t kAnnounceWindow = 64;              // channels told to a shard that it has not dealt with
+inline constexpr std::uint32_t kLetGoPerTurn = 4'096;             // bindings of silent channels ended in a turn
 inline constexpr milliseconds kTimerTick{1};
 inline constexpr int kHeartbeatSteps = 128;                       // pings of connections go out together, in so many
 inline constexpr milliseconds kHeartbeatStepMax{100};             // steps an interval, or in steps of this
@@ -54,8 +59,11 @@ inline constexpr milliseconds kHousekeepingInterval{250};         // log trimmin
 
 struct LimitOptions {
   std::uint32_t connections = 10'000;              // on the node; a shard gets an equal share, rounded up
-  std::uint32_t subscriptions = 1'024;             // a connection
+  std::uint32_t subscriptions = 1'024;             // a connection; channels that patterns bind count too
+  std::uint32_t patterns = 64;                     // a connection
   std::uint32_t channels = 100'000;                // on the node, counted where they are home
+  std::uint32_t presence = 200'000;                // users x channels that a shard lists; more are counted only
+  std::uint32_t notice_bytes = 16U << 10;          // unread by a connection, above which notices are left out
   std::uint32_t message_bytes = 1U << 20;
   std::uint32_t header_bytes = 16U << 10;
   std::uint32_t header_fields = 100;
@@ -133,6 +141,7 @@ struct NamespaceRule {
   milliseconds stale_after{0};                     // 0: nobody is told; else silence after which the channel is stale
   bool resume = true;
   bool presence = false;                           // users of the channel are counted and told
+  milliseconds presence_grace{5'000};              // from a user's last connection to user_left
   bool offline = false;                            // messages for a user who is away are stored
   bool ack = false;                                // messages are kept until they are acknowledged
 };
@@ -153,6 +162,10 @@ struct CoreOptions {
   ShutdownOptions shutdown;
   std::uint64_t memory_budget = 1_GiB;             // the node's
   bool echo = false;
+
+  /// Whoever can connect may publish to personal channels and ask about users: authentication is off, and only
+  /// programs on this host can connect.
+  [[nodiscard]] bool trusts_everybody() const { return !access.insecure; }
 };
 
 static_assert(kPinnedFrameBytesMin <= kTurnBytesMax);

@@ -9,11 +9,11 @@ void ChannelItems::clear() {
   by_name_.clear();
 }
 
-bool ChannelItems::add(std::string_view channel) {
+bool ChannelItems::add(const SubscribeItem& item) {
   if (items_.size() == channels_max_) {
     return false;
   }
-  items_.push_back({.channel = channel});
+  items_.push_back(item);
   return true;
 }
 

@@ -1,6 +1,7 @@
 // codec/dialect/channel_items.hpp: the channels of one command, each once, in the order they were named.
 //
-// Owner    a decoder.  Thread  the shard's.  Memory  two tables that grow to channels_max entries and are reused.
+// Owner    a decoder; a second one holds the points of a resume that name none of them.  Thread  the shard's.
+// Memory   two tables that grow to channels_max entries and are reused.
 // Failure  none of its own: add() says when the bound is reached.
 #pragma once
 
@@ -20,7 +21,8 @@ class ChannelItems {
 
   void clear();
   /// A valid name. False, and nothing added, if there are channels_max already.
-  [[nodiscard]] bool add(std::string_view channel);
+  [[nodiscard]] bool add(std::string_view channel) { return add(SubscribeItem{.channel = channel}); }
+  [[nodiscard]] bool add(const SubscribeItem& item);
   /// Drops every repeated name and orders the index that find() needs. n log n: a peer chooses the names.
   void seal();
   /// The item of that name, after seal(); or null.

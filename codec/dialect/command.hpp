@@ -96,6 +96,8 @@ struct SubscribeOptions {
   bool conflate = false;
   std::uint32_t max_rate = 0;  // messages a second; 0: none wanted
   bool snapshot = true;        // false: no snapshot on joining
+
+  bool operator==(const SubscribeOptions&) const = default;
 };
 
 struct SubscribeItem {
@@ -109,7 +111,10 @@ struct Command {
   std::string_view id;                   // the JSON text of `id` as sent, echoed; empty: none (binary.hpp: a record's)
   std::span<const SubscribeItem> items;  // subscribe, unsubscribe: at least one, each channel once
   SubscribeOptions options{};            // subscribe
+  std::span<const SubscribeItem> resumes;  // subscribe with a pattern: points of channels that no item names, each once
   std::string_view channel;              // publish, history, presence, ack
+  std::string_view user;                 // presence, instead of a channel: a user, or "*"
+  std::string_view after_name;           // presence: the page behind this name
   std::string_view event;                // publish; unescaped
   std::string_view message_id;           // publish; unescaped
   std::string_view data;                 // publish: the payload's JSON text as sent, validated
@@ -122,7 +127,7 @@ struct Command {
   bool property_value = false;  // set_property "combined"
   bool has_after = false;       // history
   ResumePoint after{};          // history: what comes after this
-  std::uint32_t limit = 0;      // history: at most so many; 0: not said
+  std::uint32_t limit = 0;      // history, presence: at most so many; 0: not said
   Sequence acknowledged{};      // ack
   std::string_view token;       // auth; unescaped
 };

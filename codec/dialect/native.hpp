@@ -57,6 +57,7 @@ class NativeDecoder {
   [[nodiscard]] bool read_options(const JsonValue& options);
   [[nodiscard]] bool read_legacy_channel(std::string_view prefix, const JsonValue& object, std::string_view member);
   [[nodiscard]] bool read_channel();
+  [[nodiscard]] bool read_limit(std::string_view sentence);
   [[nodiscard]] bool add_item(std::string_view channel);
   /// A string member that may be absent; its characters, at most `bytes_max`.
   [[nodiscard]] bool read_string(std::string_view member, std::size_t bytes_max, std::string_view& into,
@@ -71,6 +72,8 @@ class NativeDecoder {
   CommandError error_;
   JsonReader reader_;
   ChannelItems items_;
+  ChannelItems resumes_;
+  bool has_pattern_ = false;  // among the items
 };
 
 /// The exact bytes of the message frame's payload:

@@ -5,6 +5,7 @@
 #include "codec/dialect/native.hpp"
 #include "codec/text/channel_name.hpp"
 #include "codec/text/numbers.hpp"
+#include "codec/text/pattern.hpp"
 
 namespace ringcast {
 namespace {
@@ -66,12 +67,14 @@ const NativeDecoder::TypeRow NativeDecoder::kTypes[] = {
     {"subscription", CommandKind::subscribe, &NativeDecoder::read_subscription},
 };
 
-NativeDecoder::NativeDecoder(NativeLimits limits) : items_{limits.channels_max} {}
+NativeDecoder::NativeDecoder(NativeLimits limits) : items_{limits.channels_max}, resumes_{limits.channels_max} {}
 
 Result<Command, CommandError> NativeDecoder::decode(std::string_view text) {
   command_ = {};
   error_ = {};
   items_.clear();
+  resumes_.clear();
+  has_pattern_ = false;
   const Result<JsonKind, JsonError> kind = reader_.read(text);
   const bool understood = !kind                       ? refuse(kind.error().sentence)
                           : *kind != JsonKind::object ? refuse("a message must be a JSON object")
@@ -127,6 +130,7 @@ bool NativeDecoder::add_item(std::string_view channel) {
   if (!items_.add(channel)) {
     return refuse("a message names too many channels", {}, ErrorCode::too_many_subscriptions);
   }
+  has_pattern_ = has_pattern_ || is_pattern(channel);
   return true;
 }
 
@@ -156,7 +160,14 @@ bool NativeDecoder::read_resume(const JsonValue& resume) {
     if (!point) {
       return refuse(kPointSentence);
     }
-    SubscribeItem* item = items_.find(reader_.unescaped(member->name, member->name_has_escapes));
+    const std::string_view name = reader_.unescaped(member->name, member->name_has_escapes);
+    SubscribeItem* item = items_.find(name);
+    if (item == nullptr && has_pattern_ && is_valid_channel_name(name)) {  // perhaps of a channel that a pattern binds
+      if (!resumes_.add({.channel = name, .resumes = true, .resume = *point})) {
+        return refuse("resume names too many channels", {}, ErrorCode::too_many_subscriptions);
+      }
+      continue;
+    }
     if (item == nullptr) {
       continue;  // not subscribed to by this message: nothing to resume
     }
@@ -166,7 +177,10 @@ bool NativeDecoder::read_resume(const JsonValue& resume) {
     item->resumes = true;
     item->resume = *point;
   }
-  return true;
+  const std::size_t named = resumes_.items().size();
+  resumes_.seal();
+  command_.resumes = resumes_.items();
+  return command_.resumes.size() == named || refuse("resume names a channel twice");
 }
 
 bool NativeDecoder::read_options(const JsonValue& options) {
@@ -345,17 +359,43 @@ bool NativeDecoder::read_history() {
     command_.has_after = true;
     command_.after = *point;
   }
+  return read_limit("limit must be a whole number of messages");
+}
+
+bool NativeDecoder::read_limit(std::string_view sentence) {
   if (const JsonValue* limit = reader_.find("limit")) {
     const std::optional<std::uint64_t> number = whole_number(*limit);
     if (!number || *number == 0 || *number > std::numeric_limits<std::uint32_t>::max()) {
-      return refuse("limit must be a whole number of messages", command_.channel);
+      return refuse(sentence, command_.channel);
     }
     command_.limit = static_cast<std::uint32_t>(*number);
   }
   return true;
 }
 
-bool NativeDecoder::read_presence() { return read_channel(); }
+// {"channel":"orders"}, {"user":"42"} or {"user":"*"}; "after" and "limit" choose the page.
+bool NativeDecoder::read_presence() {
+  const JsonValue* user = reader_.find("user");
+  if (user == nullptr) {
+    if (!read_channel()) {
+      return false;
+    }
+  } else {
+    if (reader_.find("channel") != nullptr) {
+      return refuse("presence is of a channel or of a user, not of both");
+    }
+    if (user->kind != JsonKind::string) {
+      return refuse("user must be a user's id, or \"*\"");
+    }
+    command_.user = reader_.string_of(*user);
+    if (command_.user != "*" && !is_valid_user_id(command_.user)) {
+      return refuse("user must be a user's id, or \"*\"");
+    }
+  }
+  return read_string("after", kChannelNameBytesMax, command_.after_name,
+                     "after must be the last name of the page before") &&
+         read_limit("limit must be a whole number of names");
+}
 
 bool NativeDecoder::read_ack() {
   if (!read_channel()) {

@@ -35,6 +35,14 @@ void begin_list(std::string& out, std::string_view type, std::string_view id) {
   });
 }
 
+/// What comes of a pattern answers nothing: it has no id.
+void begin_notice(std::string& out, std::string_view type_and_member, std::string_view pattern) {
+  append_layout(out, [&](auto& sink) {
+    put_string(sink, type_and_member, pattern);
+    sink.text(R"(,"channels":[)");
+  });
+}
+
 }  // namespace
 
 void append_native_welcome(std::string& out, const NativeWelcome& welcome) {
@@ -72,11 +80,29 @@ void NativeSubscribed::add(const SubscribedChannel& channel) {
       sink.text(R"(,"channel_id":)");
       sink.decimal(channel.channel_id);
     }
+    if (channel.stale) sink.text(R"(,"liveness":"stale")");
+    sink.text("}");
+  });
+  first_ = false;
+}
+void NativeSubscribed::add_pattern(std::string_view pattern, std::uint64_t matched) {
+  append_layout(out_, [&](auto& sink) {
+    put_string(sink, first_ ? R"({"channel":)" : R"(,{"channel":)", pattern);
+    sink.text(R"(,"pattern":true,"matched":)");
+    sink.decimal(matched);
     sink.text("}");
   });
   first_ = false;
 }
 void NativeSubscribed::finish() { out_ += "]}"; }
+
+NativeBound::NativeBound(std::string& out, std::string_view pattern) : NativeSubscribed{out} {
+  begin_notice(out, R"({"type":"subscribed","pattern":)", pattern);
+}
+
+NativeLetGo::NativeLetGo(std::string& out, std::string_view pattern) : NativeUnsubscribed{out} {
+  begin_notice(out, R"({"type":"unsubscribed","pattern":)", pattern);
+}
 
 NativeUnsubscribed::NativeUnsubscribed(std::string& out, std::string_view id) : out_{out} {
   begin_list(out_, "unsubscribed", id);
@@ -128,10 +154,16 @@ void append_native_gap(std::string& out, const GapView& gap) {
   (void)write_native_gap(gap, reinterpret_cast<std::uint8_t*>(out.data()) + before);
 }
 
-void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness) {
+void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness, Sequence last) {
   append_layout(out, [&](auto& sink) {
     put_string(sink, R"({"type":"channel_state","channel":)", channel);
-    sink.text(liveness == ChannelLiveness::live ? R"(,"state":"live"})" : R"(,"state":"stale"})");
+    if (liveness == ChannelLiveness::live) {
+      sink.text(R"(,"state":"live"})");
+    } else {
+      sink.text(R"(,"state":"stale","seq":)");
+      sink.decimal(value(last));
+      sink.text("}");
+    }
   });
 }
 

@@ -36,18 +36,32 @@ struct SubscribedChannel {
   std::string_view state;         // "snapshot": it comes first; "none": it was due and there is none; else empty
   Sequence as_of{};               // with a snapshot: every message from this seq on follows it
   std::uint32_t channel_id = 0;   // told in the binary dialect; 0: left out
+  bool stale = false;             // nothing was published for the namespace's stale_after
 };
 /// {"type":"subscribed","id":..,"channels":[..]}, one channel at a time.
 class NativeSubscribed {
  public:
   NativeSubscribed(std::string& out, std::string_view id);
   void add(const SubscribedChannel& channel);
+  /// {"channel":"orders.*","pattern":true,"matched":17}
+  void add_pattern(std::string_view pattern, std::uint64_t matched);
   void finish();
+
+ protected:
+  explicit NativeSubscribed(std::string& out) : out_{out} {}
 
  private:
   std::string& out_;
   bool first_ = true;
 };
+
+/// {"type":"subscribed","pattern":..,"channels":[..]}: channels that a pattern has bound, told before their messages.
+class NativeBound : public NativeSubscribed {
+ public:
+  NativeBound(std::string& out, std::string_view pattern);
+};
+/// An entry of either is at most this long: a name of 255 bytes may be spelled with six for each.
+inline constexpr std::size_t kSubscribedEntryBytesMax = 2'048;
 
 /// {"type":"unsubscribed","id":..,"channels":["orders"]}, one channel at a time.
 class NativeUnsubscribed {
@@ -56,9 +70,18 @@ class NativeUnsubscribed {
   void add(std::string_view channel);
   void finish();
 
+ protected:
+  explicit NativeUnsubscribed(std::string& out) : out_{out} {}
+
  private:
   std::string& out_;
   bool first_ = true;
+};
+
+/// {"type":"unsubscribed","pattern":..,"channels":["orders"]}: channels that a pattern holds no longer.
+class NativeLetGo : public NativeUnsubscribed {
+ public:
+  NativeLetGo(std::string& out, std::string_view pattern);
 };
 
 struct NativePublished {
@@ -94,7 +117,8 @@ class NativeHistory {
 void append_native_gap(std::string& out, const GapView& gap);
 
 enum class ChannelLiveness : std::uint8_t { live, stale };
-void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness);
+/// last  the newest message of a channel that is stale: what still comes up to it is from before.
+void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness, Sequence last);
 
 void append_native_pong(std::string& out, std::string_view id);
 

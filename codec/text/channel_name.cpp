@@ -34,6 +34,10 @@ ChannelNameFault check_channel_name(std::string_view name) {
   return ChannelNameFault::none;
 }
 
+bool is_valid_user_id(std::string_view id) {
+  return id.size() <= kUserIdBytesMax && is_valid_channel_name(id) && id.find_first_of("*>") == std::string_view::npos;
+}
+
 std::string_view sentence_of(ChannelNameFault fault) {
   switch (fault) {
     case ChannelNameFault::none: return "the channel name is valid";

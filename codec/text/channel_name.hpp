@@ -13,6 +13,7 @@ namespace ringcast {
 inline constexpr std::size_t kChannelNameBytesMax = 255;  // protocol.md sections 1 and 3
 inline constexpr std::string_view kServerPrefix = "$";
 inline constexpr std::string_view kUserPrefix = "user:";
+inline constexpr std::size_t kUserIdBytesMax = kChannelNameBytesMax - kUserPrefix.size();
 
 enum class ChannelNameFault : std::uint8_t { none, empty, too_long, not_utf8, control_character };
 
@@ -28,5 +29,7 @@ enum class ChannelNameFault : std::uint8_t { none, empty, too_long, not_utf8, co
 [[nodiscard]] inline bool is_server_channel(std::string_view name) { return name.starts_with(kServerPrefix); }
 /// `user:<id>`: one user's own.
 [[nodiscard]] inline bool is_user_channel(std::string_view name) { return name.starts_with(kUserPrefix); }
+/// Whether a user may be called so: `user:<id>` is the name of one channel, and no pattern of several.
+[[nodiscard]] bool is_valid_user_id(std::string_view id);
 
 }  // namespace ringcast

@@ -11,7 +11,7 @@ JoinStart start_of(const HomeChannel& home, const JoinWish& wish) {
   JoinStart start{.next = head, .where = JoinStart::Where::head};
   if (wish.resumes) {
     const Sequence wanted = next(wish.resume.seq);
-    const bool known = home.rule->resume && wish.resume.epoch == home.epoch && wanted <= head;
+    const bool known = (home.rule->resume || wish.announced) && wish.resume.epoch == home.epoch && wanted <= head;
     if (known && (wanted == head || home.history.holds(wanted))) {
       start.next = wanted;
       start.where = JoinStart::Where::exactly;

@@ -28,8 +28,11 @@ struct RemoteReader {
   Form form{};
   bool greeted = false;      // hello has been put into the lane
   bool waiting = false;      // in the queue of readers with something to copy
+  bool asked = false;        // to let a silent channel go, and has not answered
+  bool told_stale = false;   // the state of the channel that it was told
   Sequence next{};
   Instant moved_at{};        // when something was last copied for it, or had to be
+  Instant asked_at{};        // when its shard was last asked to let a silent channel go
 };
 
 struct HomeChannel {
@@ -53,9 +56,12 @@ struct HomeChannel {
   Sequence high_last{};                       // the newest message of high priority
   Sequence as_of{};                           // what it is the state after: every message with a smaller seq
   Instant used_at{};
+  std::uint64_t announce_to = ~std::uint64_t{0};  // shards whose patterns are to be told before the next message
   std::uint64_t ranked_seq = 0;               // the last one when the busiest channels were looked for
   std::uint32_t channel;                      // its slot in the channel table
   std::uint32_t channel_id = 0;               // its number in the binary dialect; 0: none is left (channel_ids.hpp)
+  std::uint32_t liveness = Handle::kNone;     // its watch in presence/liveness, where the namespace has stale_after
+  bool stale = false;                         // nothing was published for so long
 
   [[nodiscard]] Sequence last() const { return Sequence{value(history.next()) - 1}; }
 };

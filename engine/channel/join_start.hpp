@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "alloc/base/identifiers.hpp"
 #include "codec/dialect/command.hpp"
@@ -14,6 +15,7 @@ namespace ringcast {
 struct JoinWish {
   bool resumes = false;
   bool wants_state = true;  // the newest snapshot or message, where the namespace keeps one
+  bool announced = false;   // `resume` is what the home itself said, and holds whether clients may resume or not
   ResumePoint resume{};
 };
 
@@ -33,5 +35,15 @@ struct JoinStart {
   State state = State::unsaid;
   bool snapshot_first = false;  // the frame numbered `next` is the snapshot; messages follow from next + 1 = as_of on
 };
+
+/// As a client is told; empty: not at all.
+[[nodiscard]] constexpr std::string_view word_of(JoinStart::State state) {
+  switch (state) {
+    case JoinStart::State::unsaid: return {};
+    case JoinStart::State::none: return "none";
+    case JoinStart::State::snapshot: return "snapshot";
+  }
+  return {};
+}
 
 }  // namespace ringcast

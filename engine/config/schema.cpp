@@ -87,9 +87,15 @@ const std::array kNodeKeys{
     NodeRow{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, 10'000'000},
         "connections to the node; further ones get 503"},
     NodeRow{"limits.subscriptions", limits<&LimitOptions::subscriptions>(), kCount, {1, kCommandChannelsMax},
-        "subscriptions of a connection"},
+        "subscriptions of a connection, the channels that its patterns bind among them"},
+    NodeRow{"limits.patterns", limits<&LimitOptions::patterns>(), kCount, {0, kCommandChannelsMax},
+        "patterns that a connection subscribes to; 0 refuses them all"},
     NodeRow{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, 100'000'000},
         "channels of the node"},
+    NodeRow{"limits.presence", limits<&LimitOptions::presence>(), kCount, {1, 1'000'000'000},
+        "users in channels with presence that a shard lists; more are counted only"},
+    NodeRow{"limits.notice_bytes", limits<&LimitOptions::notice_bytes>(), kBytes, {1_KiB, kReplyBytesMax},
+        "what a connection may leave unread before it is told no more of users and channel states"},
     NodeRow{"limits.message_bytes", limits<&LimitOptions::message_bytes>(), kBytes, {125, 1_GiB},
         "the largest message that a client may send, fragments together"},
     NodeRow{"limits.header_bytes", limits<&LimitOptions::header_bytes>(), kBytes, {256, 1_MiB},
@@ -180,6 +186,12 @@ const std::array kNamespaceKeys{
         "clients may resume from history"},
     RuleRow{"payload", choice<&NamespaceRule::payload>(kPayloadKinds), kNone, {},
         "what messages carry: one JSON value, or any bytes, which only the binary dialect can read"},
+    RuleRow{"presence", at<&NamespaceRule::presence>(), kNone, {},
+        "the users of a channel are listed, and told when one joins or leaves"},
+    RuleRow{"presence_grace", at<&NamespaceRule::presence_grace>(), kTime, between(nanoseconds{0}, hours{24}),
+        "how long after its last connection a user has left, so that a reconnect is not told"},
+    RuleRow{"stale_after", at<&NamespaceRule::stale_after>(), kTime, between(nanoseconds{0}, days{1}),
+        "a channel without a message for so long is stale, and its subscribers are told; 0s means never"},
 };
 
 constexpr std::array kLaterNodeKeys{
@@ -212,8 +224,6 @@ constexpr std::array kLaterNodeKeys{
 };
 
 constexpr std::array kLaterNamespaceKeys{
-    LaterRow{"presence", "false", "presence"},
-    LaterRow{"stale_after", "", "channel states"},
     LaterRow{"offline", "false", "stored messages for users who are away"},
     LaterRow{"ack", "false", "acknowledged delivery"},
 };

@@ -28,10 +28,7 @@ void Delivery::forget_catch_up(Subscription& subscription) {
   --catch_ups_;
   subscription.catching_up = false;
   stats_->sub(CounterId::catch_ups);
-  if (extra->max_rate == 0) {
-    extras_.destroy(extras_.handle_of(subscription.extra));
-    subscription.extra = kNoSlot;
-  }
+  drop_extra_if_empty(subscription);
 }
 
 bool Delivery::settle_catch_up(std::uint32_t slot, Instant now) {

@@ -49,6 +49,8 @@ struct Subscription {
   bool complete : 1 = false;              // wants every message: the namespace's conflation is not for it
   bool rated : 1 = false;                 // is sent one message an interval; its extra says when
   bool high : 1 = false;                  // pending, among those of its connection that go first
+  bool told_stale : 1 = false;            // the state of the channel that its reader knows of
+  bool presence_missed : 1 = false;       // was left out when users joined or left: to be told so
 
   /// Sent from its log, and its namespace's policy is for it.
   [[nodiscard]] bool ordinary() const { return !(catching_up || conflates || complete); }
@@ -69,12 +71,23 @@ struct CatchUp {
   bool snapshot_first = false;            // the chunk's first frame is a snapshot, numbered one before its as_of
 };
 
+/// A subscription that a pattern makes, until its log is there.
+struct PatternBinding {
+  Handle owner;  // the PatternSubscription that it is for
+  ResumePoint from{};
+  bool resumes = false;    // from there on
+  bool announced = false;  // `from` is what the home said, and not what the client has
+  bool in_round = false;   // the answer to the pattern's subscribe waits for it
+  bool plain = false;      // its namespace does not allow the pattern's options
+};
+
 /// What only some subscriptions have; Subscription::extra names it.
 struct SubscriptionExtra {
   std::unique_ptr<CatchUp> catch_up;
   std::uint32_t max_rate = 0;             // messages a second; 0: no bound
   Instant interval_end{};                 // max_rate: nothing more is sent until then
   TimerEntry interval;                    // armed while news waits for that
+  std::unique_ptr<PatternBinding> binding;
 };
 
 /// News of a channel that waits for company, where its namespace has a batch_delay.
@@ -106,6 +119,7 @@ struct ChannelLog {
   const NamespaceRule* rule;
   const std::string* name;              // the channel's, in the channel table
   Epoch epoch;
+  Sequence begin_at{};                  // attaching: where it is to begin, in that epoch; 0: with the next message
   Handle home;                          // where it is fed by another shard: that shard's HomeChannel
   std::vector<std::uint32_t> readers;   // subscriptions that read; each knows its index here
   std::vector<std::uint32_t> joiners;   // subscriptions that wait until the log is live
@@ -118,6 +132,7 @@ struct ChannelLog {
   Form form;
   State state;
   bool dirty = false;                   // in the queue of logs with news
+  bool stale = false;                   // the channel has been silent for its namespace's stale_after
   std::uint64_t expanded_turn = 0;      // the turn before which its readers were last looked at for news
   std::uint64_t lap = 0;                // the lap of the turn queue in which the two below were noted
   std::uint64_t lap_position = 0;       // where the head was early in that lap

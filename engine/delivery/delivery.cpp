@@ -88,6 +88,33 @@ SubscriptionExtra& Delivery::extra_of(Subscription& subscription) {
   return extras_[subscription.extra];
 }
 
+void Delivery::drop_extra_if_empty(Subscription& subscription) {
+  if (subscription.extra == kNoSlot) return;
+  const SubscriptionExtra& extra = extras_[subscription.extra];
+  if (extra.catch_up != nullptr || extra.binding != nullptr || extra.max_rate != 0) return;
+  extras_.destroy(extras_.handle_of(subscription.extra));
+  subscription.extra = kNoSlot;
+}
+
+void Delivery::set_by_pattern(Subscription& subscription, bool by_pattern) {
+  if (subscription.by_pattern == by_pattern) return;
+  subscription.by_pattern = by_pattern;
+  if (by_pattern) {
+    stats_->add(CounterId::pattern_bindings);
+  } else {
+    stats_->sub(CounterId::pattern_bindings);
+  }
+}
+
+bool Delivery::only_patterns_read(const ChannelLog& log) const {
+  if (!log.joiners.empty() || log.moving != 0) return false;
+  return std::ranges::all_of(log.readers, [&](std::uint32_t slot) {
+    const Subscription& reader = subscriptions_[slot];
+    return reader.by_pattern && reader.answered && !reader.pending && !reader.catching_up &&
+           reader.cursor.next >= log.log.next();
+  });
+}
+
 std::uint32_t Delivery::find_of(const Outbox& reader, std::uint32_t channel) const {
   const auto at = by_reader_.find(key_of(reader, channel));
   return at == by_reader_.end() ? kNoSlot : at->second;
@@ -132,6 +159,7 @@ void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequenc
   const std::uint64_t held = distance(next, log.log.next());
   counted_.offered += held;
   if (held != 0) subscription.reader->lag_floor = now;
+  if (log.rule->presence && watch_ != nullptr) watch_->began(subscription, log);
 }
 
 void Delivery::release_messages(std::uint32_t slot, Instant now) {
@@ -215,6 +243,7 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
   if (subscription.cursor.log != kNoSlot) {
     ChannelLog& log = logs_[subscription.cursor.log];
     if (subscription.reader_index != kNoSlot) {
+      if (log.rule->presence && watch_ != nullptr) watch_->ended(subscription, log);
       counted_.abandoned += distance(subscription.cursor.next, log.log.next());
       remove_from_readers(subscription);
     } else {
@@ -232,6 +261,7 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
   }
   --reader.subscriptions;
   forget_catch_up(subscription);
+  set_by_pattern(subscription, false);
   if (SubscriptionExtra* extra = find_extra(subscription)) {
     held_.cancel(extra->interval);
     extras_.destroy(extras_.handle_of(subscription.extra));

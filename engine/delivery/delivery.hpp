@@ -20,6 +20,7 @@
 #include "alloc/memory/slab.hpp"
 #include "engine/delivery/channel_log.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/delivery/subscription_watch.hpp"
 #include "engine/delivery/terms.hpp"
 #include "engine/stats/ledger.hpp"
 #include "engine/stats/shard_stats.hpp"
@@ -30,6 +31,9 @@ namespace ringcast {
 class Delivery {
  public:
   Delivery(std::uint32_t logs_max, std::uint32_t subscriptions_max, Budget& budget, ShardStats& stats);
+
+  /// Who is told of subscriptions to channels with presence; nobody before this. It outlives every subscription.
+  void set_watch(SubscriptionWatch& watch) { watch_ = &watch; }
 
   // ---- logs ----
 
@@ -65,6 +69,10 @@ class Delivery {
   [[nodiscard]] const SubscriptionExtra* find_extra(const Subscription& subscription) const {
     return subscription.extra == kNoSlot ? nullptr : &extras_[subscription.extra];
   }
+  /// Gives an extra back in which nothing is left.
+  void drop_extra_if_empty(Subscription& subscription);
+  /// A pattern of its connection holds it, or does no more.
+  void set_by_pattern(Subscription& subscription, bool by_pattern);
   [[nodiscard]] Subscription& subscription(std::uint32_t slot) { return subscriptions_[slot]; }
   [[nodiscard]] Handle handle_of(std::uint32_t subscription) const { return subscriptions_.handle_of(subscription); }
   [[nodiscard]] Subscription* find_subscription(Handle handle) { return subscriptions_.find(handle); }
@@ -84,6 +92,8 @@ class Delivery {
   void move_to(std::uint32_t subscription, std::uint32_t log, Instant now);
   /// The log that a subscription was to move to will not come: it stays where it is.
   void cancel_move(std::uint32_t subscription) { forget_move(subscriptions_[subscription]); }
+  /// Nobody but patterns reads this log, and they have been sent all that it held.
+  [[nodiscard]] bool only_patterns_read(const ChannelLog& log) const;
   /// Ends it. What it had not been sent is abandoned.
   void end_subscription(std::uint32_t subscription, Instant now);
   /// Moves a subscription that move_to() left waiting, if it can go now.
@@ -223,6 +233,7 @@ class Delivery {
   std::uint64_t turns_ = 0;  // taken from the queue
   Ledger counted_;
   ShardStats* stats_;
+  SubscriptionWatch* watch_ = nullptr;
 };
 
 }  // namespace ringcast

@@ -57,10 +57,13 @@ struct Outbox {
   bool messages_held : 1 = false;           // closing: only control bytes go out
   bool tell_when_empty : 1 = false;         // report OutboxEvent::empty once nothing is left
   bool tell_control_low : 1 = false;        // report OutboxEvent::control_low once replies have drained
+  bool notices_missed : 1 = false;          // it reads too little: notices were left out, and come before messages
   std::uint8_t high_turns = 0;              // in a row that began with a high channel while a normal one waited
   Instant news_at{};                        // when the oldest news of this turn was noticed
   Instant sent_at{};                        // when the kernel last took bytes
   Instant lag_floor{};                      // a resumed reader is not late for what was old when it joined
+  std::uint32_t user = kNoSlot;             // whose connection it is: a slot in the shard's table of users
+  std::uint32_t user_index = 0;             // its place among that user's connections
 
   [[nodiscard]] bool has_remainder() const { return unsent != nullptr && unsent->rest_bytes != 0; }
   [[nodiscard]] std::size_t control_bytes() const { return unsent == nullptr ? 0 : unsent->control_bytes(); }

@@ -71,7 +71,7 @@ void RollingSend::plan_turn(Outbox& outbox, std::uint8_t* scratch, Now now) {
   } else {
     std::uint32_t filled = 0;
     const std::uint8_t* direct = nullptr;
-    const bool messages = outbox.pending_first != kNoSlot && !outbox.messages_held;
+    const bool messages = outbox.pending_first != kNoSlot && !outbox.messages_held && !outbox.notices_missed;
     if (const std::size_t waiting = outbox.control_bytes(); waiting != 0) {
       const std::uint8_t* control =
           reinterpret_cast<const std::uint8_t*>(outbox.unsent->control.data()) + outbox.unsent->control_sent;
@@ -406,7 +406,7 @@ void RollingSend::fail(Outbox& outbox, std::int32_t error) {
 }
 
 void RollingSend::tell_if_empty(Outbox& outbox) {
-  if (outbox.tell_control_low && outbox.control_bytes() <= kControlBytesMax / 2) {
+  if (outbox.tell_control_low && outbox.control_bytes() <= (outbox.notices_missed ? 0 : kControlBytesMax / 2)) {
     outbox.tell_control_low = false;
     events_.push_back({.kind = OutboxEvent::Kind::control_low, .connection = outbox.connection});
   }

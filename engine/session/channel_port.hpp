@@ -23,10 +23,17 @@ struct Refusal {
   std::string_view sentence;  // static text
 };
 
+/// How many subscriptions this connection may have: a user's personal channel is not one of those that are counted.
+[[nodiscard]] constexpr std::uint32_t subscriptions_max(const Outbox& reader, const LimitOptions& limits) {
+  return limits.subscriptions + (reader.user != kNoSlot ? 1 : 0);
+}
+
 /// What a subscription is to be like.
 struct JoinRequest {
   const ResumePoint* resume = nullptr;  // null: from now on (or from the channel's state)
   SubscribeOptions options{};
+  bool by_pattern = false;              // a pattern of the connection binds it
+  bool announced = false;               // `resume` is what the home said, not what the client has
 };
 
 struct JoinAnswer {
@@ -101,18 +108,25 @@ class ChannelPort {
   /// called again, if it answers the same.
   virtual JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) = 0;
   virtual JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) = 0;
+  /// Whether the channel has been silent for its namespace's stale_after: "subscribed" is about to say so.
+  virtual bool tell_stale(Handle subscription) = 0;
   /// "subscribed" has been queued: messages may follow it.
   virtual void release_messages(Handle subscription, Now now) = 0;
   /// Whose subscription this is; not valid() if it has ended.
   [[nodiscard]] virtual Handle reader_of(Handle subscription) = 0;
   [[nodiscard]] virtual bool has(const Outbox& reader, std::string_view channel) = 0;
-  /// False if the reader does not have the channel.
+  /// False if the reader does not have the channel, or only a pattern of it does. If one does too, it goes on.
   virtual bool leave(Outbox& reader, std::string_view channel, Now now) = 0;
+  /// Of all its channels; and its connection is no user's any more.
   virtual void leave_all(Outbox& reader, Now now) = 0;
   /// The reader's subscriptions go on in its (new) form.
   virtual void change_form(Outbox& reader, Now now) = 0;
+  /// Whether the users of a channel are listed, by its namespace.
+  [[nodiscard]] virtual bool lists_users(std::string_view channel) = 0;
   [[nodiscard]] virtual std::string_view channel_of(std::uint32_t subscription) = 0;
   [[nodiscard]] virtual std::uint32_t next_subscription(std::uint32_t subscription) = 0;
+  /// A pattern of the connection holds it, and not a subscribe that named it.
+  [[nodiscard]] virtual bool is_by_pattern(std::uint32_t subscription) = 0;
   /// id  echoed in the reply; empty: only an error is replied.
   virtual PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) = 0;
   virtual HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) = 0;

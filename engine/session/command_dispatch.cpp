@@ -13,15 +13,6 @@ JoinRequest request_of(const SubscribeItem& item, const SubscribeOptions& option
   return {.resume = item.resumes ? &item.resume : nullptr, .options = options};
 }
 
-std::string_view word_of(JoinStart::State state) {
-  switch (state) {
-    case JoinStart::State::unsaid: return {};
-    case JoinStart::State::none: return "none";
-    case JoinStart::State::snapshot: return "snapshot";
-  }
-  return {};
-}
-
 constexpr Refusal kShuttingDown{.code = ErrorCode::overloaded, .sentence = "the node is shutting down"};
 
 }  // namespace
@@ -34,6 +25,11 @@ void Sessions::on_message(Connection& connection, std::string_view text, Now now
       arm_heartbeat(connection, now, true);
     } else {
       choose_native(connection, Dialect::native, now);
+      join_personal_channel(connection, std::nullopt, now);
+      if (connection.stall != 0) {  // until the personal channel is joined
+        keep_command(connection, text);
+        return;
+      }
     }
   }
   if (connection.outbox.dialect == Dialect::exchange) {
@@ -107,6 +103,8 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       history(connection, command, text, now);
       break;
     case CommandKind::presence:
+      ask_presence(connection, command, now);
+      break;
     case CommandKind::ack:
     case CommandKind::auth:
       send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
@@ -117,22 +115,20 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 
 // ---- subscribing ----
 
-std::optional<Refusal> Sessions::may_read(std::string_view channel) const {
+/// Asked for each channel, and again for each that a pattern binds. A pattern that spells a prefix out is judged by it.
+std::optional<Refusal> Sessions::may_read(const Connection& connection, std::string_view channel) const {
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
-  if (is_user_channel(channel)) {
+  if (is_user_channel(channel) && !is_own_channel(connection, channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "a personal channel is its user's alone"};
   }
   return std::nullopt;
 }
 
 std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
-  if (const auto refusal = may_read(channel)) return refusal;
-  if (is_pattern(channel)) {
-    return Refusal{.code = ErrorCode::not_supported, .sentence = "this version subscribes to names, not to patterns"};
-  }
-  if (connection.outbox.subscriptions >= options_->limits.subscriptions &&
+  if (const auto refusal = may_read(connection, channel)) return refusal;
+  if (connection.outbox.subscriptions >= subscriptions_max(connection.outbox, options_->limits) &&
       !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
@@ -154,10 +150,20 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
   for (const SubscribeItem& item : command.items) {
     const std::size_t at = group.names.size();
     group.names += item.channel;
-    JoinItem& joined = group.items.emplace_back(JoinItem{.item = item, .answer = {}});
+    JoinItem& joined = group.items.emplace_back();
+    joined.item = item;
     joined.item.channel = std::string_view{group.names}.substr(at, item.channel.size());
+    if (is_pattern(item.channel)) {
+      join_pattern(connection, joined, command, now);
+      if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
+      continue;
+    }
     if (const auto refusal = may_subscribe(connection, item.channel)) {
       joined.answer.refusal = *refusal;
+      continue;
+    }
+    if (connection.own_channel_given && is_own_channel(connection, item.channel) &&
+        !claim_own_channel(connection, joined, group.options, now)) {
       continue;
     }
     joined.answer =
@@ -193,10 +199,17 @@ void Sessions::finish_join(JoinGroup& group, Connection& connection, Now now) {
   const Handle handle = connection.join;
   connection.join = Handle{};  // a reply may close the connection, which ends what still waits: not this group
   reply_subscribed(connection, group, now);
+  bool patterns = false;
   for (const JoinItem& joined : group.items) {
-    if (joined.answer.kind == JoinAnswer::Kind::joined) channels_->release_messages(joined.answer.subscription, now);
+    if (joined.pattern.valid()) {
+      patterns_->pattern_answered(joined.pattern);
+      patterns = true;
+    } else if (joined.answer.kind == JoinAnswer::Kind::joined) {
+      channels_->release_messages(joined.answer.subscription, now);
+    }
   }
   joins_.destroy(handle);
+  if (patterns) tell_patterns(now);  // what they have bound, before the next command
 }
 
 void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now now) {
@@ -221,13 +234,18 @@ void Sessions::reply_subscribed(Connection& connection, JoinGroup& group, Now no
     const bool binary = connection.outbox.dialect == Dialect::binary;
     for (const JoinItem& joined : group.items) {
       if (joined.answer.kind != JoinAnswer::Kind::joined) continue;
+      if (joined.pattern.valid()) {
+        subscribed.add_pattern(joined.item.channel, joined.matched);
+        continue;
+      }
       subscribed.add({.channel = joined.item.channel,
                       .epoch = joined.answer.epoch,
                       .seq = joined.answer.last,
                       .recovered = joined.answer.recovered,
                       .state = word_of(joined.answer.state),
                       .as_of = joined.answer.as_of,
-                      .channel_id = binary ? joined.answer.channel_id : 0});
+                      .channel_id = binary ? joined.answer.channel_id : 0,
+                      .stale = channels_->tell_stale(joined.answer.subscription)});
     }
     subscribed.finish();
     send_text(connection, reply_, now);
@@ -256,7 +274,9 @@ void Sessions::unsubscribe(Connection& connection, const Command& command, Now n
   {
     NativeUnsubscribed unsubscribed{text, command.id};
     for (const SubscribeItem& item : command.items) {
-      if (channels_->leave(connection.outbox, item.channel, now)) {
+      const bool left = is_pattern(item.channel) ? patterns_->leave_pattern(connection.outbox, item.channel, now)
+                                                 : channels_->leave(connection.outbox, item.channel, now);
+      if (left) {
         unsubscribed.add(item.channel);
         any = true;
       } else if (!exchange) {
@@ -288,9 +308,10 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
   std::vector<std::string_view> names;
   for (std::uint32_t slot = connection.outbox.subscription_first; slot != kNoSlot;
        slot = channels_->next_subscription(slot)) {
-    names.push_back(channels_->channel_of(slot));
+    if (!channels_->is_by_pattern(slot)) names.push_back(channels_->channel_of(slot));
   }
   std::ranges::reverse(names);  // in the order of subscribing
+  patterns_->list_patterns(connection.outbox, names);
   for (const std::string_view name : names) list.add(name);
   list.finish();
   send_text(connection, reply_, now);
@@ -299,7 +320,7 @@ void Sessions::list_subscriptions(Connection& connection, const Command& command
 // ---- history ----
 
 void Sessions::history(Connection& connection, const Command& command, std::string_view text, Now now) {
-  std::optional<Refusal> refusal = may_read(command.channel);
+  std::optional<Refusal> refusal = may_read(connection, command.channel);
   if (!refusal && command.limit > kHistoryQueryMax) {
     refusal = {.code = ErrorCode::invalid_message, .sentence = "limit is at most 1000; ask on from the last message"};
   }
@@ -351,7 +372,12 @@ std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "only the server publishes to channels in '$'"};
   }
   if (is_user_channel(channel)) {
-    return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+    if (!options_->trusts_everybody()) {
+      return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
+    }
+    if (!is_valid_user_id(channel.substr(kUserPrefix.size()))) {
+      return Refusal{.code = ErrorCode::invalid_message, .sentence = "a personal channel names one user"};
+    }
   }
   if (is_pattern(channel)) {
     return Refusal{.code = ErrorCode::invalid_message,
@@ -406,11 +432,15 @@ void Sessions::publish(Connection& connection, const Command& command, std::stri
 
 /// A command that found no room is held back, and everything behind it: nothing is lost or overtaken.
 void Sessions::park(Connection& connection, std::string_view text) {
+  keep_command(connection, text);
+  stall(connection, kStallRoom);
+}
+
+void Sessions::keep_command(Connection& connection, std::string_view text) {
   if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
   connection.inbox->parked = text;
   connection.inbox->has_parked = true;
   budget_->charge(Purpose::inboxes, text.size());
-  stall(connection, kStallRoom);
 }
 
 void Sessions::handle(const PublishReply& reply, Now now) {

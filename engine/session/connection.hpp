@@ -40,6 +40,7 @@ enum StallReason : std::uint8_t {
   kStallRoom = 2,     // a publish waits for room in a lane
   kStallControl = 4,  // the client leaves our replies unread
   kStallHistory = 8,  // a history query waits for another shard
+  kStallAnswer = 16,  // a question about who is there waits for other shards
 };
 
 struct Connection {
@@ -77,6 +78,7 @@ struct Connection {
   bool receive_paused : 1 = false;
   bool peer_ended : 1 = false;       // its FIN is in
   bool close_counted : 1 = false;
+  bool own_channel_given : 1 = false;  // its personal channel was joined for it, and it has not asked for it yet
   std::uint8_t window_bits : 4 = 0;  // permessage-deflate is agreed: what we send points back so far; 0: it is not
 
   /// The wire form that this client is sent. Who asked for a tiny window gets plain messages, which are allowed

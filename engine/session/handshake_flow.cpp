@@ -1,10 +1,8 @@
 #include <array>
 
 #include "codec/dialect/native_reply.hpp"
-#include "codec/hash/xxh3.hpp"
 #include "codec/http/response_writer.hpp"
 #include "codec/http/url.hpp"
-#include "codec/text/channel_name.hpp"
 #include "codec/websocket/handshake.hpp"
 #include "engine/access/origin_check.hpp"
 #include "engine/session/sessions.hpp"
@@ -116,9 +114,10 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
       }
     }
   }
-  std::array<char, kChannelNameBytesMax> user_scratch;
-  const auto user = query_parameter(head.query, "user", user_scratch);
-  if (user && *user && !(*user)->empty()) connection.publisher = hash64(**user) | 1;  // until tokens name the user
+  const bool native_at_once =
+      route.kind == Route::Kind::native || (speaks_native && !accepted->subprotocol.empty());
+  std::optional<ResumePoint> since;
+  if (!take_user(connection, head, native_at_once, since, now)) return;
 
   if (!options_->compression.enabled) accepted->deflate.reset();
   if (accepted->deflate) {
@@ -137,11 +136,9 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
       break;
     case Route::Kind::native:
     case Route::Kind::undecided:  // plain /ws without a subprotocol waits for its first message
-      if (accepted->subprotocol == kBinarySubprotocol) {
-        choose_native(connection, Dialect::binary, now);
-      } else if (route.kind == Route::Kind::native || accepted->subprotocol == kNativeSubprotocol) {
-        choose_native(connection, Dialect::native, now);
-      }
+      if (!native_at_once) break;
+      choose_native(connection, accepted->subprotocol == kBinarySubprotocol ? Dialect::binary : Dialect::native, now);
+      join_personal_channel(connection, since, now);
       break;
     case Route::Kind::streams:
       connection.outbox.dialect = Dialect::exchange;

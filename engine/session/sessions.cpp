@@ -19,10 +19,12 @@ Handle handle_of(std::uint64_t tag) {
 
 }  // namespace
 
-Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget,
-                   ShardStats& stats, Prng& prng, Now now)
+Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, Presence& presence,
+                   RollingSend& sends, Budget& budget, ShardStats& stats, Prng& prng, Now now)
     : options_{&options},
       channels_{&channels},
+      patterns_{&patterns},
+      presence_{&presence},
       sends_{&sends},
       budget_{&budget},
       stats_{&stats},
@@ -332,7 +334,8 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
       }
       break;
     case OutboxEvent::Kind::control_low:
-      unstall(*connection, kStallControl, now);
+      if (connection->outbox.notices_missed) presence_->fanout().tell_missed(connection->outbox, now);
+      if ((connection->stall & kStallControl) != 0) unstall(*connection, kStallControl, now);
       break;
     case OutboxEvent::Kind::slow:
       if (connection->phase != Connection::Phase::open) break;

@@ -7,8 +7,9 @@
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
-// command_dispatch.cpp: the one switch over commands, and their replies.
-// binary_flow.cpp: records of the binary dialect.
+// command_dispatch.cpp: the one switch over commands, and their replies.  binary_flow.cpp: records of the binary
+// dialect.  pattern_flow.cpp: patterns, and what they bind.  user_flow.cpp: whose connection it is, its personal
+// channel, and who is there.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,12 @@
 #include "codec/http/request_head.hpp"
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/limits.hpp"
+#include "engine/presence/presence.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/session/channel_port.hpp"
 #include "engine/session/compression.hpp"
 #include "engine/session/connection.hpp"
+#include "engine/session/pattern_port.hpp"
 #include "engine/stats/shard_stats.hpp"
 #include "engine/time/prng.hpp"
 #include "engine/time/timer_wheel.hpp"
@@ -39,8 +42,8 @@ inline constexpr std::string_view kBinarySubprotocol = RCB_SUBPROTOCOL;
 
 class Sessions {
  public:
-  Sessions(const CoreOptions& options, ChannelPort& channels, RollingSend& sends, Budget& budget, ShardStats& stats,
-           Prng& prng, Now now);
+  Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, Presence& presence,
+           RollingSend& sends, Budget& budget, ShardStats& stats, Prng& prng, Now now);
   ~Sessions();
 
   // ---- what the shell says (see shard_core.hpp) ----
@@ -55,8 +58,15 @@ class Sessions {
   void handle(const OutboxEvent& event, Now now);
   void handle(const PublishReply& reply, Now now);
   void handle(const HistoryReply& reply, Now now);
+  /// A question was answered; what the connection says next still waits, for answered().
+  void answer(const Answered& answered, Now now);
+  void answered(Handle connection, Now now);
   /// A subscription's log is live, or was refused.
   void join_ready(Handle subscription, Now now);
+  /// Binds some of the channels that patterns match, and says what came of it.
+  void serve_patterns(Now now);
+  /// The news of patterns, before anything else is answered: an exact subscribe may change what it is about.
+  void tell_patterns(Now now);
   /// A publish that was held back may be tried again.
   void room_made(Handle connection, Now now);
   void expire_timers(Now now);
@@ -79,6 +89,8 @@ class Sessions {
   struct JoinItem {
     SubscribeItem item;        // its channel is a view into JoinGroup::names
     JoinAnswer answer;
+    Handle pattern{};  // where it is one
+    std::uint32_t matched = 0;
   };
   struct JoinGroup {           // a subscribe command, until all of its channels have answered
     Handle connection;
@@ -133,6 +145,17 @@ class Sessions {
   [[nodiscard]] std::optional<Refusal> check_payload(const Command& command, std::string_view& data,
                                                      bool& opaque) const;
 
+  // user_flow.cpp
+  void set_user(Connection& connection, std::string_view user);
+  bool take_user(Connection& connection, const RequestHead& head, bool native_at_once,
+                 std::optional<ResumePoint>& since, Now now);
+  void join_personal_channel(Connection& connection, const std::optional<ResumePoint>& since, Now now);
+  [[nodiscard]] bool claim_own_channel(Connection& connection, JoinItem& joined, const SubscribeOptions& options,
+                                       Now now);
+  [[nodiscard]] bool is_own_channel(const Connection& connection, std::string_view channel) const;
+  void ask_presence(Connection& connection, const Command& command, Now now);
+  [[nodiscard]] std::optional<Refusal> may_ask_presence(const Connection& connection, const Command& command) const;
+
   // command_dispatch.cpp
   void on_message(Connection& connection, std::string_view text, Now now);
   void on_native(Connection& connection, std::string_view text, Now now);
@@ -147,17 +170,26 @@ class Sessions {
   void park(Connection& connection, std::string_view text);
   void answer_published(Connection& connection, std::string_view id, std::string_view channel,
                         const Published& published, Now now);
+  void keep_command(Connection& connection, std::string_view text);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
+  // pattern_flow.cpp
+  void join_pattern(Connection& connection, JoinItem& joined, const Command& command, Now now);
+  void answer_pattern(const PatternPort::Ready& ready, Now now);
+  void tell(const PatternPort::News& news, Now now);
+  void tell_stopped(Connection& connection, std::string_view pattern, const Refusal& refusal, Now now);
+
   void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
                   std::string_view channel, Now now);
   void count_error(Connection& connection, ErrorCode code, Now now);
   void blame(Connection& connection, ErrorCode code, Now now);
-  [[nodiscard]] std::optional<Refusal> may_read(std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
 
   const CoreOptions* options_;
   ChannelPort* channels_;
+  PatternPort* patterns_;
+  Presence* presence_;
   RollingSend* sends_;
   Budget* budget_;
   ShardStats* stats_;

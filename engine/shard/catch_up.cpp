@@ -18,6 +18,7 @@ constexpr Refusal kUnknownChannel{.code = ErrorCode::unknown_channel, .sentence 
 JoinWish wish_of(const JoinRequest& request) {
   return {.resumes = request.resume != nullptr,
           .wants_state = request.options.snapshot,
+          .announced = request.announced,
           .resume = request.resume != nullptr ? *request.resume : ResumePoint{}};
 }
 
@@ -29,7 +30,8 @@ JoinWish wish_of(const JoinRequest& request) {
 bool ChannelRouter::asks_home(const ChannelLog& log, const JoinRequest& request) const {
   const NamespaceRule& rule = *log.rule;
   if (rule.offline || rule.ack) return true;
-  if (request.resume != nullptr && rule.resume && request.resume->epoch == log.epoch) return true;
+  const bool may_resume = request.resume != nullptr && (rule.resume || request.announced);
+  if (may_resume && request.resume->epoch == log.epoch) return true;
   return request.options.snapshot && rule.state != StateKeeping::none;
 }
 
@@ -38,25 +40,26 @@ JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const Joi
   const ChannelLog& log = *delivery_->find_log(log_handle);
   const SubscriptionExtra* extra = delivery_->find_extra(delivery_->subscription(slot));
   if (extra != nullptr && extra->catch_up != nullptr) {  // the home has said it
-    return begin(slot, log_handle, JoinStart{extra->catch_up->start}, now);
+    return begin(slot, log_handle, JoinStart{extra->catch_up->start}, request, now);
   }
   const ResumePoint* resume = request.resume;
-  const bool may_resume = resume != nullptr && log.rule->resume && resume->epoch == log.epoch;
+  const bool may_resume =
+      resume != nullptr && (log.rule->resume || request.announced) && resume->epoch == log.epoch;
   const JoinStart held{.next = may_resume ? next(resume->seq) : Sequence{}, .recovered = JoinStart::Recovered::yes};
-  if (may_resume && log.near_head(held.next)) return begin(slot, log_handle, held, now);
+  if (may_resume && log.near_head(held.next)) return begin(slot, log_handle, held, request, now);
 
   const Channel& channel = channels_[log.channel];
   if (channel.home == here_) {
     const JoinStart start = start_of(homes_[channel.home_state.slot], wish_of(request));
     const bool lost = start.recovered == JoinStart::Recovered::no;
-    return begin(slot, log_handle, lost && may_resume && log.log.holds(held.next) ? held : start, now);
+    return begin(slot, log_handle, lost && may_resume && log.log.holds(held.next) ? held : start, request, now);
   }
   if (!asks_home(log, request)) {
     return begin(slot, log_handle,
                  {.next = log.log.next(),
                   .where = JoinStart::Where::head,
                   .recovered = resume == nullptr ? JoinStart::Recovered::unasked : JoinStart::Recovered::no},
-                 now);
+                 request, now);
   }
   CatchUp& catch_up = delivery_->catch_up_of(slot);
   catch_up.wish = wish_of(request);
@@ -67,23 +70,25 @@ JoinAnswer ChannelRouter::place(std::uint32_t slot, Handle log_handle, const Joi
   return {.kind = JoinAnswer::Kind::waiting, .subscription = subscription};
 }
 
-JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const JoinStart& asked_start, Now now) {
+JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const JoinStart& asked_start,
+                                const JoinRequest& request, Now now) {
   const ChannelLog& log = *delivery_->find_log(log_handle);
   Subscription& subscription = delivery_->subscription(slot);
   JoinStart start = asked_start;
   const SubscriptionExtra* extra = delivery_->find_extra(subscription);
   const bool has_chunk = extra != nullptr && extra->catch_up != nullptr;
+  const JoinWish wish = has_chunk ? extra->catch_up->wish : wish_of(request);
   const bool may_resume =
-      has_chunk && extra->catch_up->wish.resumes && log.rule->resume && extra->catch_up->wish.resume.epoch == log.epoch;
+      has_chunk && wish.resumes && (log.rule->resume || wish.announced) && wish.resume.epoch == log.epoch;
   if (may_resume && start.recovered == JoinStart::Recovered::no) {  // history has lost it, and the log has it
-    const Sequence wanted = next(extra->catch_up->wish.resume.seq);
+    const Sequence wanted = next(wish.resume.seq);
     if (log.log.holds(wanted)) start = {.next = wanted, .recovered = JoinStart::Recovered::yes};
   }
   if (start.where == JoinStart::Where::head) start.next = log.log.next();
   if (start.where == JoinStart::Where::newest && next(log.log.newest()) == log.log.next()) {
     start.next = log.log.newest();
   }
-  const bool newest = start.where == JoinStart::Where::newest && start.next < log.log.next();
+  const bool newest = start.where == JoinStart::Where::newest && (start.next < log.log.next() || has_chunk);
   JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
                     .subscription = delivery_->handle_of(slot),
                     .epoch = log.epoch,
@@ -93,7 +98,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
                     .channel_id = log.channel_id};
   if (start.recovered != JoinStart::Recovered::unasked) {
     answer.recovered = start.recovered == JoinStart::Recovered::yes;
-    stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
+    if (!wish.announced) stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
   }
   const Channel& channel = channels_[log.channel];
   // The log may hold what is beyond the reader's lag bound, since it drops whole blocks. Who began there would be too
@@ -108,7 +113,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   }
   if (channel.home == here_) {
     delivery_->catch_up_of(slot).joins = false;
-    fill_here(homes_[channel.home_state.slot], slot, start.next, start.snapshot_first, now);
+    fill_here(homes_[channel.home_state.slot], slot, log.form, start.next, start.snapshot_first, now);
   }
   delivery_->catch_up_of(slot).joins = false;
   delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
@@ -126,16 +131,18 @@ void ChannelRouter::refill(Handle handle, Now now) {
     ask_for_chunk(handle);
     return;
   }
-  fill_here(homes_[channel.home_state.slot], handle.slot, subscription->cursor.next, false, now);
+  fill_here(homes_[channel.home_state.slot], handle.slot, delivery_->log(subscription->cursor.log).form,
+            subscription->cursor.next, false, now);
   if (delivery_->chunk_filled(handle.slot, now.mono)) {
     ensure(false, "what the home's own log lacks is in its history, or lost");
   }
 }
 
-/// The next chunk from history on this shard.
-void ChannelRouter::fill_here(HomeChannel& home, std::uint32_t slot, Sequence from, bool snapshot_first, Now now) {
+/// The next chunk from history on this shard, in the form of the log that goes on with it: the connection may have
+/// switched to another one, whose log it has not moved to.
+void ChannelRouter::fill_here(HomeChannel& home, std::uint32_t slot, Form form, Sequence from, bool snapshot_first,
+                              Now now) {
   CatchUp& catch_up = delivery_->catch_up_of(slot);
-  const Form form = delivery_->subscription(slot).reader->form;
   const ChunkPlan plan = plan_chunk(home, from, snapshot_first);
   catch_up.asked = false;
   catch_up.snapshot_first = plan.snapshot_first;
@@ -175,6 +182,7 @@ bool ChannelRouter::send_pull(Handle handle) {
                               .joins = catch_up.joins ? std::uint8_t{1} : std::uint8_t{0},
                               .resumes = catch_up.wish.resumes ? std::uint8_t{1} : std::uint8_t{0},
                               .wants_state = catch_up.wish.wants_state ? std::uint8_t{1} : std::uint8_t{0},
+                              .announced = catch_up.wish.announced ? std::uint8_t{1} : std::uint8_t{0},
                               .serial = catch_up.serial,
                               .home = log.home,
                               .log = delivery_->logs().handle_of(subscription->cursor.log),
@@ -264,12 +272,15 @@ ChannelRouter::Served ChannelRouter::serve_pull(ShardIndex to, const MeshPull& p
     if (pull.joins != 0) {
       const JoinWish wish{.resumes = pull.resumes != 0,
                           .wants_state = pull.wants_state != 0,
+                          .announced = pull.announced != 0,
                           .resume = {.epoch = pull.epoch, .seq = pull.from}};
       JoinStart start = start_of(*home, wish);
       if (start.where != JoinStart::Where::exactly && start.next >= reader->next) {  // what its shard has been sent
         const Sequence newest{value(reader->next) - 1};
         const bool held = start.where == JoinStart::Where::newest && home->history.holds(newest);
         start.next = held ? newest : reader->next;
+        // Neither its shard nor history has one, unless the next one is on its way.
+        if (!held && home->history.next() == reader->next) start.where = JoinStart::Where::head;
       }
       chunk.next = start.next;
       chunk.as_of = start.as_of;

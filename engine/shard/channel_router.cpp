@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "alloc/base/ensure.hpp"
-#include "codec/hash/xxh3.hpp"
+#include "engine/channel/frame_encoder.hpp"
 #include "engine/channel/history_reader.hpp"
+#include "engine/channel/home_shard.hpp"
 
 namespace ringcast {
 namespace {
@@ -32,12 +33,13 @@ std::uint32_t channels_share(const CoreOptions& options) {
 }  // namespace
 
 ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
-                             Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
-                             std::uint64_t channel_ids_given)
+                             Presence& presence, Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
+                             std::uint64_t channel_ids_given, Now now)
     : here_{here},
       shards_{options.shards},
       mesh_{&mesh},
       delivery_{&delivery},
+      presence_{&presence},
       stats_{&stats},
       rankings_{&rankings},
       prng_{&prng},
@@ -47,7 +49,10 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
-      peers_(options.shards) {}
+      peers_(options.shards),
+      patterns_{here, options, *this, delivery, budget, stats},
+      presence_traffic_{here, options.shards, *this, presence, delivery, stats},
+      liveness_{budget, now} {}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
   for (const Refusal& refusal : {kFutureSnapshot, kCarriesBytes}) {
@@ -56,9 +61,7 @@ Refusal ChannelRouter::refusal_of(ErrorCode code) {
   return kNoChannelSlot;
 }
 
-ShardIndex ChannelRouter::home_of(std::string_view channel) const {
-  return ShardIndex{static_cast<std::uint16_t>(shards_ == 1 ? 0 : hash64(channel) % shards_)};
-}
+ShardIndex ChannelRouter::home_of(std::string_view channel) const { return home_shard(channel, shards_); }
 
 HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   if (channel.home_state.valid()) return &homes_[channel.home_state.slot];
@@ -69,35 +72,28 @@ HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
     return nullptr;
   }
   channel.home_state = handle;
-  homes_[handle.slot].used_at = now.mono;
-  homes_[handle.slot].channel_id = ids_.take();
+  HomeChannel& home = homes_[handle.slot];
+  home.used_at = now.mono;
+  home.channel_id = ids_.take();
+  if (channel.rule->stale_after.count() != 0) {
+    home.liveness = liveness_.watch(handle, channel.rule->stale_after, now);
+  }
   stats_->add(CounterId::channels_home);
-  return &homes_[handle.slot];
+  return &home;
 }
 
-Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& refusal) {
+/// A log of this form. A new one begins right after `after`, if its home still has what came since; else with the next
+/// message.
+Handle ChannelRouter::ensure_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal) {
   Handle& log = channel.logs[static_cast<std::size_t>(form)];
   if (log.valid()) return log;
   if (channel.home == here_) {
-    HomeChannel* home = ensure_home(channel, now);
-    if (home == nullptr) {
-      refusal = kNoChannelSlot;
-      return {};
-    }
-    if (plain_of(form) == Form::binary && home->channel_id == 0) {
-      refusal = kNoChannelId;
-      return {};
-    }
-    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, home->history.next(), home->epoch,
-                              ChannelLog::State::live);
-    if (log.valid()) {
-      ChannelLog& opened = *delivery_->find_log(log);
-      opened.channel_id = home->channel_id;
-      home->form_logs[static_cast<std::size_t>(form)] = &opened.log;
-    }
+    log = open_home_log(channel, form, after, now, refusal);
+    if (!log.valid()) return log;
   } else {
-    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1}, Epoch{},
-                              ChannelLog::State::attaching);
+    log = delivery_->open_log(*channel.rule, channel.name, channel.slot, form, Sequence{1},
+                              after != nullptr ? after->epoch : Epoch{}, ChannelLog::State::attaching);
+    if (log.valid() && after != nullptr) delivery_->find_log(log)->begin_at = next(after->seq);
     if (log.valid() && !send_attach(channel.home, *delivery_->find_log(log), log)) {
       peer(channel.home).attaches.push_back(log);
     }
@@ -105,6 +101,40 @@ Handle ChannelRouter::ensure_log(Channel& channel, Form form, Now now, Refusal& 
   if (!log.valid()) refusal = kNoChannelSlot;
   if (log.valid()) delivery_->find_log(log)->unread_since = now.mono;
   return log;
+}
+
+Handle ChannelRouter::open_home_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal) {
+  HomeChannel* home = ensure_home(channel, now);
+  if (home == nullptr) {
+    refusal = kNoChannelSlot;
+    return {};
+  }
+  if (plain_of(form) == Form::binary && home->channel_id == 0) {
+    refusal = kNoChannelId;
+    return {};
+  }
+  Sequence first = home->history.next();
+  if (after != nullptr && after->epoch == home->epoch && home->history.holds(next(after->seq)) &&
+      home->history.bytes_from(next(after->seq)) <= kMeshBacklogBytes) {
+    first = next(after->seq);
+  }
+  const Handle handle =
+      delivery_->open_log(*channel.rule, channel.name, channel.slot, form, first, home->epoch, ChannelLog::State::live);
+  if (!handle.valid()) {
+    refusal = kNoChannelSlot;
+    return handle;
+  }
+  ChannelLog& opened = *delivery_->find_log(handle);
+  opened.channel_id = home->channel_id;
+  opened.stale = home->stale;
+  FrameLog& log = opened.log;
+  home->form_logs[static_cast<std::size_t>(form)] = &log;
+  delivery_->mark_high(handle.slot, home->high_last);
+  for_each_kept(*home, first, home->history.next(), [&](const MessageView& message) {
+    encode_frame(log, form, message, now.mono, now.mono);
+    return true;
+  });
+  return handle;
 }
 
 JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const JoinRequest& request, Now now) {
@@ -126,10 +156,19 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.refusal = kCarriesBytes;
     return answer;
   }
-  if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
+  std::uint32_t slot = delivery_->find_of(reader, channel->slot);
+  if (slot != kNoSlot && delivery_->subscription(slot).by_pattern) {
+    patterns_.taken_over(slot);
+    if (delivery_->subscription(slot).answered) {
+      delivery_->set_terms(slot, *terms, now.mono);
+    } else {  // its client knows nothing of it: it begins as this answer will say
+      delivery_->end_subscription(slot, now.mono);
+      slot = kNoSlot;
+    }
+  }
+  if (slot != kNoSlot) {
     if (chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
-    const Subscription& known = delivery_->subscription(slot);
-    const ChannelLog& log = delivery_->log(known.cursor.log);
+    const ChannelLog& log = delivery_->log(delivery_->subscription(slot).cursor.log);
     answer.kind = JoinAnswer::Kind::joined;
     answer.subscription = delivery_->handle_of(slot);
     answer.epoch = log.epoch;
@@ -138,7 +177,8 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     if (request.resume != nullptr) answer.recovered = false;  // it reads on from where it is
     return answer;
   }
-  const Handle log = ensure_log(*channel, reader.form, now, answer.refusal);
+  const Handle log =
+      ensure_log(*channel, reader.form, request.announced ? request.resume : nullptr, now, answer.refusal);
   if (!log.valid()) {
     if (channel->unused()) channels_.erase(*channel);
     return answer;
@@ -149,6 +189,7 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     return answer;
   }
   if (*terms != Terms{}) delivery_->set_terms(subscription.slot, *terms, now.mono);
+  if (request.by_pattern) delivery_->set_by_pattern(delivery_->subscription(subscription.slot), true);
   if (delivery_->find_log(log)->state == ChannelLog::State::live) {
     return place(subscription.slot, log, request, now);
   }
@@ -173,6 +214,13 @@ JoinAnswer ChannelRouter::finish_join(Handle handle, const JoinRequest& request,
   return answer;
 }
 
+bool ChannelRouter::tell_stale(Handle handle) {
+  Subscription* subscription = delivery_->find_subscription(handle);
+  if (subscription == nullptr || subscription->cursor.log == kNoSlot) return false;
+  subscription->told_stale = delivery_->log(subscription->cursor.log).stale;
+  return subscription->told_stale;
+}
+
 void ChannelRouter::release_messages(Handle subscription, Now now) {
   if (delivery_->find_subscription(subscription) != nullptr) delivery_->release_messages(subscription.slot, now.mono);
 }
@@ -191,24 +239,33 @@ bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
   Channel* channel = channels_.find(name);
   if (channel == nullptr) return false;
   const std::uint32_t slot = delivery_->find_of(reader, channel->slot);
-  if (slot == kNoSlot) return false;
-  delivery_->end_subscription(slot, now.mono);
+  if (slot == kNoSlot || delivery_->subscription(slot).by_pattern) return false;
+  const bool goes_on = patterns_.active() && patterns_.goes_on_with(reader, slot, name, now);
+  if (!goes_on) delivery_->end_subscription(slot, now.mono);
   return true;
 }
 
 void ChannelRouter::leave_all(Outbox& reader, Now now) {
+  if (patterns_.active()) patterns_.leave_all(reader);
   while (reader.subscription_first != kNoSlot) delivery_->end_subscription(reader.subscription_first, now.mono);
+  presence_->set_user(reader, {});
 }
 
 void ChannelRouter::change_form(Outbox& reader, Now now) {
   for (std::uint32_t slot = reader.subscription_first; slot != kNoSlot;) {
-    Subscription& subscription = delivery_->subscription(slot);
-    const std::uint32_t next_slot = subscription.of_reader_next;
-    Refusal refusal;
-    const Handle log = ensure_log(channels_[subscription.channel], reader.form, now, refusal);
-    if (log.valid()) delivery_->move_to(slot, log.slot, now.mono);
+    const std::uint32_t next_slot = delivery_->subscription(slot).of_reader_next;
+    follow_form(slot, now);
     slot = next_slot;
   }
+}
+
+/// Not while it waits for its log: a pattern's join follows when it is done.
+void ChannelRouter::follow_form(std::uint32_t slot, Now now) {
+  const Subscription& subscription = delivery_->subscription(slot);
+  if (subscription.reader_index == kNoSlot) return;
+  Refusal refusal;
+  const Handle log = ensure_log(channels_[subscription.channel], subscription.reader->form, nullptr, now, refusal);
+  if (log.valid()) delivery_->move_to(slot, log.slot, now.mono);
 }
 
 std::string_view ChannelRouter::channel_of(std::uint32_t subscription) {
@@ -266,6 +323,7 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold
 }
 
 Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now) {
+  if (home.announce_to != 0) patterns_.begins(home, channel.home_state);
   const Published published = pipeline_.publish(home, request, now);
   if (published.duplicate) return published;
   if (request.high) mark_high(channel, home, published.seq);
@@ -276,6 +334,7 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
     if (log.valid()) delivery_->settle_moves(log.slot, now.mono);
   }
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
+  if (home.liveness != Handle::kNone) [[unlikely]] note_published(channel, home, now);
   if (!home.remote.empty()) remote_has_news(home, channel.home_state, now);
   return published;
 }
@@ -316,6 +375,8 @@ void ChannelRouter::release_unused() {
   if (mostly_free(channels_.slab())) channels_.release_unused();
   if (mostly_free(homes_)) homes_.release_unused();
   delivery_->release_unused();
+  presence_->release_unused();
+  liveness_.release_unused();
 }
 
 void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {
@@ -366,7 +427,10 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
     rankings_->see(home, channel.logs);
     home.history.trim(kept_for_joiners(home, now.mono), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
-    if (!read && home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time) {
+    const bool silent = home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time;
+    if (read && silent && patterns_.active()) patterns_.let_go(channel, home, now);
+    if (!read && silent) {
+      forget_liveness(home);
       homes_.destroy(channel.home_state);
       channel.home_state = Handle{};
       stats_->sub(CounterId::channels_home);
@@ -376,7 +440,23 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
   if (channel.unused()) channels_.erase(channel);
 }
 
+// ---- for pattern_traffic ----
+
+std::uint32_t ChannelRouter::subscription_of(const Outbox& reader, std::string_view name) {
+  const Channel* channel = channels_.find(name);
+  return channel == nullptr ? kNoSlot : delivery_->find_of(reader, channel->slot);
+}
+
+void ChannelRouter::drop_log(Handle handle) {
+  const ChannelLog& log = *delivery_->find_log(handle);
+  Channel& channel = channels_[log.channel];
+  channel.logs[static_cast<std::size_t>(log.form)] = Handle{};
+  delivery_->close_log(handle);
+  if (channel.unused()) channels_.erase(channel);
+}
+
 void ChannelRouter::validate() const {
+  patterns_.validate();
   auto& self = const_cast<ChannelRouter&>(*this);
   self.homes_.for_each([&](std::uint32_t slot, HomeChannel& home) {
     home.history.validate();
@@ -394,9 +474,11 @@ void ChannelRouter::validate() const {
     for (const RemoteReader& reader : home.remote) {
       const FrameLog* log = home.form_logs[static_cast<std::size_t>(reader.form)];
       ensure(log != nullptr && reader.next <= log->next(), "a remote cursor is never ahead of its log");
-      ensure((reader.greeted && reader.next == log->next()) || reader.waiting,
+      ensure((reader.greeted && reader.next == log->next() && reader.told_stale == home.stale) || reader.waiting,
              "a remote reader's news is never forgotten");
     }
+    ensure((home.liveness != Handle::kNone) == (home.rule->stale_after.count() != 0),
+           "a channel that may become stale is watched");
   });
 }
 

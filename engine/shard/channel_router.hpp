@@ -7,7 +7,9 @@
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
 // channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told;
-// pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it.
+// pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it; liveness_traffic.cpp
+// which channels are stale. What is to be done about patterns and about users are classes of their own, pattern_traffic
+// and presence_traffic.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +25,13 @@
 #include "engine/channel/namespace_rules.hpp"
 #include "engine/channel/publish_pipeline.hpp"
 #include "engine/delivery/delivery.hpp"
+#include "engine/presence/liveness.hpp"
+#include "engine/presence/presence.hpp"
 #include "engine/session/channel_port.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/mesh_records.hpp"
+#include "engine/shard/pattern_traffic.hpp"
+#include "engine/shard/presence_traffic.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
 
@@ -33,19 +39,23 @@ namespace ringcast {
 
 class ChannelRouter final : public ChannelPort {
  public:
-  ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Budget& budget,
-                ShardStats& stats, Rankings& rankings, Prng& prng, std::uint64_t channel_ids_given = 0);
+  ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Presence& presence,
+                Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng, std::uint64_t channel_ids_given,
+                Now now);
 
   JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) override;
   JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) override;
+  bool tell_stale(Handle subscription) override;
   void release_messages(Handle subscription, Now now) override;
   Handle reader_of(Handle subscription) override;
   bool has(const Outbox& reader, std::string_view channel) override;
   bool leave(Outbox& reader, std::string_view channel, Now now) override;
   void leave_all(Outbox& reader, Now now) override;
   void change_form(Outbox& reader, Now now) override;
+  bool lists_users(std::string_view channel) override { return rules_.rule_of(channel).presence; }
   std::string_view channel_of(std::uint32_t subscription) override;
   std::uint32_t next_subscription(std::uint32_t subscription) override;
+  bool is_by_pattern(std::uint32_t subscription) override { return delivery_->subscription(subscription).by_pattern; }
   PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) override;
   HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) override;
   /// A subscription that catches up has sent its chunk.
@@ -97,10 +107,40 @@ class ChannelRouter final : public ChannelPort {
   /// Nothing waits to be copied to another shard either.
   [[nodiscard]] bool settled() const;
 
+  // ---- for pattern_traffic and presence_traffic ----
+
+  [[nodiscard]] PatternTraffic& patterns() { return patterns_; }
+  [[nodiscard]] Slab<HomeChannel>& homes() { return homes_; }
+  [[nodiscard]] ChannelTable& channels() { return channels_; }
+  [[nodiscard]] const NamespaceRule& rule_of(std::string_view channel) const { return rules_.rule_of(channel); }
+  /// kNoSlot: the connection does not have the channel.
+  [[nodiscard]] std::uint32_t subscription_of(const Outbox& reader, std::string_view channel);
+  /// A subscription whose connection has switched its form goes on in that.
+  void follow_form(std::uint32_t subscription, Now now);
+  /// Another shard does not read this channel any more.
+  void forget_reader(HomeChannel& home, std::vector<RemoteReader>::iterator reader, Now now);
+  /// A log of another shard's channel that this shard has let go.
+  void drop_log(Handle log);
+  /// Room in the control lane for a request, for which a credit is taken; empty: there is none. push_control() follows.
+  MutableBytes request_room(ShardIndex to, std::size_t bytes);
+  /// The same for a reply, whose room was kept.
+  MutableBytes reply_room(ShardIndex to, std::size_t bytes);
+  void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
+  /// Room in the bulk lane, unless so much waits in it: then its reader will ring. push_bulk() follows.
+  MutableBytes bulk_room(ShardIndex to, std::size_t bytes, std::size_t backlog_max = kMeshBacklogBytes);
+  void push_bulk(ShardIndex to, std::size_t bytes);
+  void take_credit(ShardIndex to) { --peer(to).credits; }
+  void give_credit(ShardIndex from) { ++peer(from).credits; }
+  [[nodiscard]] std::uint32_t credits(ShardIndex to) { return peer(to).credits; }
+  [[nodiscard]] bool has_spare_credit(ShardIndex to) { return peer(to).credits > kMeshCreditsKept; }
+
   // ---- upkeep ----
 
   /// Looks at some channels and logs: trims, closes and expires what is not used any more.
   void sweep(Now now);
+  /// Channels that have become stale, and users whose grace time is over.
+  void expire_timers(Now now);
+  [[nodiscard]] Instant timer_deadline() const;
   [[nodiscard]] std::uint32_t channels_home() const { return homes_.size(); }
   [[nodiscard]] std::uint32_t channels_known() const { return channels_.size(); }
   void validate() const;
@@ -130,7 +170,8 @@ class ChannelRouter final : public ChannelPort {
   };
 
   HomeChannel* ensure_home(Channel& channel, Now now);
-  Handle ensure_log(Channel& channel, Form form, Now now, Refusal& refusal);
+  Handle ensure_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal);
+  Handle open_home_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal);
   JoinAnswer place(std::uint32_t subscription, Handle log, const JoinRequest& request, Now now);
   enum class Hold : bool { forbidden, allowed };
   PublishAnswer publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now);
@@ -144,8 +185,9 @@ class ChannelRouter final : public ChannelPort {
 
   // catch_up.cpp
   [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
-  JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, Now now);
-  void fill_here(HomeChannel& home, std::uint32_t subscription, Sequence from, bool snapshot_first, Now now);
+  JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, const JoinRequest& request, Now now);
+  void fill_here(HomeChannel& home, std::uint32_t subscription, Form form, Sequence from, bool snapshot_first,
+                 Now now);
   bool send_pull(Handle subscription);
   void ask_for_chunk(Handle subscription);
   void serve_pulls(ShardIndex to, Now now);
@@ -180,7 +222,11 @@ class ChannelRouter final : public ChannelPort {
   void on_publish(ShardIndex from, Bytes record, Now now);
   /// What a home refused, in words: only the code travels.
   [[nodiscard]] static Refusal refusal_of(ErrorCode code);
-  void push_control(ShardIndex to, MutableBytes& room, std::size_t bytes);
+  void note_published(Channel& channel, HomeChannel& home, Now now);
+  void set_stale(Channel& channel, HomeChannel& home, bool stale, Now now);
+  void forget_liveness(HomeChannel& home);
+  bool pump_state(ShardIndex to, const HomeChannel& home, RemoteReader& reader);
+  [[nodiscard]] std::size_t on_state(Bytes record, Now now);
   void ask_for_room(ShardIndex to);
   MutableBytes reserve(MeshLane& lane, ShardIndex to, std::size_t bytes);
 
@@ -188,6 +234,7 @@ class ChannelRouter final : public ChannelPort {
   std::uint32_t shards_;
   Mesh* mesh_;
   Delivery* delivery_;
+  Presence* presence_;
   ShardStats* stats_;
   Rankings* rankings_;
   Prng* prng_;
@@ -200,6 +247,9 @@ class ChannelRouter final : public ChannelPort {
   std::vector<Peer> peers_;
   std::string history_text_;          // the answer to a history query, being written
   std::vector<std::uint32_t> sizes_;  // of the frames of a chunk, being counted
+  PatternTraffic patterns_;
+  PresenceTraffic presence_traffic_;
+  Liveness liveness_;
   Arrivals arrivals_;
   std::vector<Handle> room_;
   std::vector<Handle> held_first_;    // connections whose publish was held back, and got nothing since the last time
@@ -241,6 +291,21 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
       case MeshKind::history:
         on_history(from, record);
         break;
+      case MeshKind::watch:
+        patterns_.on_watch(from, record);
+        break;
+      case MeshKind::unwatch:
+        patterns_.on_unwatch(from, record);
+        break;
+      case MeshKind::unwatched:
+        patterns_.on_unwatched(from, record);
+        break;
+      case MeshKind::announced:
+        patterns_.on_announced(from, record);
+        break;
+      case MeshKind::let_go:
+        patterns_.on_let_go(from, record, now);
+        break;
       case MeshKind::publish_reply: {
         ++peer(from).credits;
         const auto header = load<MeshPublishReply>(record.data());
@@ -256,6 +321,15 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
         on_reply(reply);
         break;
       }
+      case MeshKind::report:
+        presence_traffic_.on_report(from, record, now);
+        break;
+      case MeshKind::reported:
+        presence_traffic_.on_reported(from);
+        break;
+      case MeshKind::question:
+        presence_traffic_.on_question(from, record);
+        break;
       default:
         ensure(false, "a control lane carries requests and replies");
     }

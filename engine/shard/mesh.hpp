@@ -31,7 +31,7 @@ using MeshLane = SpscByteRing<std::uint64_t>;
 
 inline constexpr std::uint32_t kMeshCredits = 512;
 inline constexpr std::uint32_t kMeshCreditsKept = 64;  // for joining and leaving: publishes may be held at home
-inline constexpr std::size_t kMeshControlRecordBytesMax = 512;  // an attach with a 255-byte name and its header
+inline constexpr std::size_t kMeshControlRecordBytesMax = 544;  // a question: two 255-byte names and its header
 inline constexpr std::size_t kControlLaneBytes = 1_MiB;
 static_assert(kControlLaneBytes >= std::size_t{2} * kMeshCredits * kMeshControlRecordBytesMax,
               "every request and every reply that credits allow fits at once");

@@ -14,6 +14,7 @@
 #include "codec/dialect/native.hpp"
 #include "codec/text/channel_name.hpp"
 #include "engine/channel/join_start.hpp"
+#include "engine/channel/pattern_watches.hpp"
 #include "engine/shard/mesh.hpp"
 
 namespace ringcast {
@@ -25,12 +26,25 @@ enum class MeshKind : std::uint8_t {
   hole,           // bulk:    from the home: what lies before `next` is lost to you (the lane was overrun)
   chunk,          // bulk:    from the home: history for one subscription; answers pull
   history_reply,  // bulk:    from the home: answers history
+  announce,       // bulk:    from the home: a channel that your pattern matches; the last one answers watch
+  idle,           // bulk:    from the home: this channel is silent: let it go if only patterns read it
+  state,          // bulk:    from the home: your channel is stale, or live again
+  answer,         // bulk:    answers question
+  notice,         // bulk:    from the home: a user joined or left
   attach,         // control: to the home: I read this channel in this form
   detach,         // control: to the home: nobody here does any more
   detached,       // control: from the home: answers detach
   publish_reply,  // control: from the home: answers publish
   pull,           // control: to the home: a subscription catches up, and wants the next chunk
   history,        // control: to the home: a client asks for kept messages
+  watch,          // control: to the home: tell me which channels match this pattern
+  unwatch,        // control: to the home: nobody here wants this pattern any more
+  unwatched,      // control: from the home: answers unwatch
+  announced,      // control: to the home: so many announces have been dealt with
+  let_go,         // control: to the home: answers idle
+  report,         // control: to a home or a directory: who came and who went (presence_records.hpp)
+  reported,       // control: answers report
+  question,       // control: who is there?
 };
 
 struct MeshPublish {
@@ -52,7 +66,8 @@ struct MeshPublish {
 struct MeshHello {
   MeshKind kind = MeshKind::hello;
   std::uint8_t refused = 0;
-  std::uint16_t reserved = 0;
+  std::uint8_t stale = 0;
+  std::uint8_t reserved = 0;
   std::uint32_t channel_id = 0;
   Handle log{};   // the reader's
   Handle home{};  // the home's channel, to be named in detach
@@ -78,12 +93,20 @@ struct MeshHole {
   Handle log{};
   Sequence next{};
 };
+struct MeshState {
+  MeshKind kind = MeshKind::state;
+  std::uint8_t stale = 0;
+  std::uint8_t reserved[6]{};
+  Handle log{};
+};
 struct MeshAttach {
   MeshKind kind = MeshKind::attach;
   Form form{};
   std::uint8_t channel_bytes = 0;
   std::uint8_t reserved[5]{};
   Handle log{};
+  Epoch epoch{};
+  Sequence wanted{};  // where the log is to begin, if the channel is in that epoch; 0: with the next message
 };
 struct MeshDetach {
   MeshKind kind = MeshKind::detach;
@@ -115,7 +138,8 @@ struct MeshPull {
   std::uint8_t joins = 0;        // the first chunk: the home says where it begins
   std::uint8_t resumes = 0;      // joins: `epoch` and `from` are what the client has
   std::uint8_t wants_state = 0;  // joins
-  std::uint8_t reserved[3]{};
+  std::uint8_t announced = 0;    // joins: `from` is what we said
+  std::uint8_t reserved[2]{};
   std::uint32_t serial = 0;
   std::uint32_t reserved_too = 0;
   Handle home{};
@@ -156,6 +180,54 @@ struct MeshHistoryReply {
   Handle connection{};
 };
 static_assert(sizeof(MeshHistory) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
+struct MeshWatch {
+  MeshKind kind = MeshKind::watch;
+  std::uint8_t pattern_bytes = 0;
+  std::uint8_t reserved[6]{};
+  Handle pattern{};  // the watcher's; echoed in every announce
+};
+struct MeshUnwatch {
+  MeshKind kind = MeshKind::unwatch;
+  std::uint8_t reserved[7]{};
+  Handle pattern{};
+};
+struct MeshUnwatched {
+  MeshKind kind = MeshKind::unwatched;
+  std::uint8_t reserved[7]{};
+  Handle pattern{};
+};
+struct MeshAnnounce {
+  MeshKind kind = MeshKind::announce;
+  PatternWatches::Word::Kind what{};
+  std::uint8_t channel_bytes = 0;
+  std::uint8_t reserved[5]{};
+  Handle pattern{};
+  Epoch epoch{};
+  Sequence after{};
+};
+struct MeshAnnounced {
+  MeshKind kind = MeshKind::announced;
+  std::uint8_t reserved[3]{};
+  std::uint32_t words = 0;
+};
+struct MeshIdle {
+  MeshKind kind = MeshKind::idle;
+  std::uint8_t reserved[7]{};
+  Handle log{};   // the reader's
+  Handle home{};  // to be named in let_go
+};
+struct MeshLetGo {
+  MeshKind kind = MeshKind::let_go;
+  std::uint8_t kept = 0;  // somebody else reads it, or it is not silent here
+  std::uint8_t reserved[6]{};
+  Handle log{};
+  Handle home{};
+  Sequence next{};  // what the log wanted next
+};
+static_assert(sizeof(MeshWatch) + kChannelNameBytesMax <= kMeshControlRecordBytesMax);
+static_assert(kControlLaneBytes >= std::size_t{2} * kMeshCredits * kMeshControlRecordBytesMax +
+                                       kAnnounceWindow * (sizeof(MeshAnnounced) + MeshLane::kHeaderBytes),
+              "beside what credits allow, every announce may be acknowledged alone");
 static_assert(sizeof(MeshPublishReply) + kChannelNameBytesMax + kIdBytesMax <= kMeshControlRecordBytesMax);
 static_assert(sizeof(MeshAttach) + kChannelNameBytesMax <= kMeshControlRecordBytesMax);
 static_assert(kMeshBatchBytesMax <= 0xffff, "a batch has no more frames than MeshFrames::high can say");

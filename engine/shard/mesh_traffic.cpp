@@ -7,6 +7,7 @@ namespace {
 
 constexpr Refusal kNothingPublished{.code = ErrorCode::unknown_channel,
                                     .sentence = "nothing is known of this channel"};
+constexpr std::size_t kNoticeBytesLook = 64;  // what telling one reader counts as: about what its frame has
 
 std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
 
@@ -17,6 +18,34 @@ std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
 void ChannelRouter::push_control(ShardIndex to, MutableBytes& room, std::size_t bytes) {
   ensure(room.size() >= bytes, "a control record was given its room");
   MeshLane& lane = mesh_->control(here_, to);
+  lane.commit(bytes);
+  if (lane.publish()) doorbells_ |= bit(to);
+}
+
+MutableBytes ChannelRouter::request_room(ShardIndex to, std::size_t bytes) {
+  Peer& there = peer(to);
+  if (there.credits == 0) return {};
+  --there.credits;
+  return reply_room(to, bytes);
+}
+
+MutableBytes ChannelRouter::reply_room(ShardIndex to, std::size_t bytes) {
+  const MutableBytes room = mesh_->control(here_, to).reserve(bytes);
+  ensure(!room.empty(), "a control lane has room for every credit, every reply and every acknowledgement");
+  return room;
+}
+
+MutableBytes ChannelRouter::bulk_room(ShardIndex to, std::size_t bytes, std::size_t backlog_max) {
+  MeshLane& lane = mesh_->bulk(here_, to);
+  if (lane.bytes_used() > backlog_max) {
+    ask_for_room(to);
+    if (lane.bytes_used() > backlog_max) return {};
+  }
+  return reserve(lane, to, bytes);
+}
+
+void ChannelRouter::push_bulk(ShardIndex to, std::size_t bytes) {
+  MeshLane& lane = mesh_->bulk(here_, to);
   lane.commit(bytes);
   if (lane.publish()) doorbells_ |= bit(to);
 }
@@ -43,7 +72,9 @@ bool ChannelRouter::send_attach(ShardIndex home, const ChannelLog& log, Handle h
   ensure(!room.empty(), "a control lane has room for every credit");
   RecordWriter record{room, MeshAttach{.form = log.form,
                                        .channel_bytes = static_cast<std::uint8_t>(log.name->size()),
-                                       .log = handle}};
+                                       .log = handle,
+                                       .epoch = log.epoch,
+                                       .wanted = log.begin_at}};
   record.put(*log.name);
   push_control(home, room, bytes);
   --there.credits;
@@ -95,6 +126,7 @@ void ChannelRouter::remote_has_news(HomeChannel& home, Handle home_handle, Now n
 }
 
 void ChannelRouter::pump(Now now) {
+  if (presence_traffic_.active()) presence_traffic_.pump(now);
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex to{static_cast<std::uint16_t>(i)};
@@ -153,15 +185,18 @@ bool ChannelRouter::pump_reader(ShardIndex to, HomeChannel& home, Handle home_ha
   if (!reader.greeted) {
     const MutableBytes room = reserve(lane, to, sizeof(MeshHello));
     if (room.empty()) return false;
-    store(room.data(), MeshHello{.channel_id = home.channel_id,
+    store(room.data(), MeshHello{.stale = home.stale ? std::uint8_t{1} : std::uint8_t{0},
+                                 .channel_id = home.channel_id,
                                  .log = reader.their_log,
                                  .home = home_handle,
                                  .epoch = home.epoch,
                                  .next = reader.next});
     lane.commit();
     reader.greeted = true;
+    reader.told_stale = home.stale;
     return true;
   }
+  if (reader.told_stale != home.stale) [[unlikely]] return pump_state(to, home, reader);
   const FrameLog& log = *home.form_logs[static_cast<std::size_t>(reader.form)];
   const auto run = log.run_from(reader.next, kMeshBatchBytesMax);
   if (!run || run->first != reader.next) {
@@ -221,6 +256,8 @@ bool ChannelRouter::lanes_empty() const {
 
 bool ChannelRouter::has_work() const {
   if (holding_ && may_go_on()) return true;
+  if (patterns_.active() && patterns_.has_work()) return true;
+  if (presence_traffic_.active() && presence_traffic_.has_work()) return true;
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex from{static_cast<std::uint16_t>(i)};
@@ -231,10 +268,12 @@ bool ChannelRouter::has_work() const {
 }
 
 bool ChannelRouter::settled() const {
-  return lanes_empty() && held_.empty() && held_first_.empty() && std::ranges::all_of(peers_, [](const Peer& there) {
-           return there.readers.empty() && there.publishers.empty() && there.pulls.empty() && there.queries.empty() &&
-                  there.pulls_unsent.empty() && there.credits == kMeshCredits;
-         });
+  if (!lanes_empty() || !held_.empty() || !held_first_.empty() || !patterns_.settled()) return false;
+  if (presence_traffic_.active()) return false;
+  return std::ranges::all_of(peers_, [](const Peer& there) {
+    return there.readers.empty() && there.publishers.empty() && there.pulls.empty() && there.queries.empty() &&
+           there.pulls_unsent.empty() && there.credits == kMeshCredits;
+  });
 }
 
 // ---- from other shards ----
@@ -245,7 +284,10 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
   Channel* channel = channels_.find_or_create(
       name, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
   Refusal refusal;
-  const Handle log = channel == nullptr ? Handle{} : ensure_log(*channel, header.form, now, refusal);
+  const ResumePoint after{.epoch = header.epoch, .seq = Sequence{value(header.wanted) - 1}};
+  const bool wants = header.wanted != Sequence{};
+  const Handle log =
+      channel == nullptr ? Handle{} : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
   if (!log.valid()) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);
     peer(from).refusals.push_back(header.log);
@@ -258,7 +300,9 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
                          .shard = from,
                          .form = header.form,
                          .waiting = true,
-                         .next = channel_log.log.next()});
+                         .next = wants && header.epoch == home.epoch && channel_log.log.holds(header.wanted)
+                                     ? header.wanted
+                                     : channel_log.log.next()});
   peer(from).readers.push_back({.home = channel->home_state, .their_log = header.log});
 }
 
@@ -270,15 +314,19 @@ void ChannelRouter::on_detach(ShardIndex from, Bytes record, Now now) {
     return reader.shard == from && reader.their_log == header.log;
   });
   ensure(at != home->remote.end(), "a shard detaches what it attached");
-  ChannelLog& log = *delivery_->find_log(channels_[home->channel].logs[static_cast<std::size_t>(at->form)]);
-  --log.remote_readers;
-  if (log.unread()) log.unread_since = now.mono;
-  home->remote.erase(at);
+  forget_reader(*home, at, now);
 
   MutableBytes room = mesh_->control(here_, from).reserve(sizeof(MeshDetached));
   ensure(!room.empty(), "a control lane has room for every reply");
   store(room.data(), MeshDetached{});
   push_control(from, room, sizeof(MeshDetached));
+}
+
+void ChannelRouter::forget_reader(HomeChannel& home, std::vector<RemoteReader>::iterator reader, Now now) {
+  ChannelLog& log = *delivery_->find_log(channels_[home.channel].logs[static_cast<std::size_t>(reader->form)]);
+  --log.remote_readers;
+  if (log.unread()) log.unread_since = now.mono;
+  home.remote.erase(reader);
 }
 
 void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
@@ -318,8 +366,23 @@ void ChannelRouter::drain_bulk(ShardIndex from, Now now) {
                                        .refusal = of_bytes ? refusal_of(header.code) : kNothingPublished});
         break;
       }
+      case MeshKind::announce:
+        patterns_.on_announce(from, record);
+        break;
+      case MeshKind::idle:
+        patterns_.on_idle(from, record, now);
+        break;
+      case MeshKind::state:
+        bytes += kNoticeBytesLook * on_state(record, now);
+        break;
+      case MeshKind::answer:
+        presence_traffic_.on_answer(from, record, now);
+        break;
+      case MeshKind::notice:
+        bytes += kNoticeBytesLook * presence_traffic_.on_notice(record, now);
+        break;
       default:
-        ensure(false, "a bulk lane carries frames, holes, hellos and history");
+        ensure(false, "a bulk lane carries what a home has for its readers and watchers, and answers");
     }
     lane.pop();
   }
@@ -380,6 +443,7 @@ void ChannelRouter::on_hello(ShardIndex from, Bytes record, Now now) {
     log->home = header.home;
     log->epoch = header.epoch;
     log->channel_id = header.channel_id;
+    log->stale = header.stale != 0;
     log->log.skip_to(header.next);
     log->unread_since = now.mono;
   }

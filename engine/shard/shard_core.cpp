@@ -1,10 +1,12 @@
 #include "engine/shard/shard_core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "alloc/base/ensure.hpp"
 #include "engine/delivery/delivery.hpp"
 #include "engine/delivery/rolling_send.hpp"
+#include "engine/presence/presence.hpp"
 #include "engine/session/sessions.hpp"
 #include "engine/shard/channel_router.hpp"
 #include "engine/shard/rankings.hpp"
@@ -15,7 +17,8 @@ namespace {
 
 /// Slots are taken as they are needed; this only keeps their numbers within a handle.
 std::uint32_t subscriptions_bound(const LimitOptions& limits) {
-  const std::uint64_t most = std::uint64_t{limits.connections + kRefusalSlots} * limits.subscriptions;
+  const std::uint64_t most =
+      std::uint64_t{limits.connections + kRefusalSlots} * (limits.subscriptions + 1);  // one is a user's own
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
 }
 std::uint32_t logs_bound(const LimitOptions& limits) {
@@ -25,7 +28,7 @@ std::uint32_t logs_bound(const LimitOptions& limits) {
 
 }  // namespace
 
-struct ShardCore::State {
+struct ShardCore::State final : AnswerSink {
   State(const ShardContext& context, Now now)
       : options{&context.options},
         stats{&context.stats},
@@ -33,12 +36,24 @@ struct ShardCore::State {
         delivery{logs_bound(context.options.limits), subscriptions_bound(context.options.limits), context.budget,
                  context.stats},
         rankings{delivery, context.stats},
-        router{context.index, context.options, context.mesh, delivery,
-               context.budget, context.stats, rankings, prng, context.channel_ids_given},
         sends{delivery, context.budget, context.stats},
-        sessions{context.options, router, sends, context.budget, context.stats, prng, now},
+        presence{context.index, context.options, delivery, sends, context.budget, context.stats, now},
+        router{context.index,
+               context.options,
+               context.mesh,
+               delivery,
+               presence,
+               context.budget,
+               context.stats,
+               rankings,
+               prng,
+               context.channel_ids_given,
+               now},
+        sessions{context.options, router, router.patterns(), presence, sends, context.budget, context.stats, prng, now},
         lag_check_at{now.mono + kLagCheckInterval},
-        housekeeping_at{now.mono + kHousekeepingInterval} {}
+        housekeeping_at{now.mono + kHousekeepingInterval} {
+    presence.set_sink(*this);
+  }
 
   /// Tells sessions what sending found out. Not under a batch: sessions may end what a batch refers to.
   void handle_send_events(Now now) {
@@ -54,6 +69,22 @@ struct ShardCore::State {
   void after_input(Now now) {
     handle_send_events(now);
     router.pump(now);
+    if (!answered_askers.empty()) release_askers(now);
+  }
+  /// To the connection that asked, at once; or to whoever asked through ask().
+  void answered(Answered answered, Now now) override {
+    if (answered.asker.connection.valid()) {
+      sessions.answer(answered, now);
+      answered_askers.push_back(answered.asker.connection);
+    } else {
+      answers.push_back(std::move(answered));
+    }
+  }
+  /// Who was answered is listened to again.
+  void release_askers(Now now) {
+    released_askers.swap(answered_askers);
+    for (const Handle connection : released_askers) sessions.answered(connection, now);
+    released_askers.clear();
   }
   /// Publishers that were held back go on if they may.
   void serve_publishers(Now now) {
@@ -69,10 +100,14 @@ struct ShardCore::State {
   Prng prng;
   Delivery delivery;
   Rankings rankings;
-  ChannelRouter router;
   RollingSend sends;
+  Presence presence;
+  ChannelRouter router;
   Sessions sessions;
   std::vector<Action> taken_actions;
+  std::vector<Answered> answers;
+  std::vector<Handle> answered_askers;
+  std::vector<Handle> released_askers;
   Instant lag_check_at;
   Instant housekeeping_at;
   Instant shutdown_at{};
@@ -113,13 +148,26 @@ void ShardCore::drain_mesh(Now now) {
   State& state = *state_;
   const auto& arrivals =
       state.router.drain(now, [&](const PublishReply& reply) { state.sessions.handle(reply, now); });
-  for (const Handle subscription : arrivals.ready) state.sessions.join_ready(subscription, now);
+  PatternTraffic& patterns = state.router.patterns();
+  if (patterns.active()) state.sessions.tell_patterns(now);
+  for (const Handle subscription : arrivals.ready) {
+    if (patterns.owns(subscription)) {
+      patterns.join_ready(subscription, now);
+    } else {
+      state.sessions.join_ready(subscription, now);
+    }
+  }
   for (const auto& history : arrivals.histories) {
     state.sessions.handle(HistoryReply{.connection = history.connection,
                                        .refused = history.refused,
                                        .text = history.text,
                                        .refusal = history.refusal},
                           now);
+  }
+  if (patterns.active()) {
+    patterns.work(now);
+    state.sessions.serve_patterns(now);
+    patterns.acknowledge();
   }
   state.after_input(now);
   state.serve_publishers(now);
@@ -129,6 +177,7 @@ void ShardCore::expire_timers(Now now) {
   State& state = *state_;
   state.sessions.expire_timers(now);
   state.delivery.release_held(now.mono);
+  state.router.expire_timers(now);
   if (now.mono >= state.lag_check_at) {
     state.lag_check_at = now.mono + kLagCheckInterval;
     state.sends.check_blocked(now);
@@ -136,6 +185,7 @@ void ShardCore::expire_timers(Now now) {
   if (now.mono >= state.housekeeping_at) {
     state.housekeeping_at = now.mono + kHousekeepingInterval;
     state.router.sweep(now);
+    if (state.router.patterns().active()) state.sessions.tell_patterns(now);
     state.stats->publish_ledger(state.delivery.ledger());
     state.rank_connections(now);
   }
@@ -181,6 +231,14 @@ void ShardCore::State::rank_connections(Now now) {
   rankings.publish_connections(now);
 }
 
+// ---- who is there ----
+
+void ShardCore::ask(Question question, std::uint64_t token) {
+  state_->presence.ask(std::move(question), Asker{.connection = {}, .token = token});
+}
+
+std::vector<Answered> ShardCore::take_answers() { return std::exchange(state_->answers, {}); }
+
 // ---- what it wants ----
 
 std::span<const SendEntry> ShardCore::prepare_sends(Now now) {
@@ -218,7 +276,7 @@ Instant ShardCore::next_deadline() const {
   const State& state = *state_;
   Instant next = state.housekeeping_at;
   if (state.sends.has_blocked()) next = std::min(next, state.lag_check_at);
-  next = std::min(next, state.router.pace_deadline());
+  next = std::min({next, state.router.pace_deadline(), state.router.timer_deadline()});
   if (const auto held = state.delivery.held_until()) next = std::min(next, *held);
   if (state.shutting_down) next = std::min(next, state.shutdown_check_at);
   if (const auto timer = state.sessions.next_deadline()) next = std::min(next, *timer);
@@ -227,7 +285,8 @@ Instant ShardCore::next_deadline() const {
 
 bool ShardCore::idle() const {
   const State& state = *state_;
-  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work();
+  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work() &&
+         state.answered_askers.empty();
 }
 
 bool ShardCore::drained() const { return state_->shutting_down && state_->sessions.connections() == 0; }
@@ -236,6 +295,7 @@ Ledger ShardCore::ledger() const { return state_->delivery.ledger(); }
 
 void ShardCore::validate() const {
   state_->delivery.validate();
+  state_->presence.validate();
   state_->router.validate();
   state_->sessions.validate();
 }

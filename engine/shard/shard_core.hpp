@@ -16,12 +16,14 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "alloc/base/bytes.hpp"
 #include "alloc/base/identifiers.hpp"
 #include "alloc/base/time.hpp"
 #include "alloc/memory/budget.hpp"
 #include "engine/limits.hpp"
+#include "engine/presence/inquiries.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/stats/ledger.hpp"
@@ -66,6 +68,14 @@ class ShardCore {
   void expire_timers(Now now);
   /// Starts the graceful end: refuses new work, lets every reader have what is in its logs, closes with 1001.
   void begin_shutdown(Now now);
+
+  // ---- who is there ----
+
+  /// Asks about users and channels, on all shards that know a part of it (engine/presence/question.hpp). The answer
+  /// comes with take_answers(), under the token, after one or several turns.
+  void ask(Question question, std::uint64_t token);
+  /// Answers since the last call; in no order.
+  std::vector<Answered> take_answers();
 
   // ---- what it wants ----
 

@@ -39,6 +39,7 @@ enum class EventCode : std::uint16_t {
   pressure_changed,
   health_changed,
   channel_limit,
+  presence_limit,
   fault,
   end,
 };
@@ -79,6 +80,7 @@ inline constexpr auto kEvents = [] {
       {pressure_changed, warning, "pressure_changed", "level", "bytes"},
       {health_changed, warning, "health_changed", "state", "state_before"},
       {channel_limit, warning, "channel_limit", "channels", "limit"},
+      {presence_limit, warning, "presence_limit", "users", "limit"},
       {fault, error, "fault", "errno", ""},
   });
 }();

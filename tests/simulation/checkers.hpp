@@ -35,6 +35,8 @@ enum class Checker : std::uint8_t {
   busy_loop,    // a shard that says it has work makes progress
   seam,         // actions and send entries keep the rules of seam.hpp
   shutdown,     // everybody gets what was kept for them, then 1001
+  presence,     // lists of users are exact, and agree with what was told
+  state,        // stale and live alternate, and no message comes while a channel is stale
   determinism,  // the same seed gives the same run
   end,
 };
@@ -62,6 +64,8 @@ inline constexpr std::array kCheckers{
     CheckerRow{Checker::busy_loop, "busy_loop"},
     CheckerRow{Checker::seam, "seam"},
     CheckerRow{Checker::shutdown, "shutdown"},
+    CheckerRow{Checker::presence, "presence"},
+    CheckerRow{Checker::state, "state"},
     CheckerRow{Checker::determinism, "determinism"},
 };
 static_assert(kCheckers.size() == std::to_underlying(Checker::end), "every checker has a name");

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "codec/text/numbers.hpp"
 #include "codec/websocket/handshake.hpp"
 #include "tests/simulation/checkers.hpp"
 
@@ -27,6 +28,14 @@ MaskKey Client::mask() {
 }
 
 // ---- connecting ----
+
+/// The last message that it has of its personal channel.
+std::optional<Position> Client::personal_seen() const {
+  for (const auto& [channel, position] : last_seen_) {
+    if (world_.scenario.channels[channel].owner == plan_.user) return position;
+  }
+  return std::nullopt;
+}
 
 Client::Handshake Client::choose_handshake() {
   Dice& dice = world_.dice;
@@ -54,6 +63,13 @@ Client::Handshake Client::choose_handshake() {
   if (plan_.user != 0) {
     handshake.target +=
         fmt::format("{}user={}", handshake.target.find('?') == std::string::npos ? '?' : '&', plan_.user);
+    const bool native_at_once = plan_.native && handshake.entry != Entry::native_plain;
+    if (native_at_once && personal_seen() && dice.one_in(2)) {
+      handshake.since = personal_seen();
+      std::string epoch;
+      append_epoch(epoch, handshake.since->epoch);
+      handshake.target += fmt::format("&since={}:{}", epoch, value(handshake.since->seq));
+    }
   }
   return handshake;
 }
@@ -82,6 +98,7 @@ void Client::connect(Instant now) {
                                     : heartbeat.interval_exchange;
   }
   for (const std::uint32_t channel : handshake.channels) talk().subscribes_by_path(channel);
+  if (plan_.user != 0) talk().is_of_user(std::to_string(plan_.user), handshake.since);
   if (handshake.channels.size() > scenario.options.limits.subscriptions) talk().may_be_refused_with(400);
   world_.trace.note("c{} client {} opens {}", *connection_, index_, handshake.target);
   send_handshake(handshake);

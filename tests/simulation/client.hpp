@@ -64,9 +64,11 @@ class Client {
     Entry entry{};
     std::string target;
     std::vector<std::uint32_t> channels;  // named by the path
+    std::optional<Position> since{};      // of the personal channel
   };
 
   [[nodiscard]] Handshake choose_handshake();
+  [[nodiscard]] std::optional<Position> personal_seen() const;
   void send_handshake(const Handshake& handshake);
   void send_text(std::string_view text) { send_message(Opcode::text, text); }
   void send_message(Opcode opcode, std::string_view text);
@@ -85,7 +87,10 @@ class Client {
   void subscribe();
   [[nodiscard]] std::string choose_options(SubscribeOptions& options);
   void unsubscribe();
+  void subscribe_to_patterns();
+  void unsubscribe_from_patterns();
   void ask_property();
+  void ask_presence();
   void misbehave();
   void break_framing();
   void accident();

@@ -38,8 +38,11 @@ std::vector<std::uint32_t> Client::some_channels() {
   const std::size_t wanted = dice.between(1, 3);
   for (std::size_t i = 0; i < wanted; ++i) {
     const auto channel = static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size()));
+    const std::uint32_t owner = world_.scenario.channels[channel].owner;
+    if (owner != 0 && (!plan_.native || (owner != plan_.user && !dice.one_in(20)))) continue;  // it would be refused
     if (std::ranges::find(channels, channel) == channels.end()) channels.push_back(channel);
   }
+  if (channels.empty()) channels.push_back(0);  // never a personal one
   return channels;
 }
 
@@ -55,13 +58,23 @@ void Client::say_something(Instant now) {
     publish_some(burst, now);
     if (plan_.floods) write_some(true);
   } else if (what < 75) {
-    if (!subscribed_enough() || dice.one_in(8)) subscribe();
+    if (plan_.patterns && dice.one_in(3)) {
+      subscribe_to_patterns();
+    } else if (!subscribed_enough() || dice.one_in(8)) {
+      subscribe();
+    }
   } else if (what < 80 && decided_) {
-    unsubscribe();
+    if (plan_.patterns && dice.one_in(3)) {
+      unsubscribe_from_patterns();
+    } else {
+      unsubscribe();
+    }
   } else if (what < 84 && decided_) {
-    if (plan_.native) {
+    if (plan_.native && dice.one_in(3)) {
+      ask_presence();
+    } else if (plan_.native) {
       const std::uint64_t id =
-          talk().ask(Request{.kind = Request::Kind::ping, .publish = 0, .channels = {}, .resume = {}});
+          talk().ask(Request{.kind = Request::Kind::ping, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
       send_text(fmt::format(R"({{"type":"ping","id":{}}})", id));
     } else {
       ask_property();
@@ -220,7 +233,8 @@ std::uint64_t Client::publish_as(Publish publish, std::string_view sent_data, st
   const PublishId id = world_.truth.add(std::move(publish), std::move(key));
   std::uint64_t request = 0;
   if (with_id) {
-    request = talk().ask(Request{.kind = Request::Kind::publish, .publish = id, .channels = {}, .resume = {}});
+    request = talk().ask(
+        Request{.kind = Request::Kind::publish, .publish = id, .channels = {}, .patterns = {}, .resume = {}});
     text += fmt::format(R"(,"id":{})", request);
   } else {
     talk().asks_silently();
@@ -257,8 +271,11 @@ void Client::publish_marker(std::uint32_t channel, Instant now, std::size_t fill
 void Client::subscribe() {
   Dice& dice = world_.dice;
   const std::vector<std::uint32_t> channels = some_channels();
-  Request request{
-      .kind = Request::Kind::subscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .resume = {}};
+  Request request{.kind = Request::Kind::subscribe,
+                  .publish = 0,
+                  .channels = {channels.begin(), channels.end()},
+                  .patterns = {},
+                  .resume = {}};
   if (!plan_.native) {
     const std::uint64_t id = talk().ask(std::move(request));
     send_text(fmt::format(R"({{"method":"SUBSCRIBE","params":{},"id":{}}})", json_list(world_.scenario, channels), id));
@@ -308,26 +325,45 @@ std::string Client::choose_options(SubscribeOptions& options) {
 
 void Client::unsubscribe() {
   const std::vector<std::uint32_t> channels = some_channels();
-  const std::uint64_t id = talk().ask(Request{
-      .kind = Request::Kind::unsubscribe, .publish = 0, .channels = {channels.begin(), channels.end()}, .resume = {}});
+  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::unsubscribe,
+                                              .publish = 0,
+                                              .channels = {channels.begin(), channels.end()},
+                                              .patterns = {},
+                                              .resume = {}});
   const std::string list = json_list(world_.scenario, channels);
   world_.trace.note("c{} asks to unsubscribe from {} (id {})", *connection_, list, id);
   send_text(plan_.native ? fmt::format(R"({{"type":"unsubscribe","id":{},"channels":{}}})", id, list)
                          : fmt::format(R"({{"method":"UNSUBSCRIBE","params":{},"id":{}}})", list, id));
 }
 
+void Client::ask_presence() {
+  Dice& dice = world_.dice;
+  const auto channel = static_cast<std::uint32_t>(dice.below(world_.scenario.channels.size()));
+  if (!world_.scenario.channels[channel].presence) return;
+  const std::uint64_t id =
+      talk().ask(Request{.kind = Request::Kind::presence, .publish = 0, .channels = {}, .resume = {}});
+  const std::string& name = world_.scenario.channels[channel].name;
+  world_.trace.note("c{} asks who is in {} (id {})", *connection_, name, id);
+  send_text(dice.one_in(8) ? fmt::format(R"({{"type":"presence","id":{},"user":"*"}})", id)
+                           : fmt::format(R"({{"type":"presence","id":{},"channel":"{}"}})", id, name));
+}
+
 void Client::ask_property() {
   Dice& dice = world_.dice;
   if (dice.one_in(3)) {
     const std::uint64_t id =
-        talk().ask(Request{.kind = Request::Kind::list, .publish = 0, .channels = {}, .resume = {}});
+        talk().ask(Request{.kind = Request::Kind::list, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
     send_text(dice.one_in(2) ? fmt::format(R"({{"method":"LIST_SUBSCRIPTIONS","id":{}}})", id)
                              : fmt::format(R"({{"method":"GET_PROPERTY","params":["combined"],"id":{}}})", id));
     return;
   }
   const bool combined = dice.one_in(2);
-  const std::uint64_t id = talk().ask(
-      Request{.kind = Request::Kind::property, .publish = 0, .channels = {}, .resume = {}, .property_value = combined});
+  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::property,
+                                              .publish = 0,
+                                              .channels = {},
+                                              .patterns = {},
+                                              .resume = {},
+                                              .property_value = combined});
   world_.trace.note("c{} asks for the {} form (id {})", *connection_, combined ? "combined" : "raw", id);
   send_text(fmt::format(R"({{"method":"SET_PROPERTY","params":["combined",{}],"id":{}}})", combined, id));
 }
@@ -361,7 +397,8 @@ void Client::misbehave() {
     send_text("[1,2,3]");
     return;
   }
-  const std::uint64_t id = talk().ask(Request{.kind = Request::Kind::bad, .publish = 0, .channels = {}, .resume = {}});
+  const std::uint64_t id =
+      talk().ask(Request{.kind = Request::Kind::bad, .publish = 0, .channels = {}, .patterns = {}, .resume = {}});
   if (!plan_.native) {
     send_text(kind == 2 ? fmt::format(R"({{"method":"SHOUT","params":["a"],"id":{}}})", id)
                         : fmt::format(R"({{"method":"SUBSCRIBE","params":[7],"id":{}}})", id));

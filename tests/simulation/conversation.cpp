@@ -28,6 +28,7 @@ Conversation::Conversation(ConnectionId connection, Entry entry, const Scenario&
       assembler_{Role::client, kClientLimits},
       combined_{entry == Entry::exchange_streams},
       subscriptions_(scenario.channels.size()),
+      attention_{connection, scenario.channels.size(), coverage},
       began_at_{now},
       answered_at_{now} {
   for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
@@ -47,13 +48,20 @@ std::uint64_t Conversation::ask(Request request) {
     subscriptions_[channel].asked = true;
     if (request.options.has_conflate && !request.options.conflate) subscriptions_[channel].asked_for_every = true;
   }
+  if (!request.patterns.empty()) asks_for_patterns(request);
   requests_.emplace(++last_id_, std::move(request));
   return last_id_;
 }
 
 void Conversation::subscribes_by_path(std::uint32_t channel) {
-  subscriptions_[channel].asked = true;
+  subscriptions_[channel].asked = subscriptions_[channel].exact = true;
   silent_requests_ = 1;
+}
+
+void Conversation::is_of_user(std::string user, std::optional<Position> since) {
+  user_ = std::move(user);
+  personal_due_ = native();
+  personal_since_ = since;
 }
 
 // ---- what the server sends ----
@@ -261,10 +269,14 @@ std::string Conversation::describe_open() const {
   return text;
 }
 
-/// A subscribe that is not yet answered may have changed them already.
+/// A command that is not yet answered may have changed them already: what chooses them, or gives the channel to a
+/// pattern or takes it from one.
 bool Conversation::terms_may_change(std::uint32_t channel) const {
   return std::ranges::any_of(requests_, [&](const auto& open) {
-    return Served::chosen(open.second.options) && open.second.channels.contains(channel);
+    const Request& asked = open.second;
+    const bool named = asked.channels.contains(channel);
+    if (named && Served::chosen(asked.options)) return true;
+    return !patterns_.empty() && (named || names_pattern_of(asked, channel));
   });
 }
 
@@ -307,6 +319,22 @@ void Conversation::on_native(std::string_view text, Instant now) {
     on_published(now);
   } else if (type == "error") {
     on_error();
+  } else if (type == "user_joined" || type == "user_left") {
+    const std::uint32_t channel = channel_named(text_member("channel"));
+    const std::string user = text_member("user");
+    trace_.note("c{} {} {} in {}", connection_, type, user, scenario_.channels[channel].name);
+    attention_.user_notice(channel, user, type == "user_joined");
+  } else if (type == "channel_state") {
+    const std::uint32_t channel = channel_named(text_member("channel"));
+    trace_.note("c{} {} is {}", connection_, scenario_.channels[channel].name, text_member("state"));
+    const bool stale = text_member("state") == "stale";
+    attention_.state(channel, stale, stale ? number_member("seq") : 0);
+  } else if (type == "presence_missed") {
+    const std::uint32_t channel = channel_named(text_member("channel"));
+    trace_.note("c{} missed notices of {}", connection_, scenario_.channels[channel].name);
+    attention_.missed(channel);
+  } else if (type == "presence") {
+    on_presence();
   } else if (type == "pong") {
     const auto id = id_member();
     require(id.has_value(), Checker::replies, "a pong without id");
@@ -364,6 +392,12 @@ void Conversation::take_message(const Heard& heard, Instant now) {
   }
   require(publish.snapshot == heard.snapshot, Checker::payload, "publish {} is a snapshot: {}; delivered as one: {}",
           *id, publish.snapshot, heard.snapshot);
+  attention_.message(channel, value(seq));
+  if (scenario_.channels[channel].owner != 0) {
+    require(user_ == std::to_string(scenario_.channels[channel].owner), Checker::presence,
+            "a message for another user");
+    coverage_.add(Seen::personal_messages);
+  }
   truth_.delivered(*id, Position{subscription.next.epoch, seq}, now);
   if (!beside) subscription.next.seq = next(seq);
   count_message(subscription, *id, !beside && !subscription.from_history && !terms_may_change(channel));
@@ -413,12 +447,117 @@ void Conversation::take_gap(std::uint32_t channel, Sequence from, Sequence to, s
 void Conversation::finish_channel(std::uint64_t id, Request& request, std::uint32_t channel) {
   require(request.channels.erase(channel) == 1, Checker::replies, "id {} is answered twice for {}", id,
           scenario_.channels[channel].name);
-  if (request.channels.empty()) requests_.erase(id);
+  if (request.channels.empty() && request.patterns.empty()) requests_.erase(id);
+}
+
+/// What records of the channel will say; only the binary dialect is told.
+void Conversation::take_channel_id(std::uint32_t channel, Epoch epoch, const JsonReader& entry) {
+  const JsonValue* said = entry.find("channel_id");
+  if (!is_binary(entry_)) {
+    require(said == nullptr, Checker::stream, "a channel_id in the native dialect");
+    return;
+  }
+  const auto number = said == nullptr ? std::nullopt : parse_uint64(said->text);
+  require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "{} is subscribed to without an id",
+          scenario_.channels[channel].name);
+  subscriptions_[channel].channel_id = static_cast<std::uint32_t>(*number);
+  truth_.numbered(channel, epoch, subscriptions_[channel].channel_id);
+}
+
+/// A joiner that does not go on from somewhere is given the channel's state, where its namespace keeps one.
+void Conversation::begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest) {
+  Subscription& subscription = subscriptions_[channel];
+  const JsonValue* said = entry.find("state");
+  if (said != nullptr && entry.string_of(*said) == "snapshot") {
+    const JsonValue* as_of = entry.find("as_of_seq");
+    const auto as_of_seq = as_of == nullptr ? std::nullopt : parse_uint64(as_of->text);
+    require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
+    subscription.next.seq = Sequence{*as_of_seq};
+    subscription.snapshot_may_come = true;
+    subscription.from_history = true;
+    coverage_.add(Seen::joins_with_snapshot);
+  } else if (scenario_.channels[channel].state == StateKeeping::last && newest != Sequence{}) {
+    subscription.next.seq = newest;
+    subscription.from_history = true;
+    coverage_.add(Seen::joins_with_last);
+  }
+}
+
+/// What nobody asked for by a command: a user's own channel.
+void Conversation::on_personal_channel(const JsonReader& entry) {
+  const auto member = [&](std::string_view name) {
+    const JsonValue* found = entry.find(name);
+    require(found != nullptr, Checker::stream, "'subscribed' without '{}'", name);
+    return *found;
+  };
+  const std::string name{member("channel").inside_quotes()};
+  require(personal_due_ && name == "user:" + user_, Checker::replies, "'subscribed' to {}, which nobody asked for",
+          name);
+  personal_due_ = false;
+  personal_given_ = true;
+  coverage_.add(Seen::personal_joins);
+  const auto channel = std::ranges::find(scenario_.channels, name, &ChannelPlan::name);
+  if (channel == scenario_.channels.end()) return;  // nobody publishes to it
+  const auto index = static_cast<std::uint32_t>(channel - scenario_.channels.begin());
+  const auto epoch = parse_epoch(member("epoch").inside_quotes());
+  const auto seq = parse_uint64(member("seq").text);
+  require(epoch.has_value() && seq.has_value(), Checker::stream, "a broken 'subscribed' to {}", name);
+  const JsonValue* recovered = entry.find("recovered");
+  require((recovered != nullptr) == personal_since_.has_value(), Checker::replies,
+          "{} was joined {} a place to resume from, and 'recovered' says otherwise", name,
+          personal_since_ ? "with" : "without");
+  Subscription& subscription = subscriptions_[index];
+  subscription.asked = subscription.active = subscription.exact = subscription.position_known = true;
+  subscription.next = Position{*epoch, Sequence{*seq + 1}};
+  if (recovered != nullptr && recovered->is_true()) {
+    require(personal_since_->epoch == *epoch && value(personal_since_->seq) <= *seq, Checker::continuity,
+            "{} recovered from {:x}:{} to {:x}:{}", name, value(personal_since_->epoch), value(personal_since_->seq),
+            value(*epoch), *seq);
+    subscription.next.seq = next(personal_since_->seq);
+    coverage_.add(Seen::personal_resumes);
+  }
+  take_channel_id(index, *epoch, entry);
+  attention_.subscribed(index, entry.find("liveness") != nullptr, *seq);
+  trace_.note("c{} has its personal channel {} at {:x}:{}", connection_, name, value(*epoch), *seq);
+}
+
+void Conversation::on_presence() {
+  const auto id = id_member();
+  require(id.has_value(), Checker::replies, "a list of users without the id that was sent");
+  (void)request(*id, Request::Kind::presence);
+  requests_.erase(*id);
+  const JsonValue* users = json_.find("users");
+  require(users != nullptr && users->kind == JsonKind::array, Checker::stream, "a list of users without users");
+  std::set<std::string> names;
+  ArrayWalk walk{users->text};
+  while (const auto element = walk.next()) names.emplace(element->inside_quotes());
+  const JsonValue* channel = json_.find("channel");
+  if (channel == nullptr) return;  // of the whole node: the world checks that when all is quiet
+  const std::uint32_t index = channel_named(text_member("channel"));
+  trace_.note("c{} list of {}: {} users", connection_, scenario_.channels[index].name, names.size());
+  require(json_.find("next") == nullptr && number_member("count") == names.size(), Checker::presence,
+          "the list of {} has {} users, and counts {}", scenario_.channels[index].name, names.size(),
+          number_member("count"));
+  attention_.listed(index, names);
 }
 
 void Conversation::on_subscribed() {
+  if (json_.find("pattern") != nullptr) {
+    on_bound();
+    return;
+  }
   const auto id = id_member();
-  require(id.has_value(), Checker::replies, "'subscribed' without the id that was sent");
+  std::map<std::string, std::uint64_t> matched;
+  if (!id) {
+    const std::string list{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
+    ArrayWalk own{list};
+    const auto element = own.next();
+    require(element.has_value() && !own.next(), Checker::replies, "'subscribed' without the id that was sent");
+    JsonReader entry;
+    require(entry.read(element->text).has_value(), Checker::stream, "'subscribed' with {}", element->text);
+    on_personal_channel(entry);
+    return;
+  }
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
   while (const auto element = walk.next()) {
@@ -430,6 +569,12 @@ void Conversation::on_subscribed() {
       require(found != nullptr, Checker::stream, "'subscribed' without '{}'", name);
       return *found;
     };
+    if (reader.find("pattern") != nullptr) {
+      const auto count = parse_uint64(member("matched").text);
+      require(count.has_value(), Checker::stream, "'subscribed' with {}", element->text);
+      matched.emplace(reader.string_of(member("channel")), *count);
+      continue;
+    }
     const std::uint32_t channel = channel_named(reader.string_of(member("channel")));
     const auto epoch = parse_epoch(reader.string_of(member("epoch")));
     const auto seq = parse_uint64(member("seq").text);
@@ -441,7 +586,7 @@ void Conversation::on_subscribed() {
     const JsonValue* recovered = reader.find("recovered");
     require(!Served::refused(asked.options, scenario_.channels[channel]), Checker::replies,
             "{} is subscribed to on terms that its namespace does not allow", name);
-    if (!subscription.active || Served::chosen(asked.options)) {
+    if (!subscription.active || !subscription.exact || Served::chosen(asked.options)) {
       subscription.served.begin(asked.options, scenario_.channels[channel]);
     }
     if (Served::chosen(asked.options)) coverage_.add(Seen::options_granted);
@@ -450,7 +595,13 @@ void Conversation::on_subscribed() {
                 recovered == nullptr   ? ""
                 : recovered->is_true() ? " recovered"
                                        : " not recovered");
-    if (subscription.active) {
+    bool again = subscription.active;
+    if (personal_given_ && name == "user:" + user_) {
+      personal_given_ = false;
+      again = again && resume == asked.resume.end();  // a place to resume from is followed
+      if (!again) attention_.unsubscribed(channel);
+    }
+    if (again) {
       coverage_.add(Seen::subscribes_again);  // the cursor stays where it is
     } else {
       subscription.active = true;
@@ -463,27 +614,8 @@ void Conversation::on_subscribed() {
       const bool goes_on = recovered != nullptr && recovered->is_true();
       require((said != nullptr) == (state == StateKeeping::snapshot_delta && !goes_on), Checker::replies,
               "{} is subscribed with a state: {}", name, said != nullptr);
-      if (said != nullptr && reader.string_of(*said) == "snapshot") {
-        const auto as_of_seq = parse_uint64(member("as_of_seq").text);
-        require(as_of_seq.has_value(), Checker::stream, "a broken as_of_seq");
-        subscription.next.seq = Sequence{*as_of_seq};
-        subscription.snapshot_may_come = true;
-        subscription.from_history = true;
-        coverage_.add(Seen::joins_with_snapshot);
-      } else if (state == StateKeeping::last && !goes_on && *seq != 0) {
-        subscription.next.seq = Sequence{*seq};
-        subscription.from_history = true;
-        coverage_.add(Seen::joins_with_last);
-      }
-      if (is_binary(entry_)) {
-        const auto number = parse_uint64(member("channel_id").text);
-        require(number.has_value() && *number <= ~std::uint32_t{0}, Checker::stream, "'subscribed' with {}",
-                element->text);
-        subscription.channel_id = static_cast<std::uint32_t>(*number);
-        truth_.numbered(channel, *epoch, subscription.channel_id);
-      } else {
-        require(reader.find("channel_id") == nullptr, Checker::stream, "a channel_id in the native dialect");
-      }
+      if (!goes_on) begin_with_state(channel, reader, Sequence{*seq});
+      take_channel_id(channel, *epoch, reader);
       if (resume != asked.resume.end()) {
         require(recovered != nullptr, Checker::replies, "a resume of {} without 'recovered'", name);
         coverage_.add(recovered->is_true() ? Seen::resumes_recovered : Seen::resumes_refused);
@@ -498,20 +630,38 @@ void Conversation::on_subscribed() {
         require(recovered == nullptr, Checker::replies, "'recovered' for {}, and nothing was to be resumed", name);
       }
     }
+    subscription.exact = true;
+    // What a pattern was about to tell follows an answer that does not know of it: its newest message is open then.
+    attention_.subscribed(channel, reader.find("liveness") != nullptr, patterns_.empty() ? *seq : kSeqUnknown);
     finish_channel(*id, asked, channel);
   }
+  on_patterns_answered(*id, matched);
 }
 
 void Conversation::on_unsubscribed() {
+  if (json_.find("pattern") != nullptr) {
+    on_let_go();
+    return;
+  }
   const auto id = id_member();
   require(id.has_value(), Checker::replies, "'unsubscribed' without the id that was sent");
   const std::string channels{json_.find("channels") == nullptr ? "" : json_.find("channels")->text};
   ArrayWalk walk{channels};
   while (const auto element = walk.next()) {
+    if (is_pattern(element->inside_quotes())) {
+      on_pattern_left(*id, element->inside_quotes());
+      continue;
+    }
     const std::uint32_t channel = channel_named(element->inside_quotes());
     Request& asked = request(*id, Request::Kind::unsubscribe);
-    subscriptions_[channel].active = false;
-    subscriptions_[channel].position_known = false;
+    subscriptions_[channel].exact = false;
+    if (held(channel)) {  // a pattern goes on with it
+      serve_by_patterns(channel);
+    } else {
+      subscriptions_[channel].active = false;
+      subscriptions_[channel].position_known = false;
+      attention_.unsubscribed(channel);
+    }
     coverage_.add(Seen::unsubscribes);
     trace_.note("c{} unsubscribed from {}", connection_, scenario_.channels[channel].name);
     finish_channel(*id, asked, channel);
@@ -555,7 +705,12 @@ void Conversation::take_error(std::optional<std::uint64_t> id, std::string_view 
                               std::string_view words) {
   ++errors_seen_;
   trace_.note("c{} error {} for id {} channel '{}': {}", connection_, code, id.value_or(0), channel, words);
+  if (is_pattern(channel) && on_pattern_error(id, code, channel)) return;
   if (!id) {
+    if (personal_due_ && channel == "user:" + user_) {  // there was no room for its personal channel
+      personal_due_ = false;
+      return;
+    }
     if (errors_without_id_ != 0) {
       --errors_without_id_;
       return;
@@ -635,6 +790,7 @@ void Conversation::on_exchange_reply() {
   const auto id = id_member();
   if (json_.find("error") != nullptr) ++errors_seen_;
   if (!id) {
+    if (json_.find("error") != nullptr && on_exchange_stop()) return;
     if (json_.find("error") != nullptr && errors_without_id_ == 0 && silent_requests_ != 0) {
       --silent_requests_;
       return;
@@ -655,17 +811,19 @@ void Conversation::on_exchange_reply() {
     if (done && asked.kind == Request::Kind::subscribe) {
       coverage_.add(subscription.active ? Seen::subscribes_again : Seen::subscribes);
       subscription.active = true;
+      subscription.exact = true;
     } else if (done && asked.kind == Request::Kind::unsubscribe) {
       coverage_.add(Seen::unsubscribes);
+      subscription.exact = false;
+      if (binds(channel)) continue;  // a pattern goes on with it
       std::deque<bool> forms = std::move(subscription.combined);
       subscription = Subscription{};
       subscription.served.begin({}, scenario_.channels[channel]);
       subscription.combined = std::move(forms);
-      subscription.asked = std::ranges::any_of(requests_, [&](const auto& open) {
-        return open.second.kind == Request::Kind::subscribe && open.second.channels.contains(channel);
-      });
+      subscription.asked = asked_for(channel) || held(channel);
     }
   }
+  on_exchange_patterns(asked, done);
   requests_.erase(found);
 }
 

@@ -23,7 +23,9 @@
 #include "alloc/base/bytes.hpp"
 #include "alloc/base/time.hpp"
 #include "codec/text/json.hpp"
+#include "codec/text/pattern.hpp"
 #include "codec/websocket/message_assembler.hpp"
+#include "tests/simulation/attention.hpp"
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/coverage.hpp"
 #include "tests/simulation/network.hpp"
@@ -59,18 +61,20 @@ enum class Entry : std::uint8_t {
 }
 
 struct Request {
-  enum class Kind : std::uint8_t { publish, subscribe, unsubscribe, ping, property, list, bad };
+  enum class Kind : std::uint8_t { publish, subscribe, unsubscribe, ping, property, list, presence, bad };
   Kind kind{};
   PublishId publish = 0;
   std::set<std::uint32_t> channels;          // not yet answered
+  std::set<std::string> patterns{};          // not yet answered
   std::map<std::uint32_t, Position> resume;  // what was asked for
   bool property_value = false;
   SubscribeOptions options{};
 };
 
 struct Subscription {
-  bool asked = false;  // ever, on this connection
+  bool asked = false;  // ever, on this connection, by its name or a pattern
   bool active = false;
+  bool exact = false;  // by its name; otherwise a pattern holds it
   bool asked_for_every = false;  // message, ever, on this connection
   Served served;
   std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
@@ -86,6 +90,16 @@ struct Subscription {
   std::unordered_set<PublishId> seen;  // exchange
   std::uint64_t messages = 0;
   PublishId newest = 0;
+};
+
+/// What a client knows of a pattern that it subscribes to.
+struct PatternTalk {
+  Pattern pattern;
+  SubscribeOptions options{};                // for what it holds, where the namespace allows them
+  bool active = false;                       // answered
+  bool stopped = false;                      // a limit was met: what it binds is open
+  bool fresh = false;                        // its first notice, which tells of what existed, is still to come
+  std::map<std::uint32_t, Position> resume;  // what was asked for when it was last answered
 };
 
 /// Something that the client will do once it has read so far.
@@ -105,6 +119,8 @@ class Conversation {
 
   std::uint64_t ask(Request request);  // returns the id to send
   void subscribes_by_path(std::uint32_t channel);
+  /// The connection is this user's: its personal channel will be joined, perhaps from where it was left.
+  void is_of_user(std::string user, std::optional<Position> since);
   void may_be_closed_with(CloseCode code) { excuses_.insert(value(code)); }
   void may_be_refused_with(std::uint16_t status) { refusals_.insert(status); }
   /// From here on the server owes nothing: the client broke the protocol, closed, or went away.
@@ -133,11 +149,18 @@ class Conversation {
   [[nodiscard]] bool native() const { return is_native(entry_); }
   [[nodiscard]] std::optional<std::uint16_t> close_code() const { return close_code_; }
   [[nodiscard]] std::uint16_t status() const { return status_; }
-  [[nodiscard]] std::size_t requests_open() const { return requests_.size() + errors_without_id_; }
+  [[nodiscard]] std::size_t requests_open() const {
+    return requests_.size() + errors_without_id_ + (personal_due_ && welcomed_ ? 1U : 0U);
+  }
+  [[nodiscard]] const Attention& attention() const { return attention_; }
+  [[nodiscard]] const std::string& user() const { return user_; }
   [[nodiscard]] std::string describe_open() const;
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const { return subscriptions_; }
   /// News of this channel may wait for its time, with nothing in its way.
   [[nodiscard]] bool may_be_held(std::uint32_t channel) const;
+  [[nodiscard]] const std::map<std::string, PatternTalk>& patterns() const { return patterns_; }
+  /// A pattern that no limit has stopped holds this channel, if it exists.
+  [[nodiscard]] bool binds(std::uint32_t channel) const;
   [[nodiscard]] ConnectionId connection() const { return connection_; }
 
   PackedWire packed_wire;
@@ -167,14 +190,35 @@ class Conversation {
   void on_message(Instant now);
   void on_gap();
   void on_subscribed();
+  void begin_with_state(std::uint32_t channel, JsonReader& entry, Sequence newest);
+  void take_channel_id(std::uint32_t channel, Epoch epoch, const JsonReader& entry);
   void on_unsubscribed();
   void on_published(Instant now);
+  void on_personal_channel(const JsonReader& entry);
+  void on_presence();
   void on_error();
   void on_exchange_reply();
   void on_exchange_message(PublishId id, bool combined);
   void count_message(Subscription& subscription, PublishId id, bool rate_applies);
   [[nodiscard]] bool terms_may_change(std::uint32_t channel) const;
   void finish_channel(std::uint64_t id, Request& request, std::uint32_t channel);
+  // conversation_patterns.cpp
+  void asks_for_patterns(const Request& request);
+  void on_patterns_answered(std::uint64_t id, const std::map<std::string, std::uint64_t>& matched);
+  void on_let_go();
+  void on_bound();
+  void on_bound_channel(PatternTalk& pattern, std::string_view entry);
+  void on_pattern_left(std::uint64_t id, std::string_view text);
+  bool on_pattern_error(std::optional<std::uint64_t> id, std::string_view code, std::string_view text);
+  void on_exchange_patterns(const Request& request, bool done);
+  bool on_exchange_stop();
+  void finish_pattern(std::uint64_t id, std::string_view text);
+  void forget_pattern(PatternTalk& pattern);
+  void serve_by_patterns(std::uint32_t channel);
+  [[nodiscard]] bool may_hold(const PatternTalk& pattern, std::uint32_t channel) const;
+  [[nodiscard]] bool held(std::uint32_t channel) const;
+  [[nodiscard]] bool asked_for(std::uint32_t channel) const;
+  [[nodiscard]] bool names_pattern_of(const Request& asked, std::uint32_t channel) const;
 
   [[nodiscard]] std::string text_member(std::string_view name, bool required = true);
   [[nodiscard]] std::uint64_t number_member(std::string_view name);
@@ -213,6 +257,12 @@ class Conversation {
   std::uint32_t errors_seen_ = 0;
   std::map<std::uint32_t, std::uint64_t> last_published_;  // channel: the id of the last publish answered
   std::vector<Subscription> subscriptions_;                // one a channel of the scenario
+  std::map<std::string, PatternTalk> patterns_;
+  Attention attention_;
+  std::string user_;
+  bool personal_due_ = false;  // "subscribed" of its personal channel, or a refusal, is to come
+  std::optional<Position> personal_since_;
+  bool personal_given_ = false;  // joined for it, and not yet asked for
   std::deque<Reaction> reactions_;
   std::set<std::uint16_t> excuses_;
   std::set<std::uint16_t> refusals_;

@@ -22,7 +22,8 @@ std::uint64_t kept_for_reuse(Purpose purpose) {
   switch (purpose) {
     case Purpose::connections: return 128_KiB;
     case Purpose::subscriptions: return 256_KiB;
-    case Purpose::channels: return 256_KiB;
+    case Purpose::channels: return 320_KiB;
+    case Purpose::users: return 512_KiB;
     case Purpose::dedupe: return 1_MiB;  // the table of ids, which stays as large as it became
     case Purpose::compression: return 2 * kDeflaterBytes + kInflaterBytes + 3 * 2 * 64_KiB;  // a shard's
     case Purpose::other:
@@ -79,6 +80,7 @@ void World::heal() {
   // No time passes: a wake-up that only a timer makes up for is lost.
   run_until_quiet("after the network healed");
   everything_arrives();
+  if (dice_.one_in(2)) check_presence();
 
   // One more message for every channel; everybody who reads it must get it.
   Client& talker = *clients_.front();
@@ -91,6 +93,11 @@ void World::heal() {
     run_until_quiet("as the talker came back");
   }
   if (!talker.ready()) return;  // the node is full
+  one_message_each(talker);
+  if (keep_silent() && talker.ready()) one_message_each(talker);
+}
+
+void World::one_message_each(Client& talker) {
   const auto first = static_cast<PublishId>(truth_.publishes() + 1);
   for (std::uint32_t channel = 0; channel < scenario_.channels.size(); ++channel)
     talker.publish_marker(channel, now().mono);
@@ -100,6 +107,24 @@ void World::heal() {
   run_until_quiet("after the last message of every channel");
   everything_arrives();
   check_markers(markers);
+}
+
+/// Until channels that only patterns read are let go, if that is not too long. False: it is, or nobody has a pattern.
+bool World::keep_silent() {
+  constexpr milliseconds kSilenceMax{120'000};
+  milliseconds age{hours{1}};
+  for (const NamespaceRule& rule : scenario_.options.namespaces) age = std::min(age, rule.history.age);
+  const milliseconds silence = scenario_.options.limits.channel_idle_time + age + seconds{2};
+  const bool patterns = std::ranges::any_of(clients_, [](const auto& client) {
+    return client->conversation() != nullptr && !client->conversation()->patterns().empty();
+  });
+  if (!patterns || silence > kSilenceMax) return false;
+  const Instant end = now().mono + silence;
+  while (now().mono < end) {
+    wait_for_next_deadline(end - now().mono);
+    run_until_quiet("as nobody says anything");
+  }
+  return true;
 }
 
 /// What has no time of its own is there already; the rest is once its interval or its delay is over.
@@ -162,7 +187,11 @@ void World::check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>
       const Conversation* talk = client->conversation();
       if (talk == nullptr || !talk->open()) continue;
       const Subscription& subscription = talk->subscriptions()[channel];
-      if (!subscription.active) continue;
+      if (talk->native()) {
+        check(subscription.active || !talk->binds(channel), Checker::replies,
+              "c{} has a pattern for {}, and not the channel", talk->connection(), scenario_.channels[channel].name);
+      }
+      if (!subscription.active && !talk->binds(channel)) continue;
       const bool settled =
           subscription.combined.empty() || subscription.combined.front() == subscription.combined.back();
       check(settled, Checker::liveness, "c{} still gets {} in the form it had before", talk->connection(),
@@ -299,6 +328,7 @@ void World::check_nothing_is_left() {
     coverage_.add(Seen::rate_waits, shard.stats->get(CounterId::rate_waits));
     coverage_.add(Seen::batch_waits, shard.stats->get(CounterId::batch_waits));
     coverage_.add(Seen::priority_yields, shard.stats->get(CounterId::priority_yields));
+    coverage_.add(Seen::notices_superseded, shard.stats->get(CounterId::notices_superseded));
     for (const CounterRow& row : kCounters) {
       if (row.kind != CounterKind::gauge) continue;
       check(shard.stats->get(row.id) == 0, Checker::leak, "shard {}: {} is {}, and nobody is there", i, row.label,

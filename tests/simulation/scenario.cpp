@@ -29,6 +29,8 @@ constexpr std::array kNamespaces{
     NamespacePlan{"book", SlowPolicy::disconnect, DedupeBy::id, DedupeScope::publisher, StateKeeping::snapshot_delta},
 };
 
+constexpr std::uint32_t kUsers = 3;  // few, so that each has several connections
+
 std::uint32_t some_rate(Dice& dice) {
   constexpr std::array kRates{1U, 5U, 50U, 500U};
   return kRates[dice.below(kRates.size())];
@@ -61,6 +63,9 @@ NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
     rule.batch_delay = std::min(milliseconds{dice.between(1, 50)}, rule.lag.time / 2);
     rule.batch_max = static_cast<std::uint32_t>(dice.one_in(2) ? 0 : dice.between(1, 20));
   }
+  rule.presence = dice.one_in(2);
+  rule.presence_grace = milliseconds{dice.one_in(4) ? 0 : dice.between(1, 3'000)};
+  rule.stale_after = milliseconds{dice.one_in(3) ? dice.size(20, 5'000) : 0};
   return rule;
 }
 
@@ -73,7 +78,7 @@ ClientPlan client_from(Dice& dice) {
   plan.mute = dice.percent(6);
   plan.churns = dice.percent(40);
   plan.floods = plan.publishes && dice.percent(30);
-  plan.user = dice.percent(25) ? static_cast<std::uint32_t>(dice.between(1, 3)) : 0;
+  plan.user = dice.percent(40) ? static_cast<std::uint32_t>(dice.between(1, kUsers)) : 0;
   const std::size_t habit = dice.below(100);
   plan.reading = habit < 55   ? Reading::eager
                  : habit < 75 ? Reading::sipping
@@ -120,6 +125,8 @@ Scenario Scenario::from(Dice& dice) {
   options.limits.connections = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(4, 16) : 200);
   options.limits.subscriptions = static_cast<std::uint32_t>(dice.one_in(4) ? dice.between(1, 4) : 64);
   options.limits.channels = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(2, 8) : 1'000);
+  options.limits.presence = static_cast<std::uint32_t>(dice.one_in(6) ? dice.between(1, 2) : 1'000);
+  options.limits.notice_bytes = static_cast<std::uint32_t>(dice.one_in(2) ? dice.between(1, 300) : 16'384);
   options.limits.handshake_time = milliseconds{dice.between(200, 5'000)};
   options.limits.channel_idle_time = milliseconds{dice.between(500, 300'000)};
   options.heartbeat.interval = milliseconds{dice.one_in(4) ? 0 : dice.between(100, 30'000)};
@@ -143,7 +150,12 @@ Scenario Scenario::from(Dice& dice) {
                                         .dedupe = options.namespaces[space].dedupe,
                                         .state = kNamespaces[space].state,
                                         .max_rate = options.namespaces[space].max_rate,
-                                        .batch_delay = options.namespaces[space].batch_delay});
+                                        .batch_delay = options.namespaces[space].batch_delay,
+                                        .presence = options.namespaces[space].presence});
+  }
+  for (std::uint32_t user = 1; user <= kUsers; ++user) {
+    if (dice.one_in(2))
+      plan.channels.push_back(ChannelPlan{.name = fmt::format("user:{}", user), .dedupe = {}, .owner = user});
   }
 
   const std::size_t clients = dice.one_in(5) ? dice.between(15, 30) : dice.between(3, 14);
@@ -170,6 +182,17 @@ Scenario Scenario::from(Dice& dice) {
                                                  options.limits.message_bytes - 1'024);
   plan.actions_per_turn = dice.between(1, 6);
   add_binary(plan, dice);
+
+  // Drawn last: what the earlier draws mean stays as it was.
+  plan.patterns = {">", "*.*", "none.*"};
+  for (const NamespacePlan& space : kNamespaces) {
+    plan.patterns.push_back(fmt::format("{}.{}", space.prefix, dice.one_in(2) ? "*" : ">"));
+  }
+  plan.patterns.push_back(fmt::format("*.{}", dice.below(6)));
+  options.limits.patterns = static_cast<std::uint32_t>(dice.one_in(5) ? dice.between(1, 2) : 64);
+  if (dice.one_in(2)) {
+    for (ClientPlan& client : plan.clients) client.patterns = dice.percent(50);
+  }
   return plan;
 }
 

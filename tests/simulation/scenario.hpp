@@ -23,6 +23,8 @@ struct ChannelPlan {
   std::uint32_t max_rate = 0;
   milliseconds batch_delay{0};
   bool bytes = false;  // payload = "binary"
+  bool presence = false;
+  std::uint32_t owner = 0;  // of a personal channel; 0: it is none
 };
 
 /// How a client reads what it is sent.
@@ -40,6 +42,7 @@ struct ClientPlan {
   bool floods = false;    // publishes as fast as it is taken, large messages mostly
   Reading reading = Reading::eager;
   std::uint32_t user = 0;  // 0: anonymous; otherwise the `user` it connects as
+  bool patterns = false;   // subscribes to patterns too
 };
 
 enum class Ending : std::uint8_t {
@@ -52,6 +55,7 @@ struct Scenario {
   CoreOptions options;
   std::size_t bulk_bytes = 0;  // of a mesh lane
   std::vector<ChannelPlan> channels;
+  std::vector<std::string> patterns;  // that match some of them, or none
   std::vector<ClientPlan> clients;
   Ending ending = Ending::everybody_leaves;
 

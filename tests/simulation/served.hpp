@@ -33,9 +33,16 @@ class Served {
     if (asked.max_rate != 0 && (rate_ == 0 || asked.max_rate < rate_)) rate_ = asked.max_rate;
     last_ = {};
     seen_ = 0;
+    open_ = false;
+  }
+  /// One of several patterns serves it, and which one is not known: only the namespace's terms are sure.
+  void begin_open(const ChannelPlan& plan) {
+    begin({}, plan);
+    open_ = plan.slow == SlowPolicy::conflate;
   }
   [[nodiscard]] bool every_message() const { return every_; }
-  [[nodiscard]] bool has_rate() const { return rate_ != 0; }
+  /// Its news may wait for an interval.
+  [[nodiscard]] bool has_rate() const { return rate_ != 0 || open_; }
 
   /// A message is complete. False: it is the third of one interval.
   [[nodiscard]] bool takes(Instant now) {
@@ -49,6 +56,7 @@ class Served {
 
  private:
   bool every_ = false;
+  bool open_ = false;
   std::uint32_t rate_ = 0;
   std::uint64_t seen_ = 0;
   std::array<Instant, 2> last_{};  // when the last two were complete

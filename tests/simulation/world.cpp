@@ -279,7 +279,7 @@ void World::check_memory(std::uint32_t index) {
   const Budget& budget = *shard.budget;
   const CoreOptions& options = scenario_.options;
   const std::uint64_t connections = shard.core->connections();
-  const std::uint64_t channels = scenario_.channels.size() + 2;  // and what vandals name
+  const std::uint64_t channels = scenario_.channels.size() + 5;  // and what vandals name, and personal ones
   std::uint64_t logs = 0;
   std::uint64_t history = 0;
   for (const NamespaceRule& rule : options.namespaces) {

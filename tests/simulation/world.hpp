@@ -84,12 +84,20 @@ class World {
   void everything_arrives();
   void check_everything_arrived(Held held);
   void check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>& markers);
+  void one_message_each(Client& talker);
+  bool keep_silent();
   void everybody_leaves();
   void tell_to_end(std::uint32_t index);
   void shut_down_in_peace();
   void shut_down_in_chaos();
   void wait_until_drained();
   void check_nothing_is_left();
+
+  // presence_checks.cpp
+  void let_graces_pass();
+  void check_presence();
+  void check_directory(std::uint32_t asker);
+  [[nodiscard]] Answer ask(std::uint32_t shard, Question::Kind kind, const std::string& subject);
 
   Dice dice_;
   Trace trace_;

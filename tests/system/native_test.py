@@ -194,9 +194,10 @@ WRONG = [
     ("a subscribe to no channel", '{"type":"subscribe","id":1,"channels":[]}', "invalid_message", 1),
     ("channels that are a text", '{"type":"subscribe","id":1,"channels":"c"}', "invalid_message", 1),
     ("a channel that is null", '{"type":"subscribe","id":1,"channels":[null]}', "invalid_message", 1),
-    ("a pattern", '{"type":"subscribe","id":1,"channels":["*@trade"]}', "not_supported", 1),
+    ("no pattern", '{"type":"subscribe","id":1,"channels":["*>@trade"]}', "invalid_message", 1),
     ("history", '{"type":"history","id":1,"channel":"c","limit":5}', "unknown_channel", 1),
-    ("presence", '{"type":"presence","id":1,"channel":"c"}', "not_supported", 1),
+    ("presence of a channel that has none", '{"type":"presence","id":1,"channel":"c"}', "not_supported", 1),
+    ("presence of nothing", '{"type":"presence","id":1}', "invalid_message", 1),
     ("ack", '{"type":"ack","id":1,"channel":"user:42","seq":17}', "not_supported", 1),
     ("auth", '{"type":"auth","id":1,"token":"eyJ"}', "not_supported", 1),
 ]

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "codec/dialect/command.hpp"
+#include "codec/text/channel_name.hpp"
 #include "codec/text/json_write.hpp"
 #include "codec/text/timestamp.hpp"
 
@@ -77,6 +78,7 @@ Verifier::Taken NativeVerifier::take_general(std::uint32_t index, std::string_vi
     return take_reply(index, *message);
   }
   Subscription* subscription = find(index, message->channel);
+  if (subscription == nullptr && is_user_channel(message->channel)) return Taken::notice;  // for `?user=`
   if (subscription == nullptr || !subscription->joined) {
     return take_stray(index, "of a channel that was not subscribed", text);
   }

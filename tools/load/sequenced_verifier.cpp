@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "codec/text/channel_name.hpp"
 #include "tools/client/subscribe_command.hpp"
 
 namespace ringcast {
@@ -83,6 +84,7 @@ Verifier::Taken SequencedVerifier::take_subscribed(std::uint32_t index, const Se
   const bool read = reader_.for_each_subscribed(message, [&](const SubscribedEntry& entry) {
     Subscription* subscription = find(index, entry.channel);
     if (subscription == nullptr) {
+      if (is_user_channel(entry.channel)) return;  // a user's own is joined without being asked for
       fault = fmt::format("subscribed names '{}', which was not asked for", entry.channel);
       return;
     }

@@ -8,6 +8,7 @@
 
 #include "codec/dialect/exchange.hpp"
 #include "codec/dialect/native.hpp"
+#include "codec/dialect/native_presence.hpp"
 #include "codec/dialect/native_reply.hpp"
 #include "codec/text/json.hpp"
 
@@ -107,11 +108,36 @@ TEST(NativeReply, SaysWhatTheProtocolSays) {
         NativeSubscribed list{out, "1"};
         list.add({"orders", Epoch{0x5f3c9a1e07d2b846}, Sequence{44}, true, ""});
         list.add({"b", Epoch{1}, Sequence{0}, std::nullopt, "none"});
+        list.add({.channel = "c", .epoch = Epoch{1}, .recovered = std::nullopt, .state = {}, .stale = true});
         list.finish();
       }),
       R"({"type":"subscribed","id":1,"channels":[{"channel":"orders","epoch":"5f3c9a1e07d2b846","seq":44,)"
       R"("recovered":true},)"
-      R"({"channel":"b","epoch":"0000000000000001","seq":0,"state":"none"}]})");
+      R"({"channel":"b","epoch":"0000000000000001","seq":0,"state":"none"},)"
+      R"({"channel":"c","epoch":"0000000000000001","seq":0,"liveness":"stale"}]})");
+  EXPECT_EQ(reply([](std::string& out) {
+              NativeSubscribed list{out, "1"};
+              list.add_pattern("orders.*", 17);
+              list.add({"b", Epoch{1}, Sequence{0}, std::nullopt, ""});
+              list.add_pattern(">", 0);
+              list.finish();
+            }),
+            R"({"type":"subscribed","id":1,"channels":[{"channel":"orders.*","pattern":true,"matched":17},)"
+            R"({"channel":"b","epoch":"0000000000000001","seq":0},{"channel":">","pattern":true,"matched":0}]})");
+  EXPECT_EQ(reply([](std::string& out) {
+              NativeBound list{out, "orders.*"};
+              list.add({"orders.a", Epoch{1}, Sequence{3}, std::nullopt, ""});
+              list.add({"orders.b", Epoch{1}, Sequence{4}, false, ""});
+              list.finish();
+            }),
+            R"({"type":"subscribed","pattern":"orders.*","channels":[{"channel":"orders.a","epoch":"0000000000000001","seq":3},)"
+            R"({"channel":"orders.b","epoch":"0000000000000001","seq":4,"recovered":false}]})");
+  EXPECT_EQ(reply([](std::string& out) {
+              NativeLetGo list{out, "orders.\"*"};
+              list.add("orders.\"a");
+              list.finish();
+            }),
+            R"({"type":"unsubscribed","pattern":"orders.\"*","channels":["orders.\"a"]})");
   EXPECT_EQ(reply([](std::string& out) {
               NativeUnsubscribed list{out, "\"x\""};
               list.add("orders");
@@ -131,12 +157,41 @@ TEST(NativeReply, SaysWhatTheProtocolSays) {
               append_native_published(out, {"3", "o", Epoch{1}, Sequence{45}, true});
             }),
             R"({"type":"published","id":3,"channel":"o","epoch":"0000000000000001","seq":45,"duplicate":true})");
-  EXPECT_EQ(reply([](std::string& out) { append_native_channel_state(out, "orders", ChannelLiveness::stale); }),
-            R"({"type":"channel_state","channel":"orders","state":"stale"})");
-  EXPECT_EQ(reply([](std::string& out) { append_native_channel_state(out, "orders", ChannelLiveness::live); }),
+  EXPECT_EQ(reply([](std::string& out) { append_native_channel_state(out, "orders", ChannelLiveness::stale, Sequence{7}); }),
+            R"({"type":"channel_state","channel":"orders","state":"stale","seq":7})");
+  EXPECT_EQ(reply([](std::string& out) { append_native_channel_state(out, "orders", ChannelLiveness::live, Sequence{7}); }),
             R"({"type":"channel_state","channel":"orders","state":"live"})");
   EXPECT_EQ(reply([](std::string& out) { append_native_pong(out, "7"); }), R"({"type":"pong","id":7})");
   EXPECT_EQ(reply([](std::string& out) { append_native_pong(out, ""); }), R"({"type":"pong"})");
+}
+
+TEST(NativeReply, SaysWhoIsThere) {
+  const std::vector<std::string> users{"17", "4\"2"};
+  EXPECT_EQ(reply([&](std::string& out) {
+              append_native_presence(out, NativeChannelPresence{.id = "5", .channel = "orders", .users = 2,
+                                                                .anonymous = 3, .page = users});
+            }),
+            R"({"type":"presence","id":5,"channel":"orders","count":2,"anonymous":3,"users":["17","4\"2"]})");
+  EXPECT_EQ(reply([&](std::string& out) {
+              append_native_presence(out, NativeChannelPresence{.id = "", .channel = "o", .users = 9, .unlisted = 1,
+                                                                .page = users, .more = true});
+            }),
+            R"({"type":"presence","channel":"o","count":9,"anonymous":0,"unlisted":1,"users":["17","4\"2"],)"
+            R"("next":"4\"2"})");
+  EXPECT_EQ(reply([](std::string& out) {
+              append_native_presence(out, NativeUserPresence{.id = "\"a\"", .user = "42", .channels = {}});
+            }),
+            R"({"type":"presence","id":"a","user":"42","connections":0,"channels":[]})");
+  EXPECT_EQ(reply([&](std::string& out) {
+              append_native_presence(out, NativeNodePresence{.id = "1", .users = 2, .connections = 5, .page = users});
+            }),
+            R"({"type":"presence","id":1,"user":"*","count":2,"connections":5,"users":["17","4\"2"]})");
+  EXPECT_EQ(reply([](std::string& out) { append_native_user_notice(out, "orders", "42", true); }),
+            R"({"type":"user_joined","channel":"orders","user":"42"})");
+  EXPECT_EQ(reply([](std::string& out) { append_native_user_notice(out, "o\\", "4\"2", false); }),
+            R"({"type":"user_left","channel":"o\\","user":"4\"2"})");
+  EXPECT_EQ(reply([](std::string& out) { append_native_presence_missed(out, "orders"); }),
+            R"({"type":"presence_missed","channel":"orders"})");
 }
 
 TEST(NativeReply, NamesTheErrorAndWhatItIsAbout) {

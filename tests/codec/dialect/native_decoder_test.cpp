@@ -121,6 +121,12 @@ const RefusalRow kRefusalRows[] = {
     {"a history with a limit of nothing", R"({"type":"history","id":4,"channel":"a","limit":0})", "4", "a"},
     {"a history with a limit in words", R"({"type":"history","id":4,"channel":"a","limit":"all"})", "4", "a"},
     {"a presence without a channel", R"({"type":"presence","id":5})", "5", ""},
+    {"a presence of a channel and a user", R"({"type":"presence","id":5,"channel":"a","user":"b"})", "5", ""},
+    {"a presence of a user that is a number", R"({"type":"presence","id":5,"user":42})", "5", ""},
+    {"a presence of no user", R"({"type":"presence","id":5,"user":""})", "5", ""},
+    {"a presence of a pattern of users", R"({"type":"presence","id":5,"user":"a*"})", "5", ""},
+    {"a presence with a limit of nothing", R"({"type":"presence","id":5,"channel":"a","limit":0})", "5", "a"},
+    {"a presence after a number", R"({"type":"presence","id":5,"channel":"a","after":1})", "5", "a"},
     {"an ack without seq", R"({"type":"ack","channel":"user:42"})", "", "user:42"},
     {"an ack of half a message", R"({"type":"ack","channel":"user:42","seq":1.5})", "", "user:42"},
     {"an auth without a token", R"({"type":"auth","id":6})", "6", ""},
@@ -186,6 +192,33 @@ TEST(NativeDecoder, TakesEachChannelOfACommandOnceInTheirOrder) {
   EXPECT_EQ(command->items[2].channel, "b");
   EXPECT_TRUE(command->items[2].resumes);
   EXPECT_FALSE(command->items[0].resumes || command->items[1].resumes);
+}
+
+TEST(NativeDecoder, KeepsThePointsOfChannelsThatAPatternMayBind) {
+  NativeDecoder decoder{{.channels_max = 3}};
+  const std::string point = R"({"epoch":"0000000000000001","seq":2})";
+  const auto command = decoder.decode(R"({"type":"subscribe","channels":["a.*","b"],"resume":{"a.2":)" + point +
+                                      R"(,"b":)" + point + R"(,"a.\u0031":)" + point + R"(,"":)" + point + "}}");
+  ASSERT_TRUE(command.has_value());
+  EXPECT_TRUE(command->items[1].resumes);
+  ASSERT_EQ(command->resumes.size(), 2U);
+  EXPECT_EQ(command->resumes[0].channel, "a.2");
+  EXPECT_EQ(command->resumes[1].channel, "a.1");
+  EXPECT_EQ(command->resumes[1].resume.seq, Sequence{2});
+
+  const auto names = decoder.decode(R"({"type":"subscribe","channels":["a","b"],"resume":{"c":)" + point + "}}");
+  ASSERT_TRUE(names.has_value());
+  EXPECT_TRUE(names->resumes.empty());  // no pattern could bind it
+
+  const auto twice = decoder.decode(R"({"type":"subscribe","id":5,"channels":[">"],"resume":{"c":)" + point +
+                                    R"(,"\u0063":)" + point + "}}");
+  ASSERT_FALSE(twice.has_value());
+  EXPECT_EQ(twice.error().sentence, "resume names a channel twice");
+  const auto many = decoder.decode(R"({"type":"subscribe","id":5,"channels":[">"],"resume":{"c":)" + point + R"(,"d":)" +
+                                   point + R"(,"e":)" + point + R"(,"f":)" + point + "}}");
+  ASSERT_FALSE(many.has_value());
+  EXPECT_EQ(many.error().code, ErrorCode::too_many_subscriptions);
+  EXPECT_EQ(many.error().id, "5");
 }
 
 TEST(NativeDecoder, TakesAsManyChannelsAsItsBoundAndNoMore) {
@@ -310,6 +343,20 @@ TEST(NativeDecoder, ReadsTheCommandsOfLaterIssues) {
   ASSERT_TRUE(command.has_value());
   EXPECT_EQ(command->kind, CommandKind::presence);
   EXPECT_FALSE(command->has_after) << "nothing of the command before is left";
+  EXPECT_EQ(command->limit, 0U);
+  command = decoder.decode(R"({"type":"presence","channel":"orders","after":"4\"2","limit":10})");
+  ASSERT_TRUE(command.has_value());
+  EXPECT_EQ(command->channel, "orders");
+  EXPECT_EQ(command->after_name, "4\"2");
+  EXPECT_EQ(command->limit, 10U);
+  for (const auto& [text, user] : {std::pair{R"({"type":"presence","user":"42"})", "42"},
+                                   {R"({"type":"presence","user":"*"})", "*"}}) {
+    command = decoder.decode(text);
+    ASSERT_TRUE(command.has_value());
+    EXPECT_EQ(command->user, user);
+    EXPECT_EQ(command->channel, "");
+    EXPECT_EQ(command->after_name, "");
+  }
   command = decoder.decode(R"({"type":"ack","channel":"user:42","seq":17})");
   ASSERT_TRUE(command.has_value());
   EXPECT_EQ(command->kind, CommandKind::ack);

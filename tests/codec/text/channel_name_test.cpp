@@ -57,5 +57,26 @@ TEST(ChannelName, SaysWhoseItIs) {
   EXPECT_FALSE(is_user_channel("users:42"));
 }
 
+TEST(ChannelName, AUserIsNamedByWhatMakesOneChannelName) {
+  struct Row {
+    std::string id;
+    bool valid;
+  };
+  const Row rows[] = {{"42", true},
+                      {std::string(250, 'u'), true},
+                      {std::string(251, 'u'), false},
+                      {"", false},
+                      {"a b:c@d/e.f", true},
+                      {"\xC3\xA9", true},
+                      {"\xC3", false},
+                      {"a\n", false},
+                      {"*", false},
+                      {"a>", false}};
+  for (const Row& row : rows) {
+    EXPECT_EQ(is_valid_user_id(row.id), row.valid) << row.id;
+    EXPECT_TRUE(!row.valid || is_valid_channel_name(std::string{kUserPrefix} + row.id)) << row.id;
+  }
+}
+
 }  // namespace
 }  // namespace ringcast

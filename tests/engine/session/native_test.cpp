@@ -89,16 +89,16 @@ TEST_F(NativeTest, EveryMistakeIsAnsweredWithItsCodeAndCounted) {
       {"a channel with a control character", R"({"type":"subscribe","id":1,"channels":["a\u0007"]})", {}, invalid_message},
       {"publish to a server channel", R"({"type":"publish","id":1,"channel":"$sys/stats","data":1})",
        {error(R"("id":1,)", "unauthorized", "only the server publishes to channels in '$'", R"(,"channel":"$sys/stats")")}, unauthorized},
-      {"publish to a personal channel", R"({"type":"publish","id":1,"channel":"user:42","data":1})",
-       {error(R"("id":1,)", "unauthorized", "personal channels are not published to directly", R"(,"channel":"user:42")")}, unauthorized},
+      {"publish to nobody's channel", R"({"type":"publish","id":1,"channel":"user:","data":1})",
+       {error(R"("id":1,)", "invalid_message", "a personal channel names one user", R"(,"channel":"user:")")}, invalid_message},
       {"publish to a pattern", R"({"type":"publish","id":1,"channel":"a.*","data":1})",
        {error(R"("id":1,)", "invalid_message", "a message is published to a name, not to a pattern", R"(,"channel":"a.*")")}, invalid_message},
       {"subscribe to a server channel", R"({"type":"subscribe","id":1,"channels":["$sys/stats"]})",
        {error(R"("id":1,)", "unauthorized", "channels in '$' are for administrators", R"(,"channel":"$sys/stats")")}, unauthorized},
       {"subscribe to another's channel", R"({"type":"subscribe","id":1,"channels":["user:42"]})",
        {error(R"("id":1,)", "unauthorized", "a personal channel is its user's alone", R"(,"channel":"user:42")")}, unauthorized},
-      {"subscribe to a pattern", R"({"type":"subscribe","id":1,"channels":["a.>"]})",
-       {error(R"("id":1,)", "not_supported", "this version subscribes to names, not to patterns", R"(,"channel":"a.>")")}, not_supported},
+      {"subscribe to what is no pattern", R"({"type":"subscribe","id":1,"channels":["a.>.b"]})",
+       {error(R"("id":1,)", "invalid_message", "in a pattern '>' may only be the last character", R"(,"channel":"a.>.b")")}, invalid_message},
       {"unsubscribe what was not subscribed", R"({"type":"unsubscribe","id":1,"channels":["c"]})",
        {error(R"("id":1,)", "unknown_channel", "the connection is not subscribed to this channel", R"(,"channel":"c")")}, unknown_channel},
       {"history of a channel that nobody knows", R"({"type":"history","id":1,"channel":"c"})",
@@ -109,7 +109,8 @@ TEST_F(NativeTest, EveryMistakeIsAnsweredWithItsCodeAndCounted) {
        {error(R"("id":1,)", "invalid_message", "limit is at most 1000; ask on from the last message", R"(,"channel":"c")")}, invalid_message},
       {"history of another's channel", R"({"type":"history","id":1,"channel":"user:42"})",
        {error(R"("id":1,)", "unauthorized", "a personal channel is its user's alone", R"(,"channel":"user:42")")}, unauthorized},
-      {"presence", R"({"type":"presence","id":1,"channel":"c"})", {}, not_supported},
+      {"presence where it is off", R"({"type":"presence","id":1,"channel":"c"})",
+       {error(R"("id":1,)", "not_supported", "the channel's namespace does not list its users", R"(,"channel":"c")")}, not_supported},
       {"ack", R"({"type":"ack","channel":"c","seq":1})", {}, not_supported},
       {"auth", R"({"type":"auth","id":1,"token":"x"})", {}, not_supported},
       {"ping", R"({"type":"ping","id":"p"})", {R"({"type":"pong","id":"p"})"}, {}},
@@ -193,9 +194,10 @@ TEST_F(NativeTest, ADuplicateIsAnsweredAsOneAndDeliveredOnce) {
 }
 
 TEST_F(NativeTest, AMessageIdIsItsPublishersAndOneUserIsOnePublisher) {
-  CoreClient& one = node.native(0, "/ws/connect?user=42");
-  CoreClient& same = node.native(0, "/ws/connect?user=42");
-  CoreClient& other = node.native(0, "/ws/connect?user=43");
+  CoreClient& one = node.open("/ws/connect?user=42");
+  CoreClient& same = node.open("/ws/connect?user=42");
+  CoreClient& other = node.open("/ws/connect?user=43");
+  for (CoreClient* client : {&one, &same, &other}) got(*client);  // the welcome, and the personal channel
   const auto duplicate = [&](CoreClient& client) {
     const Texts texts = answers(client, R"({"type":"publish","id":1,"channel":"c","message_id":"m","data":1})");
     return texts.at(0).ends_with(R"("duplicate":true})");

@@ -1,0 +1,578 @@
+#include "engine/shard/pattern_traffic.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "alloc/base/ensure.hpp"
+#include "engine/delivery/terms.hpp"
+#include "engine/shard/channel_router.hpp"
+
+namespace ringcast {
+namespace {
+
+constexpr Refusal kTooMany{.code = ErrorCode::too_many_subscriptions,
+                           .sentence = "the pattern matches more channels than the connection may subscribe to"};
+constexpr Refusal kNoRoom{.code = ErrorCode::overloaded,
+                          .sentence = "the node has no room for all channels that the pattern matches"};
+
+std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
+
+std::uint32_t subscriptions_bound(const LimitOptions& limits) {
+  const std::uint64_t most = std::uint64_t{limits.connections + kRefusalSlots} * limits.patterns;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
+}
+
+JoinRequest request_of(const PatternBinding& binding, const SubscribeOptions& options) {
+  return {.resume = binding.resumes ? &binding.from : nullptr,
+          .options = binding.plain ? SubscribeOptions{.snapshot = options.snapshot} : options,
+          .by_pattern = true,
+          .announced = binding.announced};
+}
+
+std::optional<Refusal> stop_of(const PatternSubscription& subscription) {
+  if (!subscription.stopped || subscription.stop_told) return std::nullopt;
+  return subscription.stopped_by == ErrorCode::too_many_subscriptions ? kTooMany : kNoRoom;
+}
+
+}  // namespace
+
+PatternTraffic::PatternTraffic(ShardIndex here, const CoreOptions& options, ChannelRouter& router, Delivery& delivery,
+                               Budget& budget, ShardStats& stats)
+    : here_{here},
+      shards_{options.shards},
+      options_{&options},
+      router_{&router},
+      delivery_{&delivery},
+      stats_{&stats},
+      table_{options.shards, subscriptions_bound(options.limits), budget, stats},
+      watches_{options.shards},
+      peers_(options.shards) {}
+
+// ---- what sessions ask for ----
+
+Handle PatternTraffic::join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request, Now now) {
+  const bool known = has_pattern(reader, pattern.text());
+  const Handle handle = table_.subscribe(reader, pattern);
+  if (!handle.valid()) return handle;
+  PatternSubscription& subscription = table_[handle.slot];
+  if (known && !chooses_terms(request.options)) {  // it says nothing of them: they stay
+    subscription.options.snapshot = request.options.snapshot;
+  } else {
+    subscription.options = request.options;
+    if (known) serve_on_terms_of(subscription, now);
+  }
+  subscription.resumes.clear();
+  for (const SubscribeItem& item : request.resumes) {  // sorted by name: the decoder looks for names that come twice
+    if (pattern.matches(item.channel)) {
+      subscription.resumes.push_back({.channel = std::string{item.channel}, .point = item.resume});
+    }
+  }
+  std::ranges::sort(subscription.resumes, {}, &NamedResume::channel);
+  return handle;
+}
+
+bool PatternTraffic::leave_pattern(Outbox& reader, std::string_view text, Now now) {
+  const std::uint32_t slot = table_.find_of(reader, text);
+  if (slot == kNoSlot) return false;
+  const Pattern pattern = table_.pattern_of(table_[slot]);
+  const Handle handle = table_.handle_of(slot);
+  const std::vector<BoundChannel> untold = std::move(table_[slot].untold);
+  table_.end(slot);
+  for (std::uint32_t at = reader.subscription_first; at != kNoSlot;) {
+    Subscription& subscription = delivery_->subscription(at);
+    const std::uint32_t next_slot = subscription.of_reader_next;
+    const std::string_view channel = router_->channel_of(at);
+    if (subscription.by_pattern && pattern.matches(channel)) {
+      const std::uint32_t other = table_.match(reader, channel);
+      if (other == kNoSlot) {
+        delivery_->end_subscription(at, now.mono);
+      } else {
+        serve_on_terms_of(table_[other], at, now);
+        SubscriptionExtra* extra = delivery_->find_extra(subscription);
+        if (extra != nullptr && extra->binding != nullptr && extra->binding->owner == handle) {
+          extra->binding->owner = table_.handle_of(other);
+          extra->binding->in_round = false;
+        }
+      }
+    }
+    at = next_slot;
+  }
+  for (const BoundChannel& channel : untold) {  // those that others go on with
+    if (!owns(channel.subscription)) continue;
+    table_.bound(table_.match(reader, router_->channel_of(channel.subscription.slot)), channel);
+  }
+  return true;
+}
+
+/// As far as its namespace allows them; otherwise on those of its namespace.
+void PatternTraffic::serve_on_terms_of(const PatternSubscription& owner, std::uint32_t slot, Now now) {
+  const NamespaceRule& rule = *router_->channels()[delivery_->subscription(slot).channel].rule;
+  const auto terms = terms_of(owner.options, rule);
+  delivery_->set_terms(slot, terms ? *terms : *terms_of({}, rule), now.mono);
+}
+
+/// The same for everything that it holds.
+void PatternTraffic::serve_on_terms_of(const PatternSubscription& owner, Now now) {
+  const Pattern& pattern = table_.pattern_of(owner);
+  for (std::uint32_t slot = owner.reader->subscription_first; slot != kNoSlot;
+       slot = delivery_->subscription(slot).of_reader_next) {
+    if (!delivery_->subscription(slot).by_pattern || !pattern.matches(router_->channel_of(slot))) continue;
+    serve_on_terms_of(owner, slot, now);
+  }
+}
+
+void PatternTraffic::leave_all(Outbox& reader) {
+  for (std::uint32_t slot = table_.first_of(reader); slot != kNoSlot; slot = table_.first_of(reader)) table_.end(slot);
+}
+
+void PatternTraffic::pattern_answered(Handle pattern) {
+  if (table_.find(pattern) != nullptr) table_.answered(pattern.slot);
+}
+
+bool PatternTraffic::has_pattern(const Outbox& reader, std::string_view pattern) const {
+  return table_.find_of(reader, pattern) != kNoSlot;
+}
+
+void PatternTraffic::list_patterns(const Outbox& reader, std::vector<std::string_view>& texts) const {
+  const std::size_t before = texts.size();
+  auto& table = const_cast<PatternTable&>(table_);
+  for (std::uint32_t slot = table_.first_of(reader); slot != kNoSlot; slot = table[slot].of_reader_next) {
+    texts.push_back(table_.pattern_of(table[slot]).text());
+  }
+  std::reverse(texts.begin() + static_cast<std::ptrdiff_t>(before), texts.end());
+}
+
+// ---- binding ----
+
+std::optional<PatternPort::Candidate> PatternTraffic::next_candidate() {
+  while (table_.has_announcements()) {
+    candidate_ = table_.next_concerned();
+    if (candidate_ != kNoSlot) {
+      return Candidate{.connection = table_[candidate_].reader->connection, .channel = table_.front().channel};
+    }
+    const ShardIndex home = table_.done();
+    if (home == here_) {
+      --peer(home).outstanding;
+    } else {
+      ++peer(home).dealt_with;
+    }
+  }
+  return std::nullopt;
+}
+
+void PatternTraffic::bind(bool permitted, Now now) {
+  const std::uint32_t slot = std::exchange(candidate_, kNoSlot);
+  ensure(slot != kNoSlot, "what is bound was a candidate");
+  PatternSubscription& owner = table_[slot];
+  Outbox& reader = *owner.reader;
+  const Announcement& announcement = table_.front();
+  const bool begins = announcement.kind == Announcement::Kind::begins;
+  PatternBinding binding{.owner = table_.handle_of(slot), .in_round = !begins};
+  if (begins) {
+    binding.from = {.epoch = announcement.epoch, .seq = announcement.after};
+    binding.resumes = binding.announced = true;
+  } else {
+    const auto resume = std::ranges::lower_bound(owner.resumes, announcement.channel, {}, &NamedResume::channel);
+    binding.resumes = resume != owner.resumes.end() && resume->channel == announcement.channel;
+    if (binding.resumes) binding.from = resume->point;
+  }
+
+  if (const std::uint32_t known = router_->subscription_of(reader, announcement.channel); known != kNoSlot) {
+    SubscriptionExtra* extra = delivery_->find_extra(delivery_->subscription(known));
+    if (begins && extra != nullptr && extra->binding != nullptr) {  // it began anew while the join was under way
+      extra->binding->from = binding.from;
+      extra->binding->resumes = extra->binding->announced = true;
+    }
+    return;
+  }
+  if (!permitted) {
+    stats_->add(CounterId::pattern_bindings_refused);
+    return;
+  }
+  if (reader.subscriptions >= subscriptions_max(reader, options_->limits)) {
+    refused(slot, kTooMany);
+    return;
+  }
+  JoinAnswer answer = router_->join(reader, announcement.channel, request_of(binding, owner.options), now);
+  if (answer.kind == JoinAnswer::Kind::refused && answer.refusal.code == ErrorCode::not_supported) {
+    binding.plain = true;  // its namespace does not allow the options: then without
+    answer = router_->join(reader, announcement.channel, request_of(binding, owner.options), now);
+  }
+  switch (answer.kind) {
+    case JoinAnswer::Kind::joined: placed(slot, answer, binding); break;
+    case JoinAnswer::Kind::waiting: {
+      if (binding.in_round) ++owner.joins;
+      SubscriptionExtra& extra = delivery_->extra_of(delivery_->subscription(answer.subscription.slot));
+      extra.binding = std::make_unique<PatternBinding>(binding);
+      break;
+    }
+    case JoinAnswer::Kind::refused:
+      if (answer.refusal.code == ErrorCode::not_supported) {  // it carries bytes, which this dialect cannot be given
+        stats_->add(CounterId::pattern_bindings_refused);
+      } else {
+        refused(slot, answer.refusal);
+      }
+      break;
+  }
+}
+
+bool PatternTraffic::owns(Handle handle) const {
+  const Subscription* subscription = delivery_->find_subscription(handle);
+  return subscription != nullptr && subscription->by_pattern;
+}
+
+void PatternTraffic::join_ready(Handle handle, Now now) {
+  const SubscriptionExtra* extra = delivery_->find_extra(*delivery_->find_subscription(handle));
+  ensure(extra != nullptr && extra->binding != nullptr, "a pattern's join knows whose it is");
+  const PatternBinding binding = *extra->binding;  // a refusal ends the subscription
+  PatternSubscription* owner = table_.find(binding.owner);
+  ensure(owner != nullptr, "a pattern's join ends with its pattern");
+  const JoinAnswer answer = router_->finish_join(handle, request_of(binding, owner->options), now);
+  if (answer.kind == JoinAnswer::Kind::waiting) return;
+  if (answer.kind == JoinAnswer::Kind::joined) {
+    Subscription& subscription = delivery_->subscription(handle.slot);
+    delivery_->extra_of(subscription).binding.reset();
+    delivery_->drop_extra_if_empty(subscription);
+    router_->follow_form(handle.slot, now);
+    placed(binding.owner.slot, answer, binding);
+  } else if (!owner->stopped) {
+    refused(binding.owner.slot, answer.refusal);
+  }
+  join_ended(binding);
+}
+
+void PatternTraffic::placed(std::uint32_t owner, const JoinAnswer& answer, const PatternBinding& binding) {
+  BoundChannel channel{.subscription = answer.subscription,
+                       .epoch = answer.epoch,
+                       .seq = answer.last,
+                       .state = answer.state,
+                       .as_of = answer.as_of,
+                       .channel_id = answer.channel_id};
+  if (binding.resumes && !binding.announced) {
+    channel.recovered = answer.recovered;
+  } else if (binding.resumes && answer.recovered.value_or(false)) {
+    channel.seq = binding.from.seq;
+  } else if (binding.resumes) {  // what came first is lost: its reader is told so
+    channel.recovered = false;
+  }
+  table_.bound(owner, channel);
+}
+
+void PatternTraffic::refused(std::uint32_t owner, const Refusal& refusal) {
+  stats_->add(CounterId::pattern_bindings_refused);
+  table_.stop(owner, refusal.code);
+}
+
+void PatternTraffic::join_ended(const PatternBinding& binding) {
+  if (binding.in_round && table_.find(binding.owner) != nullptr) table_.joined(binding.owner.slot);
+}
+
+void PatternTraffic::taken_over(std::uint32_t slot) {
+  Subscription& subscription = delivery_->subscription(slot);
+  delivery_->set_by_pattern(subscription, false);
+  SubscriptionExtra* extra = delivery_->find_extra(subscription);
+  if (extra == nullptr || extra->binding == nullptr) return;
+  const PatternBinding binding = *extra->binding;
+  extra->binding.reset();
+  delivery_->drop_extra_if_empty(subscription);
+  join_ended(binding);
+}
+
+bool PatternTraffic::goes_on_with(Outbox& reader, std::uint32_t subscription, std::string_view channel, Now now) {
+  const std::uint32_t owner = table_.match(reader, channel);
+  if (owner == kNoSlot) return false;
+  delivery_->set_by_pattern(delivery_->subscription(subscription), true);
+  serve_on_terms_of(table_[owner], subscription, now);
+  return true;
+}
+
+// ---- what is to be said ----
+
+std::optional<PatternPort::Ready> PatternTraffic::take_ready() {
+  while (!table_.ready.empty()) {
+    const Handle handle = table_.ready.front();
+    table_.ready.erase(table_.ready.begin());
+    const PatternSubscription* subscription = table_.find(handle);
+    if (subscription == nullptr) continue;  // it left meanwhile
+    const Pattern& pattern = table_.pattern_of(*subscription);
+    Ready ready{.connection = subscription->reader->connection, .pattern = handle, .stopped = stop_of(*subscription)};
+    for (std::uint32_t slot = subscription->reader->subscription_first; slot != kNoSlot;
+         slot = delivery_->subscription(slot).of_reader_next) {
+      if (pattern.matches(router_->channel_of(slot))) ++ready.matched;
+    }
+    return ready;
+  }
+  return std::nullopt;
+}
+
+std::optional<PatternPort::News> PatternTraffic::take_news() {
+  while (!table_.to_tell.empty()) {
+    const Handle handle = table_.to_tell.back();
+    table_.to_tell.pop_back();
+    PatternSubscription* subscription = table_.find(handle);
+    if (subscription == nullptr) continue;
+    subscription->listed = false;
+    News news{.connection = subscription->reader->connection,
+              .pattern = table_.pattern_of(*subscription).text(),
+              .ended = std::exchange(subscription->ended, {}),
+              .channels = {},
+              .stopped = {}};
+    if (!subscription->answer_due) {
+      news.channels = std::exchange(subscription->untold, {});
+      news.stopped = stop_of(*subscription);
+      subscription->stop_told = subscription->stopped;
+    }
+    std::erase_if(news.channels, [&](const BoundChannel& channel) { return !owns(channel.subscription); });
+    if (!news.ended.empty() || !news.channels.empty() || news.stopped) return news;
+  }
+  return std::nullopt;
+}
+
+void PatternTraffic::stop_told(Handle pattern) {
+  if (PatternSubscription* subscription = table_.find(pattern)) subscription->stop_told = true;
+}
+
+// ---- a turn ----
+
+void PatternTraffic::work(Now) {
+  let_go_left_ = kLetGoPerTurn;
+  table_.settle([this](std::uint32_t pattern, ShardIndex home) { return ask(pattern, home); },
+                [this](std::uint32_t pattern, ShardIndex home) { return leave(pattern, home); });
+  if (!watches_.any()) return;
+  std::uint32_t steps = kPatternStepsPerTurn;
+  if (++first_ >= shards_) first_ = 0;
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    tell(ShardIndex{static_cast<std::uint16_t>((first_ + i) % shards_)}, steps);
+  }
+}
+
+WatchedPattern::Home PatternTraffic::ask(std::uint32_t slot, ShardIndex home) {
+  const std::string_view text = table_.watched(slot).pattern.text();
+  const Handle handle = table_.watched_handle(slot);
+  if (home == here_) {
+    watches_.watch(here_, handle, text);
+    return WatchedPattern::Home::asked;
+  }
+  const std::size_t bytes = sizeof(MeshWatch) + text.size();
+  MutableBytes room = router_->request_room(home, bytes);
+  if (room.empty()) return WatchedPattern::Home::away;  // no credit
+  RecordWriter record{room, MeshWatch{.pattern_bytes = static_cast<std::uint8_t>(text.size()), .pattern = handle}};
+  record.put(text);
+  router_->push_control(home, room, bytes);
+  return WatchedPattern::Home::asked;
+}
+
+WatchedPattern::Home PatternTraffic::leave(std::uint32_t slot, ShardIndex home) {
+  const Handle handle = table_.watched_handle(slot);
+  if (home == here_) {
+    watches_.unwatch(here_, handle);
+    return WatchedPattern::Home::away;
+  }
+  MutableBytes room = router_->request_room(home, sizeof(MeshUnwatch));
+  if (room.empty()) return WatchedPattern::Home::watching;  // no credit
+  store(room.data(), MeshUnwatch{.pattern = handle});
+  router_->push_control(home, room, sizeof(MeshUnwatch));
+  return WatchedPattern::Home::leaving;
+}
+
+bool PatternTraffic::can_tell(ShardIndex to) const {
+  return peer(to).outstanding < kAnnounceWindow && !peer(to).blocked && watches_.pending(to);
+}
+
+void PatternTraffic::tell(ShardIndex to, std::uint32_t& steps) {
+  peer(to).blocked = false;
+  while (steps != 0 && can_tell(to)) {
+    MutableBytes room;
+    if (to != here_) {
+      room = router_->bulk_room(to, sizeof(MeshAnnounce) + kChannelNameBytesMax);
+      if (room.empty()) {
+        peer(to).blocked = true;  // until that shard rings
+        return;
+      }
+    }
+    const auto word = watches_.next(to, router_->homes(), steps);
+    if (!word) return;
+    const HomeChannel* home = word->home;
+    const std::string_view name = home == nullptr ? std::string_view{} : std::string_view{*home->name};
+    const Epoch epoch = home == nullptr ? Epoch{} : home->epoch;
+    if (home != nullptr) stats_->add(CounterId::channels_announced);
+    ++peer(to).outstanding;
+    if (to == here_) {
+      table_.announced({.kind = word->kind,
+                        .home = here_,
+                        .pattern = word->pattern,
+                        .epoch = epoch,
+                        .after = word->after,
+                        .channel = std::string{name}});
+      continue;
+    }
+    RecordWriter record{room, MeshAnnounce{.what = word->kind,
+                                           .channel_bytes = static_cast<std::uint8_t>(name.size()),
+                                           .pattern = word->pattern,
+                                           .epoch = epoch,
+                                           .after = word->after}};
+    record.put(name);
+    router_->push_bulk(to, sizeof(MeshAnnounce) + name.size());
+  }
+}
+
+void PatternTraffic::acknowledge() {
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    const std::uint32_t words = std::exchange(peers_[i].dealt_with, 0);
+    if (words == 0) continue;
+    const ShardIndex home{static_cast<std::uint16_t>(i)};
+    MutableBytes room = router_->reply_room(home, sizeof(MeshAnnounced));
+    store(room.data(), MeshAnnounced{.words = words});
+    router_->push_control(home, room, sizeof(MeshAnnounced));
+  }
+}
+
+bool PatternTraffic::has_work() const {
+  if (table_.has_announcements() || table_.has_due() || !table_.ready.empty() || !table_.to_tell.empty()) return true;
+  for (std::uint32_t i = 0; watches_.any() && i < shards_; ++i) {
+    if (can_tell(ShardIndex{static_cast<std::uint16_t>(i)})) return true;
+  }
+  return false;
+}
+
+bool PatternTraffic::settled() const {
+  if (table_.has_announcements() || table_.has_due() || !table_.settled()) return false;
+  for (std::uint32_t i = 0; i < shards_; ++i) {
+    if (peers_[i].outstanding != 0 || watches_.pending(ShardIndex{static_cast<std::uint16_t>(i)})) return false;
+  }
+  return true;
+}
+
+// ---- channels that begin, and that are let go ----
+
+void PatternTraffic::begins(HomeChannel& home, Handle handle) {
+  const std::uint64_t shards = std::exchange(home.announce_to, 0);
+  watches_.begins(handle, home.last(), shards);  // who watches later finds that it exists
+}
+
+void PatternTraffic::let_go(Channel& channel, HomeChannel& home, Now now) {
+  if (!home.remote.empty()) {
+    ask_to_let_go(home, now);
+    return;
+  }
+  if (watches_.pending(here_) || table_.has_announcements()) return;  // somebody may be about to join
+  std::size_t readers = 0;
+  for (const Handle handle : channel.logs) {
+    const ChannelLog* log = delivery_->find_log(handle);
+    if (log == nullptr) continue;
+    if (!delivery_->only_patterns_read(*log)) return;
+    readers += log->readers.size();
+  }
+  const bool first = let_go_left_ == kLetGoPerTurn;  // however many they are: it has to end some time
+  if (readers == 0 || (readers > let_go_left_ && !first)) return;
+  let_go_left_ -= static_cast<std::uint32_t>(std::min<std::size_t>(readers, let_go_left_));
+  home.announce_to |= bit(here_);
+  for (const Handle handle : channel.logs) {
+    if (ChannelLog* log = delivery_->find_log(handle)) end_readers(*log, now);
+  }
+}
+
+/// Only when that shard has dealt with all that it was told: then only what comes can bind again what it lets go.
+void PatternTraffic::ask_to_let_go(HomeChannel& home, Now now) {
+  const Handle handle = router_->channels()[home.channel].home_state;
+  for (RemoteReader& reader : home.remote) {
+    const ShardIndex to = reader.shard;
+    if (reader.asked || !reader.greeted || reader.waiting || !watches_.any_of(to)) continue;
+    if (now.mono - reader.asked_at < options_->limits.channel_idle_time) continue;
+    if (watches_.pending(to) || peer(to).outstanding != 0 || !router_->has_spare_credit(to)) continue;
+    const MutableBytes room = router_->bulk_room(to, sizeof(MeshIdle));
+    if (room.empty()) continue;
+    store(room.data(), MeshIdle{.log = reader.their_log, .home = handle});
+    router_->push_bulk(to, sizeof(MeshIdle));
+    router_->take_credit(to);
+    reader.asked = true;
+    reader.asked_at = now.mono;
+  }
+}
+
+void PatternTraffic::end_readers(ChannelLog& log, Now now) {
+  while (!log.readers.empty()) {
+    const std::uint32_t slot = log.readers.back();
+    const Outbox& reader = *delivery_->subscription(slot).reader;
+    if (reader.dialect != Dialect::exchange) table_.let_go(table_.match(reader, *log.name), *log.name);
+    delivery_->end_subscription(slot, now.mono);
+  }
+}
+
+// ---- from other shards ----
+
+void PatternTraffic::on_watch(ShardIndex from, Bytes record) {
+  const auto header = load<MeshWatch>(record.data());
+  watches_.watch(from, header.pattern, RecordTexts{record, sizeof header}.take(header.pattern_bytes));
+}
+
+void PatternTraffic::on_unwatch(ShardIndex from, Bytes record) {
+  const auto header = load<MeshUnwatch>(record.data());
+  watches_.unwatch(from, header.pattern);
+  MutableBytes room = router_->reply_room(from, sizeof(MeshUnwatched));
+  store(room.data(), MeshUnwatched{.pattern = header.pattern});
+  router_->push_control(from, room, sizeof(MeshUnwatched));
+}
+
+void PatternTraffic::on_unwatched(ShardIndex from, Bytes record) {
+  router_->give_credit(from);
+  table_.left(load<MeshUnwatched>(record.data()).pattern, from);
+}
+
+void PatternTraffic::on_announce(ShardIndex from, Bytes record) {
+  const auto header = load<MeshAnnounce>(record.data());
+  if (header.what == PatternWatches::Word::Kind::looked) router_->give_credit(from);  // that of the watch
+  table_.announced({.kind = header.what,
+                    .home = from,
+                    .pattern = header.pattern,
+                    .epoch = header.epoch,
+                    .after = header.after,
+                    .channel = std::string{RecordTexts{record, sizeof header}.take(header.channel_bytes)}});
+}
+
+void PatternTraffic::on_announced(ShardIndex from, Bytes record) {
+  const auto header = load<MeshAnnounced>(record.data());
+  ensure(header.words <= peer(from).outstanding, "a shard deals with what it was told, once");
+  peer(from).outstanding -= header.words;
+}
+
+void PatternTraffic::on_idle(ShardIndex from, Bytes record, Now now) {
+  const auto header = load<MeshIdle>(record.data());
+  MeshLetGo answer{.kept = 1, .log = header.log, .home = header.home};
+  ChannelLog* log = delivery_->find_log(header.log);  // null: closed meanwhile, the detach is on its way
+  if (log != nullptr && log->state == ChannelLog::State::live && delivery_->only_patterns_read(*log)) {
+    const auto readers = static_cast<std::uint32_t>(log->readers.size());
+    if (readers <= let_go_left_ || let_go_left_ == kLetGoPerTurn) {
+      let_go_left_ -= std::min(readers, let_go_left_);
+      answer.kept = 0;
+      answer.next = log->log.next();
+      end_readers(*log, now);
+      router_->drop_log(header.log);
+    }
+  }
+  MutableBytes room = router_->reply_room(from, sizeof answer);
+  store(room.data(), answer);
+  router_->push_control(from, room, sizeof answer);
+}
+
+void PatternTraffic::on_let_go(ShardIndex from, Bytes record, Now now) {
+  router_->give_credit(from);
+  const auto header = load<MeshLetGo>(record.data());
+  HomeChannel* home = router_->homes().find(header.home);
+  if (home == nullptr) return;  // nobody reads it any more
+  const auto reader = std::ranges::find_if(home->remote, [&](const RemoteReader& candidate) {
+    return candidate.shard == from && candidate.their_log == header.log;
+  });
+  if (reader == home->remote.end()) return;
+  reader->asked = false;
+  if (header.kept != 0) return;
+  router_->forget_reader(*home, reader, now);
+  if (header.next < home->history.next()) {  // published meanwhile: it begins anew over there
+    watches_.begins(header.home, Sequence{value(header.next) - 1}, bit(from));
+  } else {
+    home->announce_to |= bit(from);
+  }
+}
+
+}  // namespace ringcast
