@@ -84,6 +84,9 @@ class Delivery {
   void move_to(std::uint32_t subscription, std::uint32_t log, Instant now);
   /// The log that a subscription was to move to will not come: it stays where it is.
   void cancel_move(std::uint32_t subscription) { forget_move(subscriptions_[subscription]); }
+  /// Up to which seq the kernel took everything, in whole frames. A pattern's reader sees messages, but is not whom
+  /// they are for.
+  [[nodiscard]] static Sequence delivered_to(const Subscription& subscription);
   /// Ends it. What it had not been sent is abandoned.
   void end_subscription(std::uint32_t subscription, Instant now);
   /// Moves a subscription that move_to() left waiting, if it can go now.

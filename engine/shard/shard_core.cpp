@@ -33,8 +33,16 @@ struct ShardCore::State {
         delivery{logs_bound(context.options.limits), subscriptions_bound(context.options.limits), context.budget,
                  context.stats},
         rankings{delivery, context.stats},
-        router{context.index, context.options, context.mesh, delivery,
-               context.budget, context.stats, rankings, prng, context.channel_ids_given},
+        router{context.index,
+               context.options,
+               context.mesh,
+               delivery,
+               context.budget,
+               context.stats,
+               rankings,
+               prng,
+               context.store,
+               context.channel_ids_given},
         sends{delivery, context.budget, context.stats},
         sessions{context.options, router, sends, context.budget, context.stats, prng, now},
         lag_check_at{now.mono + kLagCheckInterval},
@@ -53,7 +61,12 @@ struct ShardCore::State {
   }
   void after_input(Now now) {
     handle_send_events(now);
+    if (router.has_store()) serve_store(now);
     router.pump(now);
+  }
+  void serve_store(Now now) {
+    const auto& loaded = router.serve_store(now, [&](const PublishReply& reply) { sessions.handle(reply, now); });
+    for (const Handle subscription : loaded) sessions.join_ready(subscription, now);
   }
   /// Publishers that were held back go on if they may.
   void serve_publishers(Now now) {
@@ -165,7 +178,7 @@ void ShardCore::State::advance_shutdown(Now now) {
   const bool settled = since >= kShutdownSettle && router.settled();
   if (!said_goodbye && (settled || since >= deadline / 2)) {
     said_goodbye = true;
-    delivery.stop_holding(now.mono);  // what waited for its time goes out before the goodbye
+    delivery.stop_holding(now.mono);  // what waited for its time goes out before the goodbye; so does what just came
     delivery.expand_dirty(Delivery::Expand::all, now.mono);
     sessions.finish_shutdown(now);
   }
@@ -212,6 +225,8 @@ std::uint64_t ShardCore::take_doorbells(Now now) {
   return state_->router.take_doorbells();
 }
 
+bool ShardCore::take_store_bell() { return state_->router.take_store_bell(); }
+
 // ---- questions ----
 
 Instant ShardCore::next_deadline() const {
@@ -230,7 +245,9 @@ bool ShardCore::idle() const {
   return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work();
 }
 
-bool ShardCore::drained() const { return state_->shutting_down && state_->sessions.connections() == 0; }
+bool ShardCore::drained() const {
+  return state_->shutting_down && state_->sessions.connections() == 0 && state_->router.told();
+}
 std::uint32_t ShardCore::connections() const { return state_->sessions.connections(); }
 Ledger ShardCore::ledger() const { return state_->delivery.ledger(); }
 

@@ -40,6 +40,7 @@ enum class EventCode : std::uint16_t {
   health_changed,
   channel_limit,
   fault,
+  store_state,
   end,
 };
 inline constexpr std::size_t kEventCodes = std::to_underlying(EventCode::end);
@@ -80,6 +81,7 @@ inline constexpr auto kEvents = [] {
       {health_changed, warning, "health_changed", "state", "state_before"},
       {channel_limit, warning, "channel_limit", "channels", "limit"},
       {fault, error, "fault", "errno", ""},
+      {store_state, warning, "store_state", "state", "state_before"},
   });
 }();
 static_assert(kEvents.size() == kEventCodes, "every event has a row");
