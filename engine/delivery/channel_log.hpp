@@ -51,6 +51,7 @@ struct Subscription {
   bool high : 1 = false;                  // pending, among those of its connection that go first
   bool told_stale : 1 = false;            // the state of the channel that its reader knows of
   bool presence_missed : 1 = false;       // was left out when users joined or left: to be told so
+  bool state_missed : 1 = false;          // was left out when the channel's state changed
 
   /// Sent from its log, and its namespace's policy is for it.
   [[nodiscard]] bool ordinary() const { return !(catching_up || conflates || complete); }

@@ -7,8 +7,8 @@
 namespace ringcast {
 namespace {
 
-void append_liveness(std::string& out, const ChannelLog& log) {
-  append_native_channel_state(out, *log.name, log.stale ? ChannelLiveness::stale : ChannelLiveness::live,
+void append_liveness(std::string& out, const ChannelLog& log, bool stale) {
+  append_native_channel_state(out, *log.name, stale ? ChannelLiveness::stale : ChannelLiveness::live,
                               Sequence{value(log.log.next()) - 1});
 }
 
@@ -57,23 +57,35 @@ std::size_t NoticeFanout::tell_user(const ChannelLog& log, std::string_view user
 std::size_t NoticeFanout::tell_liveness(const ChannelLog& log, Now now) {
   if (!carries_notices(log.form) || log.readers.empty()) return 0;
   text_.clear();
-  append_liveness(text_, log);
+  append_liveness(text_, log, log.stale);
   frame_text();
   for (const std::uint32_t slot : log.readers) {
     Subscription& subscription = delivery_->subscription(slot);
     if (!subscription.answered || subscription.told_stale == log.stale) continue;
-    if (tell(*subscription.reader, now)) subscription.told_stale = log.stale;
+    subscription.state_missed = !tell(*subscription.reader, now);
+    if (!subscription.state_missed) subscription.told_stale = log.stale;
   }
   return log.readers.size();
 }
 
 void NoticeFanout::settle_liveness(Subscription& subscription, Now now) {
   const ChannelLog& log = delivery_->log(subscription.cursor.log);
-  if (!carries_notices(log.form) || subscription.told_stale == log.stale) return;
+  if (!carries_notices(log.form)) return;
+  // Live for a while: what was published then is newer than the last seq that it knows of a stale channel.
+  if (subscription.state_missed && subscription.told_stale && log.stale && !tell_state(subscription, log, false, now)) {
+    return;
+  }
+  subscription.state_missed = false;
+  if (subscription.told_stale != log.stale) subscription.state_missed = !tell_state(subscription, log, log.stale, now);
+}
+
+bool NoticeFanout::tell_state(Subscription& subscription, const ChannelLog& log, bool stale, Now now) {
   text_.clear();
-  append_liveness(text_, log);
+  append_liveness(text_, log, stale);
   frame_text();
-  if (tell(*subscription.reader, now)) subscription.told_stale = log.stale;
+  if (!tell(*subscription.reader, now)) return false;
+  subscription.told_stale = stale;
+  return true;
 }
 
 void NoticeFanout::tell_missed(Outbox& reader, Now now) {

@@ -55,6 +55,7 @@ class NoticeFanout {
   /// False: it reads too little, and will be told that it missed something.
   bool tell(Outbox& reader, Now now);
   void settle_liveness(Subscription& subscription, Now now);
+  bool tell_state(Subscription& subscription, const ChannelLog& log, bool stale, Now now);
   void frame_text();
   void frame_missed(std::string_view channel);
 

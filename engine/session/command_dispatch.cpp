@@ -164,12 +164,10 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
       joined.answer.refusal = *refusal;
       continue;
     }
-    if (connection.own_channel_given && is_own_channel(connection, item.channel) &&
-        !claim_own_channel(connection, joined, group.options, now)) {
-      continue;
-    }
+    const bool claims = connection.own_channel_given && is_own_channel(connection, item.channel);
     joined.answer =
-        channels_->join(connection.outbox, item.channel, request_of(joined.item, group.options), now);
+        claims ? claim_own_channel(connection, joined.item, group.options, now)
+               : channels_->join(connection.outbox, item.channel, request_of(joined.item, group.options), now);
     if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
   }
   if (group.waiting != 0) {

@@ -150,8 +150,8 @@ class Sessions {
   bool take_user(Connection& connection, const RequestHead& head, bool native_at_once,
                  std::optional<ResumePoint>& since, Now now);
   void join_personal_channel(Connection& connection, const std::optional<ResumePoint>& since, Now now);
-  [[nodiscard]] bool claim_own_channel(Connection& connection, JoinItem& joined, const SubscribeOptions& options,
-                                       Now now);
+  JoinAnswer claim_own_channel(Connection& connection, const SubscribeItem& item, const SubscribeOptions& options,
+                               Now now);
   [[nodiscard]] bool is_own_channel(const Connection& connection, std::string_view channel) const;
   void ask_presence(Connection& connection, const Command& command, Now now);
   [[nodiscard]] std::optional<Refusal> may_ask_presence(const Connection& connection, const Command& command) const;

@@ -72,16 +72,16 @@ void Sessions::join_personal_channel(Connection& connection, const std::optional
   connection.own_channel_given = true;
 }
 
-/// It asks for its personal channel, which it has already: if it says where to resume, from there. False: it was refused,
-/// and has the channel as before.
-bool Sessions::claim_own_channel(Connection& connection, JoinItem& joined, const SubscribeOptions& options, Now now) {
-  if (joined.item.resumes) {
-    joined.answer = channels_->join(connection.outbox, joined.item.channel, {.options = options}, now);
-    if (joined.answer.kind == JoinAnswer::Kind::refused) return false;
-    channels_->leave(connection.outbox, joined.item.channel, now);
-  }
+/// It asks for its personal channel, which it has already: if it says where to resume, from there. What is refused leaves
+/// the channel as it was.
+JoinAnswer Sessions::claim_own_channel(Connection& connection, const SubscribeItem& item,
+                                       const SubscribeOptions& options, Now now) {
+  const JoinAnswer answer = channels_->join(connection.outbox, item.channel, {.options = options}, now);
+  if (answer.kind == JoinAnswer::Kind::refused) return answer;
   connection.own_channel_given = false;
-  return true;
+  if (!item.resumes) return answer;
+  channels_->leave(connection.outbox, item.channel, now);
+  return channels_->join(connection.outbox, item.channel, {.resume = &item.resume, .options = options}, now);
 }
 
 bool Sessions::is_own_channel(const Connection& connection, std::string_view channel) const {

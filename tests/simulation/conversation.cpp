@@ -782,7 +782,8 @@ void Conversation::on_exchange_message(PublishId id, bool combined) {
   truth_.delivered_without_seq(id);
   subscription.received.push_back(id);
   // What a joiner is given of a channel's state has no rate.
-  count_message(subscription, id, scenario_.channels[channel].state == StateKeeping::none);
+  // Nor has what a pattern gives it of a channel that began before it was bound.
+  count_message(subscription, id, scenario_.channels[channel].state == StateKeeping::none && patterns_.empty());
   coverage_.add(combined ? Seen::messages_combined : Seen::messages_raw);
 }
 
@@ -812,6 +813,8 @@ void Conversation::on_exchange_reply() {
       coverage_.add(subscription.active ? Seen::subscribes_again : Seen::subscribes);
       subscription.active = true;
       subscription.exact = true;
+    } else if (asked.kind == Request::Kind::subscribe) {
+      subscription.exact = true;  // perhaps: something else of the request was refused
     } else if (done && asked.kind == Request::Kind::unsubscribe) {
       coverage_.add(Seen::unsubscribes);
       subscription.exact = false;
