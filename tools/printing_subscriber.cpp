@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "codec/text/channel_name.hpp"
 #include "codec/text/json.hpp"
 #include "codec/text/pattern.hpp"
 
@@ -183,7 +184,11 @@ std::optional<PrintingSubscriber::Outcome> PrintingSubscriber::take(Client& clie
       notice(text, fmt::format("{}: user {} left", message->channel, message->user));
       break;
     case ServerMessage::Kind::error: return take_error(client, *message);
-    default: break;
+    default:
+      if (message->type == "presence_missed") {
+        notice(text, fmt::format("{}: users came and went without being told of", message->channel));
+      }
+      break;
   }
   return std::nullopt;
 }
@@ -305,6 +310,12 @@ void PrintingSubscriber::remember(std::string_view channel, bool here) {
   if (let_go_.size() <= kLetGoMax) return;
   positions_.erase(let_go_.front().channel);
   let_go_.pop_front();
+}
+
+std::optional<ResumePoint> PrintingSubscriber::personal_place() const {
+  const auto found = positions_.lower_bound(kUserPrefix);
+  if (found == positions_.end() || !is_user_channel(found->first) || is_asked_for(found->first)) return std::nullopt;
+  return found->second.resume_point();
 }
 
 bool PrintingSubscriber::is_asked_for(std::string_view channel) const {

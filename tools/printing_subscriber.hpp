@@ -49,6 +49,10 @@ class PrintingSubscriber {
   /// Talks over one connection until it ends, enough was printed, or we are told to stop.
   Outcome run(Client& client, const StopSignals& stop);
 
+  /// Where it is in the user's own channel, which is joined without being asked for and resumed by the URL; nothing: it
+  /// never was there, or named it itself.
+  [[nodiscard]] std::optional<ResumePoint> personal_place() const;
+
   /// A message came out of order, or something was missing and the server did not say so.
   [[nodiscard]] bool was_wronged() const { return broken_promises_ > 0; }
 

@@ -70,7 +70,9 @@ int subscribe_until_done(const SubOptions& options, Endpoint endpoint, PrintingS
   for (bool first = true;; first = false) {
     const auto opened = monotonic_now();
     if (!first && options.subscriber.renews_token) renew_token(endpoint, options.bearer);
-    auto client = Client::open(endpoint, {.also_readable = stop.fd(), .takes_binary = options.subscriber.binary});
+    const auto personal = subscriber.personal_place();
+    auto client = Client::open(personal ? with_since(endpoint, *personal) : endpoint,
+                               {.also_readable = stop.fd(), .takes_binary = options.subscriber.binary});
     if (StopSignals::requested()) return kExitSuccess;
     milliseconds at_least{0};
     if (client) {

@@ -86,6 +86,23 @@ TEST(Endpoint, GetsTheExchangePathOfItsStreams) {
   EXPECT_EQ(target("ws://h:1", {"a&b/c d?é"}, true), "/stream?streams=a%26b%2Fc%20d%3F%C3%A9");
 }
 
+TEST(Endpoint, SaysWhereTheUsersOwnChannelGoesOn) {
+  const auto target = [](std::string_view url) {
+    return with_since(with_native_target(*parse_endpoint(url)), {Epoch{0x5f3c'9a1e'07d2'b846}, Sequence{41}}).target;
+  };
+  EXPECT_EQ(target("ws://h:1?user=7"), "/ws/connect?user=7&since=5f3c9a1e07d2b846:41");
+  EXPECT_EQ(target("ws://h:1"), "/ws/connect?since=5f3c9a1e07d2b846:41") << "of the token's user";
+}
+
+TEST(Endpoint, AsksForTheBinaryDialectAndKeepsItsTokenToItself) {
+  const Endpoint endpoint = with_binary_target(*parse_endpoint("ws://h:1?user=7&token=secret&x=1"));
+  EXPECT_EQ(endpoint.subprotocol, "ringcast.v1.bin");
+  EXPECT_EQ(endpoint.target, "/ws/connect?user=7&token=secret&x=1");
+  EXPECT_EQ(endpoint.text, "ws://h:1?user=7&token=***&x=1");
+  EXPECT_EQ(parse_endpoint("ws://h:1?token=secret")->text, "ws://h:1?token=***");
+  EXPECT_EQ(parse_endpoint("ws://h:1/ws?mytoken=1")->text, "ws://h:1/ws?mytoken=1");
+}
+
 TEST(Backoff, WaitsWithinABoundThatDoublesUpToTheLongest) {
   Prng random{7};
   Backoff backoff{{.first = milliseconds{100}, .longest = milliseconds{1'500}}};

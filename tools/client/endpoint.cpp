@@ -7,6 +7,7 @@
 
 #include "codec/dialect/ringcast_binary.h"
 #include "codec/http/url.hpp"
+#include "codec/text/numbers.hpp"
 
 namespace ringcast {
 namespace {
@@ -77,6 +78,14 @@ Endpoint with_native_target(Endpoint endpoint) {
 Endpoint with_binary_target(Endpoint endpoint) {
   endpoint = with_native_target(std::move(endpoint));
   endpoint.subprotocol = RCB_SUBPROTOCOL;
+  return endpoint;
+}
+
+Endpoint with_since(Endpoint endpoint, const ResumePoint& point) {
+  endpoint.target += query_of(endpoint.target).empty() ? "?since=" : "&since=";
+  append_epoch(endpoint.target, point.epoch);
+  endpoint.target += ':';
+  append_decimal(endpoint.target, value(point.seq));
   return endpoint;
 }
 

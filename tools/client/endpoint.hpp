@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "alloc/base/result.hpp"
+#include "codec/dialect/command.hpp"
 
 namespace ringcast {
 
@@ -32,6 +33,9 @@ struct Endpoint {
 
 /// The same place with the native dialect's path where the URL names none.
 [[nodiscard]] Endpoint with_native_target(Endpoint endpoint);
+
+/// The same with the user's own channel resumed behind `point` (protocol.md section 3).
+[[nodiscard]] Endpoint with_since(Endpoint endpoint, const ResumePoint& point);
 
 /// The same with the binary dialect asked for.
 [[nodiscard]] Endpoint with_binary_target(Endpoint endpoint);

@@ -13,8 +13,8 @@ def url(node):
 class Subscriber:
     """`ringcast sub` in the background; what it printed so far is in `lines`, what it remarked in `remarks`."""
 
-    def __init__(self, node, *arguments):
-        self._arguments = ["sub", "--url", url(node), *map(str, arguments)]
+    def __init__(self, node, *arguments, query=""):
+        self._arguments = ["sub", "--url", url(node) + query, *map(str, arguments)]
         self.lines, self.remarks, self.status = [], [], None
 
     async def __aenter__(self):
