@@ -2,12 +2,12 @@
 
 namespace ringcast::simulation {
 
-void Attention::subscribed(std::uint32_t channel, bool stale, std::uint64_t last) {
+void Attention::subscribed(std::uint32_t channel, bool stale) {
   Channel& known = channels_[channel];
   if (!known.active) known = {};  // otherwise it reads on from where it is, and may have missed a notice
   known.active = true;
   known.stale = stale;
-  known.last = last;
+  known.last = ~std::uint64_t{0};
   if (stale) coverage_.add(Seen::joins_while_stale);
 }
 

@@ -16,15 +16,12 @@
 
 namespace ringcast::simulation {
 
-/// Of a subscription whose newest message its client was not told.
-inline constexpr std::uint64_t kSeqUnknown = ~std::uint64_t{0};
-
 class Attention {
  public:
   Attention(std::uint32_t connection, std::size_t channels, Coverage& coverage)
       : connection_{connection}, channels_(channels), coverage_{coverage} {}
 
-  void subscribed(std::uint32_t channel, bool stale, std::uint64_t last);
+  void subscribed(std::uint32_t channel, bool stale);
   void unsubscribed(std::uint32_t channel) { channels_[channel] = {}; }
   /// Joined and left alternate; one that a list showed does not join again.
   void user_notice(std::uint32_t channel, const std::string& user, bool joined);
@@ -46,7 +43,8 @@ class Attention {
   struct Channel {
     bool active = false;
     bool stale = false;
-    std::uint64_t last = 0;             // while it is stale
+    std::uint64_t last = 0;             // while it is stale; where that was part of an answer, which may have waited:
+                                        // not known
     bool complete = false;  // it had a list: who is not in `users` is not there
     std::map<std::string, bool> users;
   };

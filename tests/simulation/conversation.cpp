@@ -517,7 +517,7 @@ void Conversation::on_personal_channel(const JsonReader& entry) {
     coverage_.add(Seen::personal_resumes);
   }
   take_channel_id(index, *epoch, entry);
-  attention_.subscribed(index, entry.find("liveness") != nullptr, *seq);
+  attention_.subscribed(index, entry.find("liveness") != nullptr);
   trace_.note("c{} has its personal channel {} at {:x}:{}", connection_, name, value(*epoch), *seq);
 }
 
@@ -631,8 +631,7 @@ void Conversation::on_subscribed() {
       }
     }
     subscription.exact = true;
-    // What a pattern was about to tell follows an answer that does not know of it: its newest message is open then.
-    attention_.subscribed(channel, reader.find("liveness") != nullptr, patterns_.empty() ? *seq : kSeqUnknown);
+    attention_.subscribed(channel, reader.find("liveness") != nullptr);
     finish_channel(*id, asked, channel);
   }
   on_patterns_answered(*id, matched);

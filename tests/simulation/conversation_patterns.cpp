@@ -189,7 +189,7 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
   subscription.position_known = true;
   serve_by_patterns(channel);
   take_channel_id(channel, *epoch, reader);
-  attention_.subscribed(channel, reader.find("liveness") != nullptr, kSeqUnknown);
+  attention_.subscribed(channel, reader.find("liveness") != nullptr);
 }
 
 /// What no other pattern holds ends with it.
