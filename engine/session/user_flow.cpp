@@ -72,8 +72,8 @@ void Sessions::join_personal_channel(Connection& connection, const std::optional
   connection.own_channel_given = true;
 }
 
-/// It asks for its personal channel, which it has already: if it says where to resume, from there. What is refused leaves
-/// the channel as it was.
+/// It asks for its personal channel, which it has already: if it says where to resume, from there. What is refused
+/// leaves the channel as it was.
 JoinAnswer Sessions::claim_own_channel(Connection& connection, const SubscribeItem& item,
                                        const SubscribeOptions& options, Now now) {
   const JoinAnswer answer = channels_->join(connection.outbox, item.channel, {.options = options}, now);

@@ -242,9 +242,9 @@ bool Client::react() {
 }
 
 bool Client::has_read() const {
-  return has_read_ || (conversation() != nullptr &&
-                       std::ranges::any_of(conversation()->subscriptions(),
-                                           [](const Subscription& subscription) { return subscription.messages != 0; }));
+  if (has_read_ || conversation() == nullptr) return has_read_;
+  return std::ranges::any_of(conversation()->subscriptions(),
+                             [](const Subscription& subscription) { return subscription.messages != 0; });
 }
 
 void Client::end_connection() {

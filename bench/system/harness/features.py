@@ -72,7 +72,7 @@ def in_pairs(above, below):
 
 
 def run_before(bench, systems, _known):
-    """This build and another in turn, at W1 to W3, with everything as it is shipped; and what an idle connection takes."""
+    """This build and another in turn, at W1 to W3, everything as it is shipped; and what an idle connection takes."""
     outcome = Outcome("This build beside one from before", "CPU a delivery at rates far below saturation, everything "
                       "as it is shipped; in pairs, one right after the other. The ratio is the median of the pairs.")
     both = {system.name: system for system in systems if system.name in ("ringcast", BEFORE)}
