@@ -309,7 +309,7 @@ void DurableWorld::hear(Publisher& publisher) {
   if (!publisher.greeted) return;
   for (const std::string& text : CoreHarness::take_texts(*publisher.socket)) {
     const std::string_view type = type_of(text);
-    if (type == "welcome") continue;
+    if (type == "welcome" || type == "subscribed") continue;  // to its personal channel
     const std::uint64_t message = number_in(text, R"("id":)");
     const auto at = publisher.waiting.find(message);
     check(at != publisher.waiting.end(), Checker::replies, "nobody waits for {}", text);

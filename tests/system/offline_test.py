@@ -34,7 +34,8 @@ class Store:
     def config(self):
         return (f'[offline]\npath = "{self.path}"\n{self._offline}\n'
                 '[[namespace]]\nmatch = "acked.>"\nack = true\n'
-                '[[namespace]]\nmatch = "away.>"\noffline = true\n')
+                '[[namespace]]\nmatch = "away.>"\noffline = true\n'
+                '[[namespace]]\nmatch = "user:*"\nack = true\n')
 
     def node(self):
         return Node(shards=self._shards, config=self.config())
@@ -72,7 +73,7 @@ class Ledger:
 async def publish_flat_out(node, ledgers, number, stop):
     """Publishes to all channels with a window of unanswered ones, until the node dies."""
     try:
-        async with Native(node, f"/ws/connect?user=p{number}") as client:
+        async with Native(node) as client:
             asked, next_id = {}, 0
             while not stop.is_set():
                 while len(asked) < 40:
@@ -200,6 +201,57 @@ async def _():
             await carol.subscribe("away.carol")
             equal([(m["seq"], m.get("stored")) for m in await everything(carol, 3)], [(i, True) for i in range(1, 4)],
                   "carol's messages")
+
+
+async def returns(node, user, head):
+    """A connection of this user, and what its personal channel gives it: (connection, [(seq, data, stored)])."""
+    client = Native(node, f"/ws/connect?user={user}")
+    await client.__aenter__()
+    joined = await client.expect(type="subscribed")
+    equal([(entry["channel"], entry["seq"]) for entry in joined["channels"]], [(f"user:{user}", head)],
+          "the personal channel is joined")
+    await client.send(type="ping", id="all")
+    messages = []
+    while (message := await client.receive())["type"] != "pong":
+        equal(message["type"], "message", f"what a user is given, {client.text}")
+        messages.append((message["seq"], message["data"], message.get("stored", False)))
+    return client, messages
+
+
+@case("a user who was away is given what came, on each connection, until one acknowledges; also over kill -9",
+      seconds=60)
+async def _():
+    with Store() as store:
+        async with store.node() as node:
+            async with Native(node) as alice:
+                for number in range(1, 4):
+                    equal((await alice.publish("user:42", number))["seq"], number, "the seq of a message to the user")
+            await node.kill()
+        async with store.node() as node:
+            bob, messages = await returns(node, 42, 3)
+            equal(messages, [(1, 1, True), (2, 2, True), (3, 3, True)], "what came while the user was away")
+            await bob.send(type="ack", id="a", channel="user:42", seq=2)
+            await bob.expect(type="acked", id="a", seq=2)
+            await node.kill()
+        async with store.node() as node, Native(node) as alice:
+            phone, messages = await returns(node, 42, 3)
+            equal(messages, [(3, 3, True)], "what was not acknowledged comes again")
+            desk, messages = await returns(node, 42, 3)
+            equal(messages, [(3, 3, True)], "to each connection")
+            await alice.publish("user:42", 4)
+            for client in (phone, desk):
+                message = await client.expect(type="message", seq=4, data=4)
+                require("stored" not in message, "a live message has no mark")
+            await phone.send(type="ack", id="a", channel="user:42", seq=4)
+            await phone.expect(type="acked", id="a", seq=4)
+            other, messages = await returns(node, 42, 4)
+            equal(messages, [], "any connection acknowledges for all")
+            for client in (phone, desk, other):
+                await client.socket.close()
+        async with store.node() as node:
+            bob, messages = await returns(node, 42, 4)
+            equal(messages, [], "nothing comes again that was acknowledged")
+            await bob.socket.close()
 
 
 @case("two nodes cannot have one store")
