@@ -144,6 +144,25 @@ struct NamespaceRule {
   milliseconds presence_grace{5'000};              // from a user's last connection to user_left
   bool offline = false;                            // messages for a user who is away are stored
   bool ack = false;                                // messages are kept until they are acknowledged
+
+  /// Its messages are in the offline store before anybody is sent them; seq and epoch survive restarts.
+  [[nodiscard]] constexpr bool durable() const { return offline || ack; }
+};
+
+/// What a committed message survives.
+enum class StoreDurability : std::uint8_t {
+  process,  // the death of the process
+  power,    // also that of the machine
+};
+
+/// The store of messages for those who are away, and what a durable channel keeps in it.
+struct OfflineOptions {
+  std::string path;                                // its file; empty: there is no store
+  std::uint32_t messages = 1'000;                  // a channel; the oldest are forgotten first
+  std::uint64_t bytes = 4_MiB;                     // the same in bytes
+  milliseconds age{24 * 60 * 60 * 1'000};          // the same in time
+  std::uint64_t disk = 8_GiB;                      // what the file may grow to
+  StoreDurability durability = StoreDurability::process;
 };
 
 struct ShutdownOptions {
@@ -160,6 +179,7 @@ struct CoreOptions {
   CompressionOptions compression;
   std::vector<NamespaceRule> namespaces;           // a final rule ">" with the defaults always exists behind them
   ShutdownOptions shutdown;
+  OfflineOptions offline;
   std::uint64_t memory_budget = 1_GiB;             // the node's
   bool echo = false;
 

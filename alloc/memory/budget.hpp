@@ -37,6 +37,7 @@ enum class Purpose : std::uint8_t {
   other,
   compression,
   users,
+  offline,
   end
 };
 inline constexpr std::size_t kPurposeCount = std::to_underlying(Purpose::end);
@@ -62,6 +63,7 @@ inline constexpr std::array kPurposes{
     PurposeRow{Purpose::other, "other", "Everything else"},
     PurposeRow{Purpose::compression, "compression", "What messages are packed and unpacked with"},
     PurposeRow{Purpose::users, "users", "Users, who is in which channel, and their directory"},
+    PurposeRow{Purpose::offline, "offline", "Messages that wait for the offline store, and the lanes to it"},
 };
 static_assert(kPurposes.size() == kPurposeCount, "every purpose has a row");
 static_assert(

@@ -22,7 +22,7 @@ struct MessageView {
   std::string_view data{};        // one valid JSON value; bytes, where the namespace says so
   bool snapshot = false;
   Sequence as_of{};             // snapshot: the state after every message with a smaller seq; 0: not said, its own seq
-  bool stored = false;          // comes from the store: its user was away when it was published
+  bool stored = false;           // comes from what a durable channel keeps, not as it is published
   std::uint32_t channel_id = 0;  // the channel's number in the binary dialect
 };
 

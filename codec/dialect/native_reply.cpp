@@ -126,6 +126,17 @@ void append_native_published(std::string& out, const NativePublished& published)
   });
 }
 
+void append_native_acked(std::string& out, const NativeAcked& acked) {
+  append_layout(out, [&](auto& sink) {
+    sink.text(R"({"type":"acked")");
+    put_id(sink, acked.id);
+    put_string(sink, R"(,"channel":)", acked.channel);
+    sink.text(R"(,"seq":)");
+    sink.decimal(value(acked.seq));
+    sink.text("}");
+  });
+}
+
 NativeHistory::NativeHistory(std::string& out, const Head& head) : out_{out} {
   append_layout(out_, [&](auto& sink) {
     sink.text(R"({"type":"history")");

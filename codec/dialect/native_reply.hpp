@@ -93,6 +93,14 @@ struct NativePublished {
 };
 void append_native_published(std::string& out, const NativePublished& published);
 
+/// An acknowledgement is stored: nothing up to `seq` is delivered again.
+struct NativeAcked {
+  std::string_view id;
+  std::string_view channel;
+  Sequence seq{};
+};
+void append_native_acked(std::string& out, const NativeAcked& acked);
+
 /// {"type":"history","id":..,"channel":..,"epoch":..,"seq":..,"recovered":..,"messages":[..],"more":..}, one message
 /// after the other, each exactly as a subscriber gets it.
 class NativeHistory {

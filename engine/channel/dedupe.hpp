@@ -31,6 +31,7 @@ class DedupeWindow {
     seen_.insert(key, value);
     if (seen_.bytes() != charged_) settle();
   }
+  void forget(const LruKey& key) { (void)seen_.erase(key); }
   [[nodiscard]] std::uint32_t size() const { return seen_.size(); }
 
  private:

@@ -31,6 +31,7 @@ inline constexpr std::size_t kCatchUpBytesMax = 128_KiB;  // of frames in a chun
 /// A kept message, with channel, epoch and seq.
 [[nodiscard]] inline MessageView kept_message(const HomeChannel& home, Bytes record, Sequence seq) {
   MessageView message = read_stored(record);
+  message.stored = home.rule->durable();
   message.channel = *home.name;
   message.epoch = home.epoch;
   message.seq = seq;

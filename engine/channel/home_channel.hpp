@@ -51,6 +51,7 @@ struct HomeChannel {
   FrameLog history;                           // kept messages (stored_message.hpp); its next() is the next seq
   std::array<FrameLog*, kForms> form_logs{};  // logs of forms that somebody reads, here or on another shard
   std::vector<RemoteReader> remote;
+  Handle durable;                             // DurableChannel, where the store has its messages before anybody else
   std::optional<Sequence> join_from;          // who joins without a resume starts here, not at the head
   Sequence snapshot{};                        // the newest snapshot's own seq; 0: none was published
   Sequence high_last{};                       // the newest message of high priority

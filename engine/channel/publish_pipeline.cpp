@@ -5,18 +5,27 @@
 namespace ringcast {
 
 Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& request, Now now) {
-  channel.used_at = now.mono;
-
   // Dedupe: a duplicate is answered with the first one's number and goes no further.
-  const auto key = DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id,
-                                        request.data);
+  const auto key =
+      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
   if (key) {
     const auto first = dedupe_.find(*key, now.mono);
     if (first && first->epoch == channel.epoch) {
+      channel.used_at = now.mono;
       stats_->add(CounterId::messages_duplicate);
       return {.epoch = first->epoch, .seq = first->seq, .duplicate = true, .channel_id = channel.channel_id};
     }
   }
+  const Published published = append(channel, request, now);
+  if (key) {
+    dedupe_.remember(*key,
+                     {.seq = published.seq, .epoch = channel.epoch, .expires = now.mono + channel.rule->dedupe.window});
+  }
+  return published;
+}
+
+Published PublishPipeline::append(HomeChannel& channel, const PublishRequest& request, Now now) {
+  channel.used_at = now.mono;
 
   // Sequence: the history's next number is the channel's.
   const MessageView message{.channel = *channel.name,
@@ -34,10 +43,6 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
   const std::size_t bytes = stored_size(message);
   write_stored(message, channel.history.reserve(bytes, now.mono));
   channel.history.commit(bytes, now.mono);
-  if (key) {
-    dedupe_.remember(*key,
-                     {.seq = message.seq, .epoch = channel.epoch, .expires = now.mono + channel.rule->dedupe.window});
-  }
   if (request.snapshot) {
     channel.snapshot = message.seq;
     channel.as_of = value(request.as_of) != 0 ? request.as_of : message.seq;
@@ -60,6 +65,32 @@ Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& r
     }
   }
   return {.epoch = channel.epoch, .seq = message.seq, .duplicate = false, .channel_id = channel.channel_id};
+}
+
+// ---- in steps ----
+
+std::optional<Published> PublishPipeline::first_of(const HomeChannel& channel, const PublishRequest& request,
+                                                   Instant now) {
+  const auto key =
+      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  if (!key) return std::nullopt;
+  const auto first = dedupe_.find(*key, now);
+  if (!first || first->epoch != channel.epoch) return std::nullopt;
+  return Published{.epoch = first->epoch, .seq = first->seq, .duplicate = true, .channel_id = channel.channel_id};
+}
+
+void PublishPipeline::remember(const HomeChannel& channel, const PublishRequest& request, Sequence seq,
+                               Instant published) {
+  const auto key =
+      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  if (!key) return;
+  dedupe_.remember(*key, {.seq = seq, .epoch = channel.epoch, .expires = published + channel.rule->dedupe.window});
+}
+
+void PublishPipeline::forget(const HomeChannel& channel, const PublishRequest& request) {
+  const auto key =
+      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  if (key) dedupe_.forget(*key);
 }
 
 }  // namespace ringcast

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "alloc/base/time.hpp"
@@ -32,6 +33,8 @@ struct PublishRequest {
   Instant received{};             // when its last byte came in, on the shard that received it
 };
 
+inline constexpr std::string_view kFutureSnapshotSentence = "as_of_seq lies beyond the channel's newest message";
+
 struct Published {
   Epoch epoch{};
   Sequence seq{};
@@ -50,6 +53,18 @@ class PublishPipeline {
   /// returns  the seq, exactly one above the last of this epoch; or, for a duplicate, that of the first.
   /// source   protocol.md section 3: "seq counts up by exactly 1".
   Published publish(HomeChannel& channel, const PublishRequest& request, Now now);
+
+  // ---- the same in steps, for messages that are stored between the first and the last (offline) ----
+
+  /// Of a duplicate, what became of the first one.
+  [[nodiscard]] std::optional<Published> first_of(const HomeChannel& channel, const PublishRequest& request,
+                                                  Instant now);
+  /// The message is to have this number: another of its id is a duplicate from now on.
+  void remember(const HomeChannel& channel, const PublishRequest& request, Sequence seq, Instant published);
+  /// It came to nothing.
+  void forget(const HomeChannel& channel, const PublishRequest& request);
+  /// Sequences it and puts it into history and form logs, without looking for duplicates.
+  Published append(HomeChannel& channel, const PublishRequest& request, Now now);
 
  private:
   DedupeWindow dedupe_;

@@ -29,6 +29,7 @@ class Checker {
     check_shards();
     check_origins();
     check_hosts();
+    check_offline();
     for (std::size_t i = 0; i < options_.core.namespaces.size(); ++i) check_namespace(i);
     return std::move(problems_);
   }
@@ -128,6 +129,29 @@ class Checker {
     });
   }
 
+  void check_offline() {
+    const OfflineOptions& offline = options_.core.offline;
+    if (!offline.path.empty() && offline.bytes < options_.core.limits.message_bytes) {
+      report({"offline.bytes", "limits.message_bytes"},
+             fmt::format("{} is less than one message of limits.message_bytes ({})", size_text(offline.bytes),
+                         size_text(options_.core.limits.message_bytes)));
+    }
+  }
+
+  void check_durable(const NamespaceRule& rule, const NamespaceOrigin& origin) {
+    const std::string_view key = rule.ack ? "ack" : "offline";
+    if (options_.core.offline.path.empty()) {
+      report_at(where(origin, key), fmt::format("namespace.{}", key),
+                "its messages are to be stored, and offline.path names no file for them");
+    }
+    if (rule.slow != SlowPolicy::disconnect) {
+      report_at(where(origin, "slow"), "namespace.slow",
+                fmt::format("a channel whose messages are stored ({} = true) may not skip any: its slow readers are "
+                            "disconnected, and have the rest when they return",
+                            key));
+    }
+  }
+
   void check_namespace(std::size_t index) {
     const NamespaceRule& rule = options_.core.namespaces[index];
     const NamespaceOrigin& origin = configuration_.namespaces[index];
@@ -168,6 +192,7 @@ class Checker {
                 fmt::format("{} is more than half of lag.time ({}): readers would be late through our own waiting",
                             duration_text(rule.batch_delay), duration_text(rule.lag.time)));
     }
+    if (rule.durable()) check_durable(rule, origin);
     const bool keeps = rule.history.messages > 0 && rule.history.bytes > 0 && rule.history.age.count() > 0;
     if (rule.resume && !keeps && is_set(origin, "resume")) {
       report_at(where(origin, "resume"), "namespace.resume", "nothing can be resumed: this rule keeps no history");

@@ -141,8 +141,10 @@ std::string configuration_reference() {
   write_rows(page, rows, NamespaceRule{}, false);
   page += kLaterHead;
   write_later(page, later_node_keys());
-  page += "\nand in a namespace:\n\n";
-  write_later(page, later_namespace_keys());
+  if (!later_namespace_keys().empty()) {
+    page += "\nand in a namespace:\n\n";
+    write_later(page, later_namespace_keys());
+  }
   return page;
 }
 

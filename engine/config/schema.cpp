@@ -48,6 +48,7 @@ constexpr std::array<std::string_view, 2> kPriorities{"normal", "high"};
 constexpr std::array<std::string_view, 2> kPayloadKinds{"json", "binary"};
 constexpr std::array<std::string_view, 3> kDedupeBy{"id", "payload", "off"};
 constexpr std::array<std::string_view, 2> kDedupeScopes{"publisher", "channel"};
+constexpr std::array<std::string_view, 2> kDurabilities{"process", "power"};
 static_assert(kLogLevels.size() == std::to_underlying(LogLevel::off) + 1U);
 static_assert(kLogFormats.size() == std::to_underlying(LogFormat::json) + 1U);
 static_assert(kSlowPolicies.size() == std::to_underlying(SlowPolicy::disconnect) + 1U);
@@ -55,6 +56,7 @@ static_assert(kStates.size() == std::to_underlying(StateKeeping::snapshot_delta)
 static_assert(kPriorities.size() == std::to_underlying(Priority::high) + 1U);
 static_assert(kPayloadKinds.size() == std::to_underlying(PayloadKind::binary) + 1U);
 static_assert(kDedupeBy.size() == std::to_underlying(DedupeBy::off) + 1U);
+static_assert(kDurabilities.size() == std::to_underlying(StoreDurability::power) + 1U);
 static_assert(kDedupeScopes.size() == std::to_underlying(DedupeScope::channel) + 1U);
 
 constexpr Range between(nanoseconds least, nanoseconds most) {
@@ -65,6 +67,7 @@ constexpr auto kBytes = Measure::bytes;
 constexpr auto kTime = Measure::time;
 constexpr auto kNone = Measure::none;
 using std::chrono::days;
+constexpr std::uint64_t kMessagesMost = 10'000'000;
 
 // Where a range is not explained here, its upper end is what the types and the memory arithmetic of the engine bear,
 // and its lower end is the smallest value that leaves a node which can still serve somebody.
@@ -137,6 +140,19 @@ const std::array kNodeKeys{
     NodeRow{"rate.errors_window", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_window>(),
         kTime, between(milliseconds{10}, days{1}), "the time over which a client's errors are counted"},
 
+    NodeRow{"offline.path", core<&CoreOptions::offline, &OfflineOptions::path>(), kNone, {},
+        "the file that messages for those who are away are stored in; needed where a namespace says offline or ack"},
+    NodeRow{"offline.messages", core<&CoreOptions::offline, &OfflineOptions::messages>(), kCount, {1, kMessagesMost},
+        "messages of a channel that are stored; the oldest are forgotten first"},
+    NodeRow{"offline.bytes", core<&CoreOptions::offline, &OfflineOptions::bytes>(), kBytes, {1_KiB, 64_GiB},
+        "the same in bytes"},
+    NodeRow{"offline.age", core<&CoreOptions::offline, &OfflineOptions::age>(), kTime,
+        between(seconds{1}, days{365}), "the same in time"},
+    NodeRow{"offline.disk", core<&CoreOptions::offline, &OfflineOptions::disk>(), kBytes, {1_MiB, 16'384_GiB},
+        "what the file may grow to; then messages are refused until others are done with"},
+    NodeRow{"offline.durability", choice<&NodeOptions::core, &CoreOptions::offline, &OfflineOptions::durability>(
+        kDurabilities), kNone, {}, "what a stored message survives: the death of the process, or loss of power"},
+
     NodeRow{"log.level", choice<&NodeOptions::log, &LogOptions::level>(kLogLevels), kNone, {},
         "what is logged, to stderr"},
     NodeRow{"log.format", choice<&NodeOptions::log, &LogOptions::format>(kLogFormats), kNone, {},
@@ -146,7 +162,6 @@ const std::array kNodeKeys{
         kTime, between(milliseconds{0}, hours{1}), "how long a node that is asked to end keeps flushing"},
 };
 
-constexpr std::uint64_t kMessagesMost = 10'000'000;
 const std::array kNamespaceKeys{
     RuleRow{"match", at<&NamespaceRule::match>(), kNone, {},
         "the channels that this rule is for: '*' within a segment, a last '>' for all that follows"},
@@ -182,6 +197,10 @@ const std::array kNamespaceKeys{
         between(milliseconds{1}, days{7}), "how long an id is remembered"},
     RuleRow{"dedupe.scope", choice<&NamespaceRule::dedupe, &DedupeOptions::scope>(kDedupeScopes), kNone, {},
         "whose ids may collide: those of one publisher, or all of the channel (redundant A/B feeds)"},
+    RuleRow{"offline", at<&NamespaceRule::offline>(), kNone, {},
+        "messages are stored until a subscriber was sent them; seq and epoch survive restarts"},
+    RuleRow{"ack", at<&NamespaceRule::ack>(), kNone, {},
+        "the same until a subscriber has acknowledged them"},
     RuleRow{"resume", at<&NamespaceRule::resume>(), kNone, {},
         "clients may resume from history"},
     RuleRow{"payload", choice<&NamespaceRule::payload>(kPayloadKinds), kNone, {},
@@ -218,15 +237,9 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"tls.certificate", "", "TLS"},
     LaterRow{"tls.key", "", "TLS"},
     LaterRow{"tls.admin", "false", "TLS"},
-    LaterRow{"offline.path", "", "stored messages for users who are away"},
-    LaterRow{"offline.messages", "", "stored messages for users who are away"},
-    LaterRow{"offline.age", "", "stored messages for users who are away"},
 };
 
-constexpr std::array kLaterNamespaceKeys{
-    LaterRow{"offline", "false", "stored messages for users who are away"},
-    LaterRow{"ack", "false", "acknowledged delivery"},
-};
+constexpr std::array<LaterRow, 0> kLaterNamespaceKeys{};  // all are there
 // clang-format on
 
 }  // namespace

@@ -49,6 +49,7 @@ bool Delivery::can_read_log(const Subscription& subscription) const {
   const Sequence wanted = subscription.cursor.next;
   const CatchUp& catch_up = *extras_[subscription.extra].catch_up;
   if (catch_up.snapshot_first && wanted < catch_up.chunk.next() && wanted == catch_up.chunk.tail()) return false;
+  if (wanted < catch_up.live_from) return false;
   return log.near_head(wanted);
 }
 

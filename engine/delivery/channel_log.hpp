@@ -70,6 +70,7 @@ struct CatchUp {
   bool asked = false;                     // a chunk is on its way
   bool joins = false;                     // it is the first: "subscribed" waits for it
   bool snapshot_first = false;            // the chunk's first frame is a snapshot, numbered one before its as_of
+  Sequence live_from{};                   // of a durable channel: what lies before it is sent as stored, from history
 };
 
 /// A subscription that a pattern makes, until its log is there.
@@ -134,6 +135,9 @@ struct ChannelLog {
   State state;
   bool dirty = false;                   // in the queue of logs with news
   bool stale = false;                   // the channel has been silent for its namespace's stale_after
+  bool refused_by_store = false;        // refused: what is stored of the channel cannot be read
+  Sequence done{};                      // offline: up to here, included, some reader was sent it all
+  Sequence done_told{};                 // what the home knows of that
   std::uint64_t expanded_turn = 0;      // the turn before which its readers were last looked at for news
   std::uint64_t lap = 0;                // the lap of the turn queue in which the two below were noted
   std::uint64_t lap_position = 0;       // where the head was early in that lap
@@ -147,6 +151,7 @@ struct ChannelLog {
     return log.holds(wanted) && log.frames_from(wanted) <= std::max(rule->lag.messages / 2, 1U) &&
            (log.bytes_from(wanted) <= rule->lag.bytes / 2 || log.frames_from(wanted) == 1);
   }
+  [[nodiscard]] bool has_done() const { return done > done_told; }
   [[nodiscard]] bool unread() const { return readers.empty() && joiners.empty() && moving == 0 && remote_readers == 0; }
 };
 

@@ -231,6 +231,14 @@ void Delivery::settle_moves(std::uint32_t log_slot, Instant now) {
   }
 }
 
+Sequence Delivery::delivered_to(const Subscription& subscription) {
+  if (subscription.reader_index == kNoSlot || subscription.by_pattern) return Sequence{};
+  const Outbox& reader = *subscription.reader;
+  const std::uint64_t begun = reader.has_remainder() && reader.unsent->rest_is_message ? 1 : 0;
+  const std::uint64_t next = value(subscription.cursor.next);
+  return Sequence{next > begun ? next - begun - 1 : 0};
+}
+
 void Delivery::end_subscription(std::uint32_t slot, Instant now) {
   Subscription& subscription = subscriptions_[slot];
   Outbox& reader = *subscription.reader;
@@ -244,6 +252,7 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
     ChannelLog& log = logs_[subscription.cursor.log];
     if (subscription.reader_index != kNoSlot) {
       if (log.rule->presence && watch_ != nullptr) watch_->ended(subscription, log);
+      if (log.rule->offline && !log.rule->ack) log.done = std::max(log.done, delivered_to(subscription));
       counted_.abandoned += distance(subscription.cursor.next, log.log.next());
       remove_from_readers(subscription);
     } else {

@@ -94,6 +94,9 @@ class Delivery {
   void cancel_move(std::uint32_t subscription) { forget_move(subscriptions_[subscription]); }
   /// Nobody but patterns reads this log, and they have been sent all that it held.
   [[nodiscard]] bool only_patterns_read(const ChannelLog& log) const;
+  /// Up to which seq the kernel took everything, in whole frames. A pattern's reader sees messages, but is not whom
+  /// they are for.
+  [[nodiscard]] static Sequence delivered_to(const Subscription& subscription);
   /// Ends it. What it had not been sent is abandoned.
   void end_subscription(std::uint32_t subscription, Instant now);
   /// Moves a subscription that move_to() left waiting, if it can go now.

@@ -100,13 +100,16 @@ Result<void, std::string> Node::open_parts() {
   controls_ = std::make_unique<ShardControl[]>(shards());
   all_ended_ = std::make_unique<std::latch>(shards());
 
+  if (auto opened = open_store(); !opened) return opened;
+
   std::vector<EventTail::Source> recorders{{.events = &segment_->node_block().own.events, .shard = -1}};
   WatchSetup watch{.options = options_.core,
                    .segment = *segment_,
                    .own_stats = *own_stats_,
                    .controls = controls_.get(),
                    .blocks = {},
-                   .budgets = {}};
+                   .budgets = {},
+                   .bridge = bridge_.get()};
   for (std::uint32_t i = 0; i < shards(); ++i) {
     budgets_.push_back(std::make_unique<Budget>(options_.core.memory_budget / shards()));
     recorders.push_back({.events = &segment_->shard_block(i).events, .shard = static_cast<std::int32_t>(i)});
@@ -115,6 +118,15 @@ Result<void, std::string> Node::open_parts() {
   }
   tail_ = std::make_unique<EventTail>(std::move(recorders));
   watch_ = std::make_unique<NodeWatch>(std::move(watch));
+  return {};
+}
+
+Result<void, std::string> Node::open_store() {
+  if (options_.core.offline.path.empty()) return {};
+  store_lanes_ = std::make_unique<StoreLanes>(shards(), store_lane_bytes_for(options_.core.limits.message_bytes));
+  auto bridge = Bridge::start(options_.core.offline, *store_lanes_, *doorbells_, clock_);
+  if (!bridge) return unexpected(std::move(bridge.error()));
+  bridge_ = std::move(*bridge);
   return {};
 }
 
@@ -166,7 +178,9 @@ void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
                    .listeners = std::move(listeners),
                    .spin = placement_.shared_cores ? nanoseconds{0} : nanoseconds{options_.shards.spin},
                    .seed = random_seed(),
-                   .control_event_fd = event_fd_};
+                   .control_event_fd = event_fd_,
+                   .store = store_lanes_ != nullptr ? &store_lanes_->of(ShardIndex{index}) : nullptr,
+                   .bridge = bridge_ != nullptr ? &bridge_->bell() : nullptr};
   for (std::uint32_t i = 0; i < shards(); ++i) setup.all_blocks.push_back(&segment_->shard_block(i));
   auto shard = Shard::make(std::move(setup));
   if (!shard) {
@@ -222,7 +236,19 @@ void Node::tick() {
   const Now now = clock_.now();
   segment_->heartbeat(now);
   watch_->look(now, controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run);
+  if (bridge_ != nullptr) tell_store_notes(now);
   tail_->follow(log_, now.wall);
+}
+
+void Node::tell_store_notes(Now now) {
+  bridge_->tell_notes([&](const BridgeNote& note) {
+    const std::string_view text{note.text.data()};
+    own_stats_->event(EventCode::store_state, now, std::to_underlying(note.after), std::to_underlying(note.before),
+                      text);
+    log_.write(LogSeverity::warn, now.wall, "offline_store",
+               {LogField::words("state", name_of(note.after)), LogField::words("before", name_of(note.before)),
+                LogField::words("text", text)});
+  });
 }
 
 void Node::quiet_event() {
@@ -260,6 +286,7 @@ void Node::stop() {
   command_all(ShardCommand::stop);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  if (bridge_ != nullptr) bridge_->stop();  // after the last request
   own_stats_->event(EventCode::node_stopped, clock_.now(), left);
   tick();
 }

@@ -17,10 +17,12 @@
 
 #include "alloc/base/result.hpp"
 #include "alloc/memory/budget.hpp"
+#include "engine/bridge/bridge.hpp"
 #include "engine/config/node_options.hpp"
 #include "engine/log/log.hpp"
 #include "engine/node/event_tail.hpp"
 #include "engine/node/node_watch.hpp"
+#include "engine/offline/store_lane.hpp"
 #include "engine/reactor/doorbell.hpp"
 #include "engine/reactor/placement.hpp"
 #include "engine/ring/features.hpp"
@@ -71,6 +73,8 @@ class Node {
   [[nodiscard]] Result<void, std::string> start_shards();
   void run_shard(std::uint16_t index, std::vector<Listener> listeners);
   void publish_findings();
+  [[nodiscard]] Result<void, std::string> open_store();
+  void tell_store_notes(Now now);
   void command_all(ShardCommand command);
   [[nodiscard]] bool every_shard(ShardState least) const;
 
@@ -89,6 +93,8 @@ class Node {
   std::unique_ptr<ShardControl[]> controls_;
   std::vector<std::vector<Listener>> listeners_;  // by shard; moved to them
   std::vector<BindAddress> addresses_;
+  std::unique_ptr<StoreLanes> store_lanes_;  // where messages are stored
+  std::unique_ptr<Bridge> bridge_;
   std::unique_ptr<EventTail> tail_;
   std::unique_ptr<NodeWatch> watch_;
   std::unique_ptr<std::latch> all_ended_;  // no ring goes while another shard may still ring it

@@ -97,12 +97,33 @@ void NodeWatch::look_at_health(Now now, bool stopping) {
     if (state == ShardState::stopped || state == ShardState::failed) continue;
     inputs.shard_silent = std::max(inputs.shard_silent, setup_.controls[i].beacon.silent_for(now.mono));
   }
+  if (setup_.bridge != nullptr) look_at_store(inputs);
   const HealthState state_before = health_.state();
   const HealthVerdict verdict = judge_health(inputs);
   if (health_.add_check(verdict, now) && verdict.state != state_before) {
     setup_.own_stats.event(EventCode::health_changed, now, std::to_underlying(verdict.state),
                            std::to_underlying(state_before), verdict.reasons.empty() ? "" : verdict.reasons.front());
   }
+}
+
+/// A store without room refuses messages; one that cannot be used may be about to lose some.
+void NodeWatch::look_at_store(HealthInputs& inputs) {
+  const BridgeReport report = setup_.bridge->report();
+  const std::pair<CounterId, std::uint64_t> numbers[] = {
+      {CounterId::store_commits, report.counters.commits},
+      {CounterId::store_messages, report.counters.messages},
+      {CounterId::store_bytes, report.counters.bytes},
+      {CounterId::store_refused, report.counters.refused},
+      {CounterId::store_faults, report.counters.faults},
+      {CounterId::store_repairs, report.counters.repairs},
+      {CounterId::store_expired, report.counters.expired},
+      {CounterId::store_damaged, report.counters.damaged},
+      {CounterId::store_state, std::to_underlying(report.state)},
+  };
+  for (const auto& [id, number] : numbers) setup_.own_stats.set(id, number);
+  if (report.state == StoreState::good) return;
+  inputs.store = report.state == StoreState::full ? HealthState::degraded : HealthState::unhealthy;
+  inputs.store_sentence = "the offline store is " + std::string{name_of(report.state)};
 }
 
 }  // namespace ringcast

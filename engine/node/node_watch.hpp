@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "alloc/memory/budget.hpp"
+#include "engine/bridge/bridge.hpp"
 #include "engine/limits.hpp"
 #include "engine/shard/shard_control.hpp"
 #include "engine/stats/health_record.hpp"
@@ -31,6 +32,7 @@ struct WatchSetup {
   const ShardControl* controls = nullptr;
   std::vector<const ShardBlock*> blocks;
   std::vector<const Budget*> budgets;
+  Bridge* bridge = nullptr;  // where there is an offline store
 };
 
 class NodeWatch {
@@ -51,6 +53,7 @@ class NodeWatch {
   [[nodiscard]] Totals add_up() const;
   void look_at_memory(Now now);
   void look_at_health(Now now, bool stopping);
+  void look_at_store(HealthInputs& inputs);
 
   WatchSetup setup_;
   MemoryRecord memory_;

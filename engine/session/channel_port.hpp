@@ -52,7 +52,7 @@ struct JoinAnswer {
 struct PublishAnswer {
   enum class Kind : std::uint8_t {
     published,  // sequenced, or a duplicate
-    forwarded,  // the home will answer: PublishReply
+    forwarded,  // the home, or the store, will answer: PublishReply
     no_room,    // nothing was recorded: hold it back and try again when there is room
     refused,
   };
@@ -61,12 +61,13 @@ struct PublishAnswer {
   Refusal refusal{};
 };
 
-/// The home's answer to a publish that was forwarded. Views are valid while it is handled.
+/// The home's answer to a publish, or an acknowledgement, that was forwarded. Views are valid while it is handled.
 struct PublishReply {
   Handle connection;
   std::string_view id{};
   std::string_view channel{};
   bool refused = false;
+  bool acknowledges = false;  // an acknowledgement: published.epoch and .seq are of the message
   Published published{};
   Refusal refusal{};
 };
@@ -129,6 +130,11 @@ class ChannelPort {
   [[nodiscard]] virtual bool is_by_pattern(std::uint32_t subscription) = 0;
   /// id  echoed in the reply; empty: only an error is replied.
   virtual PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) = 0;
+  /// Everything in the channel up to `seq` is done with.
+  /// id  echoed once that is stored; empty: only an error is replied.
+  /// Answered like a publish: forwarded, no_room or refused.
+  virtual PublishAnswer acknowledge(const Outbox& reader, std::string_view channel, Sequence seq, std::string_view id,
+                                    Now now) = 0;
   virtual HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) = 0;
   /// What the messages of a channel are, by its namespace.
   [[nodiscard]] virtual PayloadKind payload_of(std::string_view channel) = 0;

@@ -106,6 +106,8 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
       ask_presence(connection, command, now);
       break;
     case CommandKind::ack:
+      acknowledge(connection, command, text, now);
+      break;
     case CommandKind::auth:
       send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
                  command.channel, now);
@@ -362,6 +364,24 @@ void Sessions::handle(const HistoryReply& reply, Now now) {
   unstall(*connection, kStallHistory, now);
 }
 
+// ---- acknowledging ----
+
+void Sessions::acknowledge(Connection& connection, const Command& command, std::string_view text, Now now) {
+  const PublishAnswer answer =
+      channels_->acknowledge(connection.outbox, command.channel, command.acknowledged, command.id, now);
+  switch (answer.kind) {
+    case PublishAnswer::Kind::published:
+    case PublishAnswer::Kind::forwarded:  // answered when it is stored, if it wants to hear of it
+      break;
+    case PublishAnswer::Kind::no_room:
+      park(connection, text);
+      break;
+    case PublishAnswer::Kind::refused:
+      send_error(connection, command.id, answer.refusal.code, answer.refusal.sentence, command.channel, now);
+      break;
+  }
+}
+
 // ---- publishing ----
 
 std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
@@ -448,6 +468,13 @@ void Sessions::handle(const PublishReply& reply, Now now) {
     send_error(*connection, reply.id, reply.refusal.code, reply.refusal.sentence, reply.channel, now);
     return;
   }
+  if (reply.acknowledges) {
+    if (reply.id.empty()) return;
+    reply_.clear();
+    append_native_acked(reply_, {.id = reply.id, .channel = reply.channel, .seq = reply.published.seq});
+    send_text(*connection, reply_, now);
+    return;
+  }
   answer_published(*connection, reply.id, reply.channel, reply.published, now);
   send_records(*connection, now);
 }
@@ -511,7 +538,8 @@ void Sessions::count_error(Connection& connection, ErrorCode code, Now now) {
 
 /// One more mistake of this client; the one too many closes it.
 void Sessions::blame(Connection& connection, ErrorCode code, Now now) {
-  if (options_->errors.errors_max == 0 || code == ErrorCode::overloaded) return;  // that one is not its mistake
+  const bool ours = code == ErrorCode::overloaded || code == ErrorCode::processing_error;
+  if (options_->errors.errors_max == 0 || ours) return;
   if (connection.errors == 0 || now.mono - connection.errors_since > options_->errors.errors_window) {
     connection.errors = 0;
     connection.errors_since = now.mono;

@@ -165,6 +165,7 @@ class Sessions {
   void finish_join(JoinGroup& group, Connection& connection, Now now);
   void reply_subscribed(Connection& connection, JoinGroup& group, Now now);
   void unsubscribe(Connection& connection, const Command& command, Now now);
+  void acknowledge(Connection& connection, const Command& command, std::string_view text, Now now);
   void publish(Connection& connection, const Command& command, std::string_view text, Now now);
   void history(Connection& connection, const Command& command, std::string_view text, Now now);
   void park(Connection& connection, std::string_view text);

@@ -29,7 +29,7 @@ JoinWish wish_of(const JoinRequest& request) {
 /// Only the home knows where it begins.
 bool ChannelRouter::asks_home(const ChannelLog& log, const JoinRequest& request) const {
   const NamespaceRule& rule = *log.rule;
-  if (rule.offline || rule.ack) return true;
+  if (rule.durable()) return true;
   const bool may_resume = request.resume != nullptr && (rule.resume || request.announced);
   if (may_resume && request.resume->epoch == log.epoch) return true;
   return request.options.snapshot && rule.state != StateKeeping::none;
@@ -102,11 +102,14 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   }
   const Channel& channel = channels_[log.channel];
   // The log may hold what is beyond the reader's lag bound, since it drops whole blocks. Who began there would be too
-  // slow at once; from history it is caught up.
+  // slow at once; from history it is caught up. And what a durable channel kept is sent as stored, which the log's
+  // frames do not say.
   const bool in_history = channel.home == here_ ? homes_[channel.home_state.slot].history.holds(start.next)
                                                 : has_chunk && extra->catch_up->chunk.holds(start.next);
+  const bool as_stored = log.rule->durable() && start.next < log.log.next() &&
+                         (channel.home != here_ || in_history || !log.log.holds(start.next));
   const bool from_log = log.near_head(start.next) || (log.log.holds(start.next) && !in_history);
-  if (from_log && !start.snapshot_first) {
+  if (from_log && !as_stored && !start.snapshot_first) {
     delivery_->forget_catch_up(subscription);
     delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
     return answer;
@@ -116,6 +119,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
     fill_here(homes_[channel.home_state.slot], slot, log.form, start.next, start.snapshot_first, now);
   }
   delivery_->catch_up_of(slot).joins = false;
+  if (as_stored) delivery_->catch_up_of(slot).live_from = log.log.next();
   delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
   subscription.catching_up = true;
   // What came may be less than it wants, and may be nothing that is new: then it asks on.
@@ -234,7 +238,7 @@ void ChannelRouter::on_pull(ShardIndex from, Bytes record) {
 }
 
 /// Each of them once, as long as the lane is not full of frames: those are the newer.
-void ChannelRouter::serve_pulls(ShardIndex to, Now) {
+void ChannelRouter::serve_pulls(ShardIndex to, Now now) {
   Peer& there = peer(to);
   MeshLane& lane = mesh_->bulk(here_, to);
   const auto has_room = [&] {
@@ -249,7 +253,7 @@ void ChannelRouter::serve_pulls(ShardIndex to, Now) {
     there.pulls.pop_front();
     if (served == Served::later) there.pulls.push_back(pull);
   }
-  while (!there.queries.empty() && has_room() && serve_query(to, there.queries.front())) there.queries.pop_front();
+  while (!there.queries.empty() && has_room() && serve_query(to, there.queries.front(), now)) there.queries.pop_front();
   if (lane.publish()) doorbells_ |= std::uint64_t{1} << value(to);
 }
 
@@ -325,9 +329,13 @@ ChannelRouter::Served ChannelRouter::serve_pull(ShardIndex to, const MeshPull& p
 
 // ---- history queries ----
 
-HistoryAnswer ChannelRouter::history(const HistoryRequest& request, Handle connection, Now) {
+HistoryAnswer ChannelRouter::history(const HistoryRequest& request, Handle connection, Now now) {
   const ShardIndex home = home_of(request.channel);
   if (home == here_) {
+    if (waits_for_past(request.channel, now)) {
+      wait_for_store(connection);
+      return {.kind = HistoryAnswer::Kind::no_room};
+    }
     const Refusal refusal = answer_query(request);
     if (history_text_.empty()) return {.kind = HistoryAnswer::Kind::refused, .refusal = refusal};
     return {.kind = HistoryAnswer::Kind::answered, .reply = history_text_};
@@ -398,7 +406,8 @@ Refusal ChannelRouter::answer_query(const HistoryRequest& request) {
   return {};
 }
 
-bool ChannelRouter::serve_query(ShardIndex to, const Query& query) {
+bool ChannelRouter::serve_query(ShardIndex to, const Query& query, Now now) {
+  if (waits_for_past(query.channel, now)) return false;
   const Refusal refusal =
       answer_query({.channel = query.channel, .id = query.id, .after = query.after, .limit = query.limit});
   const bool refused = history_text_.empty();

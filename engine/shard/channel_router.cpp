@@ -14,7 +14,10 @@ namespace {
 constexpr Refusal kNoChannelSlot{.code = ErrorCode::overloaded,
                                  .sentence = "the node has as many channels as it may have"};
 constexpr Refusal kFutureSnapshot{.code = ErrorCode::invalid_message,
-                                  .sentence = "as_of_seq lies beyond the channel's newest message"};
+                                  .sentence = kFutureSnapshotSentence};
+constexpr Refusal kNotStored{.code = ErrorCode::processing_error, .sentence = ringcast::refusal_of(StoreState::good)};
+constexpr Refusal kPastUnreadable{.code = ErrorCode::processing_error,
+                                  .sentence = "what is stored of this channel cannot be read now"};
 constexpr Refusal kNoSubscriptionSlot{.code = ErrorCode::overloaded,
                                       .sentence = "the node has as many subscriptions as it may have"};
 constexpr Refusal kNoChannelId{.code = ErrorCode::overloaded,
@@ -34,7 +37,7 @@ std::uint32_t channels_share(const CoreOptions& options) {
 
 ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery,
                              Presence& presence, Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng,
-                             std::uint64_t channel_ids_given, Now now)
+                             StoreLane* store, std::uint64_t channel_ids_given, Now now)
     : here_{here},
       shards_{options.shards},
       mesh_{&mesh},
@@ -49,13 +52,17 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       channels_{options.limits.channels, budget},
       homes_{channels_share(options), &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
+      durable_{options.offline, store, homes_.capacity(), homes_, pipeline_, delivery.blocks(), budget, stats},
       peers_(options.shards),
       patterns_{here, options, *this, delivery, budget, stats},
       presence_traffic_{here, options.shards, *this, presence, delivery, stats},
-      liveness_{budget, now} {}
+      liveness_{budget, now} {
+  const bool keeps = std::ranges::any_of(options.namespaces, [](const NamespaceRule& rule) { return rule.durable(); });
+  ensure(!keeps || store != nullptr, "where a namespace keeps messages there is a store for them");
+}
 
 Refusal ChannelRouter::refusal_of(ErrorCode code) {
-  for (const Refusal& refusal : {kFutureSnapshot, kCarriesBytes}) {
+  for (const Refusal& refusal : {kFutureSnapshot, kCarriesBytes, kNotStored}) {
     if (refusal.code == code) return refusal;
   }
   return kNoChannelSlot;
@@ -78,6 +85,7 @@ HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   if (channel.rule->stale_after.count() != 0) {
     home.liveness = liveness_.watch(handle, channel.rule->stale_after, now);
   }
+  if (channel.rule->durable()) durable_.open(home, handle);
   stats_->add(CounterId::channels_home);
   return &home;
 }
@@ -119,7 +127,8 @@ Handle ChannelRouter::open_home_log(Channel& channel, Form form, const ResumePoi
     first = next(after->seq);
   }
   const Handle handle =
-      delivery_->open_log(*channel.rule, channel.name, channel.slot, form, first, home->epoch, ChannelLog::State::live);
+      delivery_->open_log(*channel.rule, channel.name, channel.slot, form, first, home->epoch,
+                         durable_.loading(*home) ? ChannelLog::State::attaching : ChannelLog::State::live);
   if (!handle.valid()) {
     refusal = kNoChannelSlot;
     return handle;
@@ -208,7 +217,7 @@ JoinAnswer ChannelRouter::finish_join(Handle handle, const JoinRequest& request,
   delivery_->leave_joiners(handle.slot);
   if (delivery_->log(log_slot).state == ChannelLog::State::live) return place(handle.slot, log, request, now);
 
-  answer.refusal = kNoChannelSlot;
+  answer.refusal = delivery_->log(log_slot).refused_by_store ? kPastUnreadable : kNoChannelSlot;
   delivery_->end_subscription(handle.slot, now.mono);
   if (delivery_->log(log_slot).unread()) delivery_->close_log(log);
   return answer;
@@ -241,14 +250,20 @@ bool ChannelRouter::leave(Outbox& reader, std::string_view name, Now now) {
   const std::uint32_t slot = delivery_->find_of(reader, channel->slot);
   if (slot == kNoSlot || delivery_->subscription(slot).by_pattern) return false;
   const bool goes_on = patterns_.active() && patterns_.goes_on_with(reader, slot, name, now);
-  if (!goes_on) delivery_->end_subscription(slot, now.mono);
+  if (!goes_on) end(slot, now);
   return true;
 }
 
 void ChannelRouter::leave_all(Outbox& reader, Now now) {
   if (patterns_.active()) patterns_.leave_all(reader);
-  while (reader.subscription_first != kNoSlot) delivery_->end_subscription(reader.subscription_first, now.mono);
+  while (reader.subscription_first != kNoSlot) end(reader.subscription_first, now);
   presence_->set_user(reader, {});
+}
+
+void ChannelRouter::end(std::uint32_t slot, Now now) {
+  const std::uint32_t log_slot = delivery_->subscription(slot).cursor.log;
+  delivery_->end_subscription(slot, now.mono);
+  if (log_slot != kNoSlot && delivery_->log(log_slot).has_done()) tell_done(delivery_->log(log_slot));
 }
 
 void ChannelRouter::change_form(Outbox& reader, Now now) {
@@ -279,11 +294,9 @@ std::uint32_t ChannelRouter::next_subscription(std::uint32_t subscription) {
 PublishAnswer ChannelRouter::publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) {
   const ShardIndex home_shard = home_of(request.channel);
   if (home_shard != here_) return forward(home_shard, request, connection, id);
-  const PublishAnswer answer = publish_at_home(request, Hold::allowed, now);
+  const PublishAnswer answer =
+      publish_at_home(request, {.shard = here_, .connection = connection, .id = id}, Hold::allowed, now);
   if (answer.kind == PublishAnswer::Kind::published) published_last_ = connection;
-  if (answer.kind == PublishAnswer::Kind::no_room) {  // who got nothing this time goes first the next time
-    (connection == published_last_ ? held_ : held_first_).push_back(connection);
-  }
   return answer;
 }
 
@@ -292,7 +305,9 @@ PayloadKind ChannelRouter::payload_of(std::string_view name) {
   return (channel != nullptr ? *channel->rule : rules_.rule_of(name)).payload;
 }
 
-PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now) {
+/// to  who is told, if that takes longer, and who is held back if it is to try again.
+PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, const ReplyTo& to, Hold hold_allowed,
+                                             Now now) {
   PublishAnswer answer;
   Channel* channel = channels_.find_or_create(
       request.channel, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
@@ -310,9 +325,11 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold
   if (hold_allowed == Hold::allowed && outruns_readers(*channel, *home, now)) {
     hold(now);
     stats_->add(CounterId::publishes_parked);
-    answer.kind = PublishAnswer::Kind::no_room;
+    answer.kind = PublishAnswer::Kind::no_room;  // who got nothing this time goes first the next time
+    (to.connection == published_last_ ? held_ : held_first_).push_back(to.connection);
     return answer;
   }
+  if (home->durable.valid()) return publish_durable(*home, request, to, hold_allowed, now);
   if (request.as_of > home->history.next()) {
     answer.refusal = kFutureSnapshot;
     return answer;
@@ -325,8 +342,14 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, Hold
 Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now) {
   if (home.announce_to != 0) patterns_.begins(home, channel.home_state);
   const Published published = pipeline_.publish(home, request, now);
-  if (published.duplicate) return published;
-  if (request.high) mark_high(channel, home, published.seq);
+  if (!published.duplicate) announce(channel, home, request, published.seq, now);
+  return published;
+}
+
+/// A message has been appended to the channel's logs.
+void ChannelRouter::announce(Channel& channel, HomeChannel& home, const PublishRequest& request, Sequence seq,
+                             Now now) {
+  if (request.high) mark_high(channel, home, seq);
   for (const Handle log : channel.logs) {
     if (log.valid()) delivery_->appended(log.slot, 1);
   }
@@ -336,7 +359,6 @@ Published ChannelRouter::publish_here(Channel& channel, HomeChannel& home, const
   stats_->record(LatencyId::receive_to_append, now.mono - request.received);
   if (home.liveness != Handle::kNone) [[unlikely]] note_published(channel, home, now);
   if (!home.remote.empty()) remote_has_news(home, channel.home_state, now);
-  return published;
 }
 
 void ChannelRouter::mark_high(const Channel& channel, HomeChannel& home, Sequence seq) {
@@ -374,6 +396,7 @@ void ChannelRouter::release_unused() {
   const auto mostly_free = [](const auto& slab) { return slab.size() < slab.slot_end() / 4; };
   if (mostly_free(channels_.slab())) channels_.release_unused();
   if (mostly_free(homes_)) homes_.release_unused();
+  durable_.release_unused();
   delivery_->release_unused();
   presence_->release_unused();
   liveness_.release_unused();
@@ -396,7 +419,8 @@ void ChannelRouter::sweep_log(std::uint32_t slot, Now now) {
     }
     log.log.trim(keep, now.mono - log.rule->lag.time);
   }
-  if (log.unread() && now.mono - log.unread_since >= kLogLinger) {
+  if (log.rule->durable()) note_done(log);
+  if (log.unread() && now.mono - log.unread_since >= kLogLinger && !log.has_done()) {
     close_log(channel, log.form, delivery_->logs().handle_of(slot));
   }
 }
@@ -425,19 +449,27 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
   if (channel.home_state.valid()) {
     HomeChannel& home = homes_[channel.home_state.slot];
     rankings_->see(home, channel.logs);
-    home.history.trim(kept_for_joiners(home, now.mono), now.mono - home.rule->history.age);
+    if (home.durable.valid()) durable_.expire(home, now);
+    home.history.trim(keep_of(home, now), now.mono - home.rule->history.age);
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
-    const bool silent = home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time;
+    const bool empty = home.durable.valid() ? durable_.may_close(home) : home.history.frames() == 0;
+    const bool silent = empty && now.mono - home.used_at >= options_->limits.channel_idle_time;
     if (read && silent && patterns_.active()) patterns_.let_go(channel, home, now);
     if (!read && silent) {
-      forget_liveness(home);
-      homes_.destroy(channel.home_state);
-      channel.home_state = Handle{};
-      stats_->sub(CounterId::channels_home);
+      forget_home(channel);
       stats_->add(CounterId::channels_expired);
     }
   }
   if (channel.unused()) channels_.erase(channel);
+}
+
+void ChannelRouter::forget_home(Channel& channel) {
+  HomeChannel& home = homes_[channel.home_state.slot];
+  forget_liveness(home);
+  if (home.durable.valid()) durable_.close(home);
+  homes_.destroy(channel.home_state);
+  channel.home_state = Handle{};
+  stats_->sub(CounterId::channels_home);
 }
 
 // ---- for pattern_traffic ----
@@ -457,6 +489,7 @@ void ChannelRouter::drop_log(Handle handle) {
 
 void ChannelRouter::validate() const {
   patterns_.validate();
+  durable_.validate();
   auto& self = const_cast<ChannelRouter&>(*this);
   self.homes_.for_each([&](std::uint32_t slot, HomeChannel& home) {
     home.history.validate();
@@ -466,7 +499,8 @@ void ChannelRouter::validate() const {
       const ChannelLog* log = self.delivery_->find_log(channel.logs[form]);
       ensure((home.form_logs[form] == nullptr) == (log == nullptr), "a form is encoded while its log exists");
       if (log == nullptr) continue;
-      ensure(log->log.next() == home.history.next(), "home logs have every message");
+      ensure(log->log.next() == home.history.next() || log->state != ChannelLog::State::live,
+             "home logs have every message");
       const auto remote = std::ranges::count_if(
           home.remote, [&](const RemoteReader& reader) { return static_cast<std::size_t>(reader.form) == form; });
       ensure(log->remote_readers == static_cast<std::uint32_t>(remote), "a home log knows its remote readers");
@@ -474,7 +508,8 @@ void ChannelRouter::validate() const {
     for (const RemoteReader& reader : home.remote) {
       const FrameLog* log = home.form_logs[static_cast<std::size_t>(reader.form)];
       ensure(log != nullptr && reader.next <= log->next(), "a remote cursor is never ahead of its log");
-      ensure((reader.greeted && reader.next == log->next() && reader.told_stale == home.stale) || reader.waiting,
+      ensure((reader.greeted && reader.next == log->next() && reader.told_stale == home.stale) || reader.waiting ||
+                 self.durable_.loading(home),
              "a remote reader's news is never forgotten");
     }
     ensure((home.liveness != Handle::kNone) == (home.rule->stale_after.count() != 0),

@@ -6,6 +6,7 @@
 //          is full; no channel slot is an `overloaded` answer.
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
+// durable.cpp: channels with stored messages.
 // channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told;
 // pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it; liveness_traffic.cpp
 // which channels are stale. What is to be done about patterns and about users are classes of their own, pattern_traffic
@@ -25,6 +26,7 @@
 #include "engine/channel/namespace_rules.hpp"
 #include "engine/channel/publish_pipeline.hpp"
 #include "engine/delivery/delivery.hpp"
+#include "engine/offline/durable_channels.hpp"
 #include "engine/presence/liveness.hpp"
 #include "engine/presence/presence.hpp"
 #include "engine/session/channel_port.hpp"
@@ -37,11 +39,12 @@
 
 namespace ringcast {
 
-class ChannelRouter final : public ChannelPort {
+class ChannelRouter final : public ChannelPort, private DurableEvents {
  public:
+  /// store  null where no namespace keeps messages.
   ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& mesh, Delivery& delivery, Presence& presence,
-                Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng, std::uint64_t channel_ids_given,
-                Now now);
+                Budget& budget, ShardStats& stats, Rankings& rankings, Prng& prng, StoreLane* store,
+                std::uint64_t channel_ids_given, Now now);
 
   JoinAnswer join(Outbox& reader, std::string_view channel, const JoinRequest& request, Now now) override;
   JoinAnswer finish_join(Handle subscription, const JoinRequest& request, Now now) override;
@@ -57,6 +60,8 @@ class ChannelRouter final : public ChannelPort {
   std::uint32_t next_subscription(std::uint32_t subscription) override;
   bool is_by_pattern(std::uint32_t subscription) override { return delivery_->subscription(subscription).by_pattern; }
   PublishAnswer publish(const PublishRequest& request, Handle connection, std::string_view id, Now now) override;
+  PublishAnswer acknowledge(const Outbox& reader, std::string_view channel, Sequence seq, std::string_view id,
+                            Now now) override;
   HistoryAnswer history(const HistoryRequest& request, Handle connection, Now now) override;
   /// A subscription that catches up has sent its chunk.
   void refill(Handle subscription, Now now);
@@ -134,6 +139,31 @@ class ChannelRouter final : public ChannelPort {
   [[nodiscard]] std::uint32_t credits(ShardIndex to) { return peer(to).credits; }
   [[nodiscard]] bool has_spare_credit(ShardIndex to) { return peer(to).credits > kMeshCreditsKept; }
 
+  // ---- the offline store (durable.cpp) ----
+
+  [[nodiscard]] bool has_store() const { return durable_.has_store(); }
+  /// Takes what the store has answered, and asks it for what waits. Publish replies go to `on_reply` at once; the
+  /// subscriptions whose channel has been loaded, or could not be, are to be given to finish_join().
+  template <class OnReply>
+  const std::vector<Handle>& serve_store(Now now, OnReply&& on_reply) {
+    struct Sink final : ReplySink {
+      explicit Sink(OnReply& reply) : on_reply{reply} {}
+      void push(const PublishReply& reply) override { on_reply(reply); }
+      OnReply& on_reply;
+    };
+    loaded_.clear();
+    Sink sink{on_reply};
+    replies_ = &sink;
+    durable_.drain(*this, now);
+    durable_.flush(*this, now);
+    replies_ = nullptr;
+    return loaded_;
+  }
+  /// The bridge is to be rung.
+  [[nodiscard]] bool take_store_bell() { return durable_.take_bell(); }
+  /// The store, and other shards, know all that is to be known of what is done with.
+  [[nodiscard]] bool told() const;
+
   // ---- upkeep ----
 
   /// Looks at some channels and logs: trims, closes and expires what is not used any more.
@@ -157,16 +187,27 @@ class ChannelRouter final : public ChannelPort {
     std::optional<ResumePoint> after;
     std::uint32_t limit = 0;
   };
+  struct Refused {
+    Handle log;
+    MeshHello::Refused reason{};
+  };
   struct Peer {          // another shard, as seen from here
     std::uint32_t credits = kMeshCredits;
     std::deque<Waiting> readers;
     std::deque<Handle> attaches;       // logs whose attach waits for a credit
     std::vector<Handle> publishers;    // connections whose publish waits for room or a credit
-    bool publishes_held = false;       // what stands first in its publish lane outruns the readers
+    bool publishes_held = false;       // what stands first in its publish lane outruns the readers, or the store
     std::deque<Handle> pulls_unsent;   // subscriptions whose pull waits for a credit
     std::deque<MeshPull> pulls;        // theirs, to be answered when the lane has room
     std::deque<Query> queries;         // the same
-    std::deque<Handle> refusals;       // their logs that this home has no room for: a hello has to say so
+    std::deque<Refused> refusals;      // their logs that this home has no room for: a hello has to say so
+  };
+  class ReplySink {      // where answers to publishers on this shard go
+   public:
+    virtual void push(const PublishReply& reply) = 0;
+
+   protected:
+    ~ReplySink() = default;
   };
 
   HomeChannel* ensure_home(Channel& channel, Now now);
@@ -174,14 +215,34 @@ class ChannelRouter final : public ChannelPort {
   Handle open_home_log(Channel& channel, Form form, const ResumePoint* after, Now now, Refusal& refusal);
   JoinAnswer place(std::uint32_t subscription, Handle log, const JoinRequest& request, Now now);
   enum class Hold : bool { forbidden, allowed };
-  PublishAnswer publish_at_home(const PublishRequest& request, Hold hold_allowed, Now now);
+  PublishAnswer publish_at_home(const PublishRequest& request, const ReplyTo& to, Hold hold_allowed, Now now);
   void mark_high(const Channel& channel, HomeChannel& home, Sequence seq);
   Published publish_here(Channel& channel, HomeChannel& home, const PublishRequest& request, Now now);
+  void announce(Channel& channel, HomeChannel& home, const PublishRequest& request, Sequence seq, Now now);
   PublishAnswer forward(ShardIndex home, const PublishRequest& request, Handle connection, std::string_view id);
+  void end(std::uint32_t subscription, Now now);
+  void forget_home(Channel& channel);
   void release_unused();
   void sweep_log(std::uint32_t slot, Now now);
   void sweep_channel(Channel& channel, Now now);
   void close_log(Channel& channel, Form form, Handle log);
+
+  // durable.cpp
+  PublishAnswer publish_durable(HomeChannel& home, const PublishRequest& request, const ReplyTo& to, Hold hold_allowed,
+                                Now now);
+  void wait_for_store(Handle connection);
+  [[nodiscard]] bool waits_for_store(std::string_view channel);
+  [[nodiscard]] bool waits_for_past(std::string_view channel, Now now);
+  void channel_loaded(HomeChannel& home, Now now) override;
+  void channel_refused(HomeChannel& home, Now now) override;
+  void message_kept(HomeChannel& home, const PublishRequest& request, WallTime wall, Now now) override;
+  void answered(const DurableReply& reply, Now now) override;
+  enum class DoneKind : std::uint8_t { sent, acknowledged };
+  bool send_done(ShardIndex to, Handle home, Sequence seq, Handle connection, std::string_view id, DoneKind kind);
+  void on_done(ShardIndex from, Bytes record);
+  void note_done(ChannelLog& log);
+  void tell_done(ChannelLog& log);
+  [[nodiscard]] Sequence keep_of(const HomeChannel& home, Now now) const;
 
   // catch_up.cpp
   [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
@@ -193,7 +254,7 @@ class ChannelRouter final : public ChannelPort {
   void serve_pulls(ShardIndex to, Now now);
   enum class Served : std::uint8_t { done, later, no_room };
   Served serve_pull(ShardIndex to, const MeshPull& pull);
-  bool serve_query(ShardIndex to, const Query& query);
+  bool serve_query(ShardIndex to, const Query& query, Now now);
   Refusal answer_query(const HistoryRequest& request);
   void on_pull(ShardIndex from, Bytes record);
   void on_chunk(ShardIndex from, Bytes record, Now now);
@@ -220,6 +281,8 @@ class ChannelRouter final : public ChannelPort {
   void on_frames(Bytes record, Now now);
   void on_hole(Bytes record, Now now);
   void on_publish(ShardIndex from, Bytes record, Now now);
+  void settle_joiners(Handle log, Now now, std::vector<Handle>& ready);
+  void reply_over_mesh(ShardIndex to, const PublishReply& reply);
   /// What a home refused, in words: only the code travels.
   [[nodiscard]] static Refusal refusal_of(ErrorCode code);
   void note_published(Channel& channel, HomeChannel& home, Now now);
@@ -244,7 +307,13 @@ class ChannelRouter final : public ChannelPort {
   ChannelTable channels_;
   Slab<HomeChannel> homes_;
   PublishPipeline pipeline_;
+  DurableChannels durable_;
   std::vector<Peer> peers_;
+  ReplySink* replies_ = nullptr;      // while the store is served
+  std::vector<Handle> loaded_;        // subscriptions whose channel's past is here, or cannot be read
+  std::vector<Handle> store_waiters_;  // connections whose command waits for the store
+  std::uint64_t store_progress_ = 0;  // of it when the first of them began to wait
+  bool store_waited_for_ = false;     // by them, or by what stands first in a lane
   std::string history_text_;          // the answer to a history query, being written
   std::vector<std::uint32_t> sizes_;  // of the frames of a chunk, being counted
   PatternTraffic patterns_;
@@ -285,6 +354,9 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
       case MeshKind::detached:
         ++peer(from).credits;
         break;
+      case MeshKind::done:
+        on_done(from, record);
+        break;
       case MeshKind::pull:
         on_pull(from, record);
         break;
@@ -310,14 +382,17 @@ void ChannelRouter::drain_control(ShardIndex from, Now now, OnReply& on_reply) {
         ++peer(from).credits;
         const auto header = load<MeshPublishReply>(record.data());
         RecordTexts texts{record, sizeof header};
-        PublishReply reply{.connection = header.connection, .refused = header.refused != 0};
+        PublishReply reply{.connection = header.connection,
+                           .refused = header.refused != 0,
+                           .acknowledges = header.acknowledges != 0};
         reply.channel = texts.take(header.channel_bytes);
         reply.id = texts.take(header.id_bytes);
         reply.published = {.epoch = header.epoch,
                            .seq = header.seq,
                            .duplicate = header.duplicate != 0,
                            .channel_id = header.channel_id};
-        reply.refusal = refusal_of(header.code);
+        reply.refusal = reply.acknowledges ? Refusal{.code = header.code, .sentence = kAckNotStored}
+                                           : refusal_of(header.code);
         on_reply(reply);
         break;
       }

@@ -11,6 +11,7 @@
 
 #include "alloc/base/bytes.hpp"
 #include "alloc/base/identifiers.hpp"
+#include "alloc/base/record.hpp"
 #include "codec/dialect/native.hpp"
 #include "codec/text/channel_name.hpp"
 #include "engine/channel/join_start.hpp"
@@ -35,6 +36,7 @@ enum class MeshKind : std::uint8_t {
   detach,         // control: to the home: nobody here does any more
   detached,       // control: from the home: answers detach
   publish_reply,  // control: from the home: answers publish
+  done,           // control: to the home: messages were sent, or acknowledged; answered by publish_reply
   pull,           // control: to the home: a subscription catches up, and wants the next chunk
   history,        // control: to the home: a client asks for kept messages
   watch,          // control: to the home: tell me which channels match this pattern
@@ -64,8 +66,10 @@ struct MeshPublish {
   Sequence as_of{};
 };
 struct MeshHello {
+  enum class Refused : std::uint8_t { no, no_room, unreadable };  // unreadable: the home cannot read what is stored
+
   MeshKind kind = MeshKind::hello;
-  std::uint8_t refused = 0;
+  Refused refused{};
   std::uint8_t stale = 0;
   std::uint8_t reserved = 0;
   std::uint32_t channel_id = 0;
@@ -125,12 +129,22 @@ struct MeshPublishReply {
   std::uint8_t duplicate = 0;
   std::uint8_t refused = 0;
   ErrorCode code{};
-  std::uint16_t reserved = 0;
+  std::uint8_t acknowledges = 0;  // answers done
+  std::uint8_t reserved = 0;
   std::uint32_t channel_id = 0;
   std::uint32_t reserved_too = 0;
   Handle connection{};
   Epoch epoch{};
   Sequence seq{};
+};
+struct MeshDone {
+  MeshKind kind = MeshKind::done;
+  std::uint8_t id_bytes = 0;       // a client wants to hear when that is stored
+  std::uint8_t acknowledged = 0;   // by a client
+  std::uint8_t reserved[5]{};
+  Handle home{};
+  Sequence seq{};
+  Handle connection{};
 };
 struct MeshPull {
   MeshKind kind = MeshKind::pull;
@@ -233,37 +247,5 @@ static_assert(sizeof(MeshAttach) + kChannelNameBytesMax <= kMeshControlRecordByt
 static_assert(kMeshBatchBytesMax <= 0xffff, "a batch has no more frames than MeshFrames::high can say");
 
 [[nodiscard]] inline MeshKind kind_of(Bytes record) { return static_cast<MeshKind>(record[0]); }
-
-/// Takes texts off a record, in the order they were put there.
-class RecordTexts {
- public:
-  RecordTexts(Bytes record, std::size_t header_bytes) : rest_{as_text(record.subspan(header_bytes))} {}
-  [[nodiscard]] std::string_view take(std::size_t bytes) {
-    ensure(bytes <= rest_.size(), "a record is as long as its header says");
-    const std::string_view text = rest_.substr(0, bytes);
-    rest_.remove_prefix(bytes);
-    return text;
-  }
-
- private:
-  std::string_view rest_;
-};
-
-/// Puts a header and texts into the room reserved for a record.
-class RecordWriter {
- public:
-  template <class Header>
-  RecordWriter(MutableBytes room, const Header& header) : room_{room} {
-    store(room_.data(), header);
-    room_ = room_.subspan(sizeof(Header));
-  }
-  void put(std::string_view text) {
-    if (!text.empty()) std::memcpy(room_.data(), text.data(), text.size());
-    room_ = room_.subspan(text.size());
-  }
-
- private:
-  MutableBytes room_;
-};
 
 }  // namespace ringcast

@@ -147,7 +147,8 @@ void ChannelRouter::pump_peer(ShardIndex to, Now now) {
   while (!there.refusals.empty()) {
     const MutableBytes room = reserve(mesh_->bulk(here_, to), to, sizeof(MeshHello));
     if (room.empty()) break;
-    store(room.data(), MeshHello{.refused = 1, .log = there.refusals.front()});
+    const Refused refused = there.refusals.front();
+    store(room.data(), MeshHello{.refused = refused.reason, .log = refused.log});
     mesh_->bulk(here_, to).commit();
     there.refusals.pop_front();
   }
@@ -258,6 +259,7 @@ bool ChannelRouter::has_work() const {
   if (holding_ && may_go_on()) return true;
   if (patterns_.active() && patterns_.has_work()) return true;
   if (presence_traffic_.active() && presence_traffic_.has_work()) return true;
+  if (durable_.has_work() || (store_waited_for_ && durable_.progress() != store_progress_)) return true;
   for (std::uint32_t i = 0; i < shards_; ++i) {
     if (i == value(here_)) continue;
     const ShardIndex from{static_cast<std::uint16_t>(i)};
@@ -268,6 +270,7 @@ bool ChannelRouter::has_work() const {
 }
 
 bool ChannelRouter::settled() const {
+  if (!durable_.settled() || !store_waiters_.empty()) return false;
   if (!lanes_empty() || !held_.empty() || !held_first_.empty() || !patterns_.settled()) return false;
   if (presence_traffic_.active()) return false;
   return std::ranges::all_of(peers_, [](const Peer& there) {
@@ -290,20 +293,21 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
       channel == nullptr ? Handle{} : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
   if (!log.valid()) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);
-    peer(from).refusals.push_back(header.log);
+    peer(from).refusals.push_back({.log = header.log, .reason = MeshHello::Refused::no_room});
     return;
   }
   HomeChannel& home = homes_[channel->home_state.slot];
   ChannelLog& channel_log = *delivery_->find_log(log);
+  const bool loading = durable_.loading(home);  // channel_loaded() says hello
   ++channel_log.remote_readers;
   home.remote.push_back({.their_log = header.log,
                          .shard = from,
                          .form = header.form,
-                         .waiting = true,
+                         .waiting = !loading,
                          .next = wants && header.epoch == home.epoch && channel_log.log.holds(header.wanted)
                                      ? header.wanted
                                      : channel_log.log.next()});
-  peer(from).readers.push_back({.home = channel->home_state, .their_log = header.log});
+  if (!loading) peer(from).readers.push_back({.home = channel->home_state, .their_log = header.log});
 }
 
 void ChannelRouter::on_detach(ShardIndex from, Bytes record, Now now) {
@@ -406,8 +410,14 @@ void ChannelRouter::drain_publishes(ShardIndex from, Now now) {
     const Bytes record = lane.peek();
     if (record.empty()) break;
     const auto header = load<MeshPublish>(record.data());
-    if (outruns_readers(RecordTexts{record, sizeof header}.take(header.channel_bytes), now)) {
-      hold(now);
+    const std::string_view channel = RecordTexts{record, sizeof header}.take(header.channel_bytes);
+    const bool for_readers = outruns_readers(channel, now);
+    if (for_readers || (durable_.has_store() && waits_for_store(channel))) {
+      if (for_readers) {
+        hold(now);
+      } else {
+        wait_for_store(Handle{});
+      }
       peer(from).publishes_held = true;
       stats_->add(CounterId::publishes_parked);
       break;
@@ -435,8 +445,9 @@ void ChannelRouter::on_hello(ShardIndex from, Bytes record, Now now) {
   ChannelLog* log = delivery_->find_log(header.log);
   ensure(log != nullptr && log->state == ChannelLog::State::attaching, "an attaching log waits for its hello");
   Channel& channel = channels_[log->channel];
-  if (header.refused != 0) {
+  if (header.refused != MeshHello::Refused::no) {
     log->state = ChannelLog::State::refused;
+    log->refused_by_store = header.refused == MeshHello::Refused::unreadable;
     channel.logs[static_cast<std::size_t>(log->form)] = Handle{};
   } else {
     log->state = ChannelLog::State::live;
@@ -447,21 +458,28 @@ void ChannelRouter::on_hello(ShardIndex from, Bytes record, Now now) {
     log->log.skip_to(header.next);
     log->unread_since = now.mono;
   }
-  for (std::size_t i = 0; i < log->joiners.size();) {
-    const std::uint32_t slot = log->joiners[i];
-    const bool moves = delivery_->subscription(slot).moving_to == header.log.slot;
-    if (!moves) arrivals_.ready.push_back(delivery_->handle_of(slot));
-    if (moves && header.refused != 0) {
+  settle_joiners(header.log, now, arrivals_.ready);
+  if (delivery_->find_log(header.log) == nullptr && channel.unused()) channels_.erase(channel);
+}
+
+/// A log has become live, or was refused: those who wait for it are `ready`, or stay where they are.
+void ChannelRouter::settle_joiners(Handle log_handle, Now now, std::vector<Handle>& ready) {
+  ChannelLog& log = *delivery_->find_log(log_handle);
+  const bool refused = log.state == ChannelLog::State::refused;
+  for (std::size_t i = 0; i < log.joiners.size();) {
+    const std::uint32_t slot = log.joiners[i];
+    const bool moves = delivery_->subscription(slot).moving_to == log_handle.slot;
+    if (!moves) ready.push_back(delivery_->handle_of(slot));
+    if (moves && refused) {
       delivery_->cancel_move(slot);  // takes it out of joiners
     } else {
       ++i;
     }
   }
-  if (header.refused == 0) {
-    delivery_->settle_moves(header.log.slot, now.mono);
-  } else if (log->unread()) {
-    delivery_->close_log(header.log);
-    if (channel.unused()) channels_.erase(channel);
+  if (!refused) {
+    delivery_->settle_moves(log_handle.slot, now.mono);
+  } else if (log.unread()) {
+    delivery_->close_log(log_handle);
   }
 }
 
@@ -511,29 +529,41 @@ void ChannelRouter::on_publish(ShardIndex from, Bytes record, Now now) {
   request.high = header.high != 0;
   request.opaque = header.opaque != 0;
   request.received = Instant{nanoseconds{header.received_ns}};
-  const PublishAnswer answer = publish_at_home(request, Hold::forbidden, now);
+  const PublishAnswer answer = publish_at_home(
+      request, {.shard = from, .connection = header.connection, .id = id}, Hold::forbidden, now);
+  if (answer.kind == PublishAnswer::Kind::forwarded) return;  // to the store: answered() replies
   ensure(answer.kind == PublishAnswer::Kind::published || answer.kind == PublishAnswer::Kind::refused,
          "a forwarded publish has arrived at its home");
+  reply_over_mesh(from, {.connection = header.connection,
+                         .id = id,
+                         .channel = request.channel,
+                         .refused = answer.kind == PublishAnswer::Kind::refused,
+                         .published = answer.published,
+                         .refusal = answer.refusal});
+}
 
-  const bool refused = answer.kind == PublishAnswer::Kind::refused;
-  const bool named = refused || !id.empty();
-  const std::size_t texts_bytes = named ? request.channel.size() + id.size() : 0;
-  MutableBytes room = mesh_->control(here_, from).reserve(sizeof(MeshPublishReply) + texts_bytes);
+/// Also gives the request's credit back.
+void ChannelRouter::reply_over_mesh(ShardIndex to, const PublishReply& reply) {
+  const bool named = reply.refused || !reply.id.empty();
+  const std::string_view channel = named ? reply.channel : std::string_view{};
+  const std::string_view id = named ? reply.id : std::string_view{};
+  const std::size_t bytes = sizeof(MeshPublishReply) + channel.size() + id.size();
+  MutableBytes room = mesh_->control(here_, to).reserve(bytes);
   ensure(!room.empty(), "a control lane has room for every reply");
-  RecordWriter reply{room, MeshPublishReply{.channel_bytes = named ? header.channel_bytes : std::uint8_t{0},
-                                            .id_bytes = named ? header.id_bytes : std::uint8_t{0},
-                                            .duplicate = answer.published.duplicate ? std::uint8_t{1} : std::uint8_t{0},
-                                            .refused = refused ? std::uint8_t{1} : std::uint8_t{0},
-                                            .code = answer.refusal.code,
-                                            .channel_id = answer.published.channel_id,
-                                            .connection = header.connection,
-                                            .epoch = answer.published.epoch,
-                                            .seq = answer.published.seq}};
-  if (named) {
-    reply.put(request.channel);
-    reply.put(id);
-  }
-  push_control(from, room, sizeof(MeshPublishReply) + texts_bytes);
+  RecordWriter record{room,
+                      MeshPublishReply{.channel_bytes = static_cast<std::uint8_t>(channel.size()),
+                                       .id_bytes = static_cast<std::uint8_t>(id.size()),
+                                       .duplicate = reply.published.duplicate ? std::uint8_t{1} : std::uint8_t{0},
+                                       .refused = reply.refused ? std::uint8_t{1} : std::uint8_t{0},
+                                       .code = reply.refusal.code,
+                                       .acknowledges = reply.acknowledges ? std::uint8_t{1} : std::uint8_t{0},
+                                       .channel_id = reply.published.channel_id,
+                                       .connection = reply.connection,
+                                       .epoch = reply.published.epoch,
+                                       .seq = reply.published.seq}};
+  record.put(channel);
+  record.put(id);
+  push_control(to, room, bytes);
 }
 
 }  // namespace ringcast

@@ -56,6 +56,12 @@ const std::vector<Handle>& ChannelRouter::take_room(Now now) {
     lanes_first_ = !lanes_first_;
     if (lanes_first_) drain_publish_lanes(now);
   }
+  if (store_waited_for_ && durable_.progress() != store_progress_) {
+    store_waited_for_ = false;
+    room_.insert(room_.end(), store_waiters_.begin(), store_waiters_.end());
+    store_waiters_.clear();
+    for (Peer& there : peers_) there.publishes_held = false;
+  }
   for (std::uint32_t i = 0; i < shards_; ++i) {
     Peer& there = peers_[i];
     if (there.publishers.empty() || there.credits <= kMeshCreditsKept) continue;

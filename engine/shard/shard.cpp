@@ -34,6 +34,10 @@ std::size_t inward_lane_bytes(Mesh& mesh, ShardIndex own) {
   return bytes;
 }
 
+std::size_t store_lane_bytes(const StoreLane* store) {
+  return store == nullptr ? 0 : store->requests.capacity() + store->answers.capacity();
+}
+
 inline void pause_cpu() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -75,7 +79,8 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .mesh = setup_.mesh,
              .stats = stats_,
              .budget = setup_.budget,
-             .seed = setup_.seed},
+             .seed = setup_.seed,
+             .store = setup_.store},
             now},
       transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
@@ -83,11 +88,13 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
       now_{now} {
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
+  setup_.budget.charge(Purpose::offline, store_lane_bytes(setup_.store));
 }
 
 Shard::~Shard() {
   setup_.budget.release(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
+  setup_.budget.release(Purpose::offline, store_lane_bytes(setup_.store));
 }
 
 void Shard::start() {
@@ -180,6 +187,7 @@ void Shard::apply_actions() {
 
 void Shard::ring_doorbells() {
   if (const std::uint64_t shards = core_.take_doorbells(now_); shards != 0) wakes_sent_ += doorbell_.ring(shards);
+  if (setup_.bridge != nullptr && core_.take_store_bell()) setup_.bridge->ring();
 }
 
 void Shard::publish_counters() {
@@ -277,6 +285,8 @@ void Shard::finish() {
     handle_completions();
   }
   ensure(transport_.connections() == 0, "every connection is closed when a shard ends");
+  core_.drain_mesh(now_);  // and what is done with goes to the store
+  ring_doorbells();
   stats_.publish_ledger(core_.ledger());
   publish_counters();
   set_state(ShardState::stopped);

@@ -20,6 +20,8 @@
 #include "alloc/base/result.hpp"
 #include "alloc/memory/budget.hpp"
 #include "engine/limits.hpp"
+#include "engine/offline/store_lane.hpp"
+#include "engine/reactor/bridge_bell.hpp"
 #include "engine/reactor/doorbell.hpp"
 #include "engine/reactor/idle_policy.hpp"
 #include "engine/reactor/turn_meter.hpp"
@@ -55,6 +57,8 @@ struct ShardSetup {
   nanoseconds spin{0};
   std::uint64_t seed = 0;
   int control_event_fd = -1;  // written when the state changes
+  StoreLane* store = nullptr;  // where a namespace keeps messages, and who serves it
+  BridgeBell* bridge = nullptr;
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.

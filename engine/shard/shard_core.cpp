@@ -47,6 +47,7 @@ struct ShardCore::State final : AnswerSink {
                context.stats,
                rankings,
                prng,
+               context.store,
                context.channel_ids_given,
                now},
         sessions{context.options, router, router.patterns(), presence, sends, context.budget, context.stats, prng, now},
@@ -68,6 +69,7 @@ struct ShardCore::State final : AnswerSink {
   }
   void after_input(Now now) {
     handle_send_events(now);
+    if (router.has_store()) serve_store(now);
     router.pump(now);
     if (!answered_askers.empty()) release_askers(now);
   }
@@ -85,6 +87,10 @@ struct ShardCore::State final : AnswerSink {
     released_askers.swap(answered_askers);
     for (const Handle connection : released_askers) sessions.answered(connection, now);
     released_askers.clear();
+  }
+  void serve_store(Now now) {
+    const auto& loaded = router.serve_store(now, [&](const PublishReply& reply) { sessions.handle(reply, now); });
+    for (const Handle subscription : loaded) sessions.join_ready(subscription, now);
   }
   /// Publishers that were held back go on if they may.
   void serve_publishers(Now now) {
@@ -215,7 +221,7 @@ void ShardCore::State::advance_shutdown(Now now) {
   const bool settled = since >= kShutdownSettle && router.settled();
   if (!said_goodbye && (settled || since >= deadline / 2)) {
     said_goodbye = true;
-    delivery.stop_holding(now.mono);  // what waited for its time goes out before the goodbye
+    delivery.stop_holding(now.mono);  // what waited for its time goes out before the goodbye; so does what just came
     delivery.expand_dirty(Delivery::Expand::all, now.mono);
     sessions.finish_shutdown(now);
   }
@@ -270,6 +276,8 @@ std::uint64_t ShardCore::take_doorbells(Now now) {
   return state_->router.take_doorbells();
 }
 
+bool ShardCore::take_store_bell() { return state_->router.take_store_bell(); }
+
 // ---- questions ----
 
 Instant ShardCore::next_deadline() const {
@@ -289,7 +297,9 @@ bool ShardCore::idle() const {
          state.answered_askers.empty();
 }
 
-bool ShardCore::drained() const { return state_->shutting_down && state_->sessions.connections() == 0; }
+bool ShardCore::drained() const {
+  return state_->shutting_down && state_->sessions.connections() == 0 && state_->router.told();
+}
 std::uint32_t ShardCore::connections() const { return state_->sessions.connections(); }
 Ledger ShardCore::ledger() const { return state_->delivery.ledger(); }
 

@@ -23,6 +23,7 @@
 #include "alloc/base/time.hpp"
 #include "alloc/memory/budget.hpp"
 #include "engine/limits.hpp"
+#include "engine/offline/store_lane.hpp"
 #include "engine/presence/inquiries.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/shard/mesh.hpp"
@@ -38,6 +39,7 @@ struct ShardContext {
   ShardStats& stats;
   Budget& budget;
   std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
+  StoreLane* store = nullptr;  // to the offline store and back; needed where a namespace keeps messages
   std::uint64_t channel_ids_given = 0;  // where numbering begins; tests begin near the end
 };
 
@@ -62,7 +64,7 @@ class ShardCore {
   void remainder_sent(Handle connection, std::int32_t result, Now now);
   /// The descriptor is closed and no completion will come any more: the slot may be used again.
   void closed(Handle connection);
-  /// Takes what other shards sent, within a bound.
+  /// Takes what other shards, and the offline store, sent, within a bound.
   void drain_mesh(Now now);
   /// Fires every timer due; also housekeeping (log trimming, ledger, lag checks).
   void expire_timers(Now now);
@@ -87,6 +89,8 @@ class ShardCore {
   std::span<const Action> take_actions();
   /// One bit for each shard that was sent something since the last call: wake those that sleep.
   std::uint64_t take_doorbells(Now now);
+  /// Whether the offline store was asked for something since the last call: wake the bridge if it sleeps.
+  bool take_store_bell();
 
   // ---- questions ----
 
@@ -94,7 +98,7 @@ class ShardCore {
   Instant next_deadline() const;
   /// True when neither sends, dirty channels nor mesh records wait: the shell may sleep until next_deadline().
   bool idle() const;
-  /// After begin_shutdown(): no connection is left.
+  /// After begin_shutdown(): no connection is left, and what was done with has been told to the offline store.
   bool drained() const;
   std::uint32_t connections() const;
   /// The five numbers of this instant; `queued` summed from the cursors. Linear in subscriptions.

@@ -112,6 +112,16 @@ enum class CounterId : std::uint16_t {
   channels_expired,
   history_bytes,
   history_messages,
+  // durable channels, at home
+  durable_channels,
+  offline_staged,
+  offline_stored,
+  offline_refused,
+  offline_acks,
+  offline_expired,
+  offline_loaded,
+  offline_channels_loaded,
+  offline_loads_failed,
   // delivery
   channel_logs,
   log_bytes,
@@ -181,6 +191,16 @@ enum class CounterId : std::uint16_t {
   heartbeat_timeouts,
   idle_timeouts,
   handshake_timeouts,
+  // the offline store, by the bridge
+  store_commits,
+  store_messages,
+  store_bytes,
+  store_refused,
+  store_faults,
+  store_repairs,
+  store_expired,
+  store_damaged,
+  store_state,
   end,
 };
 inline constexpr std::size_t kCounterCount = std::to_underlying(CounterId::end);
@@ -287,6 +307,16 @@ inline constexpr auto kCounters = [] {
       {channels_expired, counter, "channels_expired", "", "channels", "Channels removed because they were idle"},
       {history_bytes, gauge, "history_bytes", "", "bytes", "Bytes of history kept"},
       {history_messages, gauge, "history_messages", "", "messages", "Messages of history kept"},
+      // durable channels, at home
+      {durable_channels, gauge, "durable_channels", "", "channels", "Channels in use whose messages are stored"},
+      {offline_staged, gauge, "offline_staged", "", "messages", "Messages that wait for the offline store"},
+      {offline_stored, counter, "offline_stored", "", "messages", "Messages stored before anybody was sent them"},
+      {offline_refused, counter, "offline_refused", "", "messages", "Messages refused because they could not be stored"},
+      {offline_acks, counter, "offline_acks", "", "acknowledgements", "Acknowledgements of subscribers"},
+      {offline_expired, counter, "offline_expired", "", "messages", "Messages forgotten beyond the bounds of [offline] before they were done with"},
+      {offline_loaded, counter, "offline_loaded", "", "messages", "Messages that came from the offline store"},
+      {offline_channels_loaded, counter, "offline_channels_loaded", "", "channels", "Times a channel's past was asked of the offline store"},
+      {offline_loads_failed, counter, "offline_loads_failed", "", "channels", "Times a channel's past could not be read"},
       // delivery
       {channel_logs, gauge, "channel_logs", "", "logs", "Channel logs that exist"},
       {log_bytes, gauge, "log_bytes", "", "bytes", "Bytes of log blocks in use"},
@@ -356,6 +386,16 @@ inline constexpr auto kCounters = [] {
       {heartbeat_timeouts, counter, "heartbeat_timeouts", "", "connections", "Closed with 4009: pings unanswered"},
       {idle_timeouts, counter, "idle_timeouts", "", "connections", "Closed after the idle time"},
       {handshake_timeouts, counter, "handshake_timeouts", "", "connections", "Closed before their handshake was complete"},
+      // the offline store, by the bridge
+      {store_commits, counter, "store_commits", "", "transactions", "Transactions that the offline store committed"},
+      {store_messages, counter, "store_messages", "", "messages", "Messages committed to the offline store"},
+      {store_bytes, counter, "store_bytes", "", "bytes", "Bytes of these"},
+      {store_refused, counter, "store_refused", "", "requests", "Requests that the offline store refused"},
+      {store_faults, counter, "store_faults", "", "faults", "Times the offline store left its good state"},
+      {store_repairs, counter, "store_repairs", "", "repairs", "Times it came back to it"},
+      {store_expired, counter, "store_expired", "", "messages", "Messages too old, forgotten while nobody used their channel"},
+      {store_damaged, counter, "store_damaged", "", "messages", "Messages that were not what was written, left out"},
+      {store_state, peak, "store_state", "", "state", "0 good, 1 full, 2 failing, 3 lost, 4 damaged"},
   });
 }();
 static_assert(kCounters.size() == kCounterCount, "every counter has a row");

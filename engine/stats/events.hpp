@@ -41,6 +41,7 @@ enum class EventCode : std::uint16_t {
   channel_limit,
   presence_limit,
   fault,
+  store_state,
   end,
 };
 inline constexpr std::size_t kEventCodes = std::to_underlying(EventCode::end);
@@ -82,6 +83,7 @@ inline constexpr auto kEvents = [] {
       {channel_limit, warning, "channel_limit", "channels", "limit"},
       {presence_limit, warning, "presence_limit", "users", "limit"},
       {fault, error, "fault", "errno", ""},
+      {store_state, warning, "store_state", "state", "state_before"},
   });
 }();
 static_assert(kEvents.size() == kEventCodes, "every event has a row");

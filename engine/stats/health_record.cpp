@@ -48,6 +48,7 @@ HealthVerdict judge_health(const HealthInputs& inputs, const HealthBounds& bound
               "receive buffers ran out " + std::to_string(inputs.receive_buffers_exhausted) + " times"},
       Finding{graded(slow_share, bounds.slow_share_degraded, kNever, kNever),
               std::to_string(inputs.slow_disconnects) + " slow readers were disconnected"},
+      Finding{inputs.store, inputs.store_sentence},
       Finding{inputs.stopping ? HealthState::degraded : HealthState::healthy, "the node is stopping"},
   };
   std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) { return a.state > b.state; });

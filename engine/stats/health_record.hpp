@@ -30,6 +30,8 @@ struct HealthInputs {
   std::uint64_t connections = 0;             // open now; what the slow ones are a share of
   bool ledger_closed = true;
   bool stopping = false;
+  HealthState store = HealthState::healthy;  // of the offline store, and why
+  std::string store_sentence{};
 };
 
 struct HealthVerdict {

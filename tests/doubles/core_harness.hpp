@@ -18,9 +18,11 @@
 #include "codec/hash/xxh3.hpp"
 #include "codec/websocket/frame_parser.hpp"
 #include "codec/websocket/frame_writer.hpp"
+#include "engine/offline/store_service.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/shard_core.hpp"
 #include "engine/stats/shard_block.hpp"
+#include "tests/doubles/memory_store.hpp"
 
 namespace ringcast {
 
@@ -55,10 +57,20 @@ class CoreHarness {
  public:
   using Client = CoreClient;
 
-  explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0, std::uint64_t channel_ids_given = 0)
+  /// kept  what its durable channels are kept in, and stays after it; null: a new one, if it needs one.
+  explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0, std::uint64_t channel_ids_given = 0,
+                       MemoryStore* kept = nullptr)
       : options{std::move(with)},
         mesh{options.shards, bulk_bytes != 0 ? bulk_bytes : Mesh::bulk_bytes_for(options.limits.message_bytes)},
-        asleep(options.shards, false) {
+        asleep(options.shards, false),
+        store{kept != nullptr ? *kept : own_store_} {
+    const bool keeps =
+        std::ranges::any_of(options.namespaces, [](const NamespaceRule& rule) { return rule.durable(); });
+    if (keeps) {
+      store_lanes_ =
+          std::make_unique<StoreLanes>(options.shards, store_lane_bytes_for(options.limits.message_bytes));
+      service_ = std::make_unique<StoreService>(store, *store_lanes_, options.offline, now);
+    }
     for (std::uint32_t i = 0; i < options.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>());
       Shard& shard = *shards_.back();
@@ -68,6 +80,7 @@ class CoreHarness {
                                                             .stats = shard.stats,
                                                             .budget = shard.budget,
                                                             .seed = 1'000 + i,
+                                                            .store = store_lane(i),
                                                             .channel_ids_given = channel_ids_given},
                                                now);
     }
@@ -252,6 +265,7 @@ class CoreHarness {
       for (std::uint32_t shard = 0; shard < shards_.size(); ++shard) {
         if (!asleep[shard]) did = turn(shard) || did;
       }
+      if (service_ != nullptr && !store_asleep) did = service_->serve(now) || did;
       if (!did) return;
     }
     ensure(false, "a node comes to rest");
@@ -289,8 +303,16 @@ class CoreHarness {
   Now now{.mono = Instant{seconds{1'000}}, .wall = WallTime{seconds{1'790'000'000}}};
   Mesh mesh;
   std::vector<bool> asleep;  // shards that have no turn in run()
+  MemoryStore& store;
+  bool store_asleep = false;  // the bridge has no turn in run()
+
+  [[nodiscard]] StoreService& service() { return *service_; }
 
  private:
+  StoreLane* store_lane(std::uint32_t shard) {
+    return store_lanes_ == nullptr ? nullptr : &store_lanes_->of(ShardIndex{static_cast<std::uint16_t>(shard)});
+  }
+
   struct Shard {
     std::unique_ptr<ShardBlock> block = std::make_unique<ShardBlock>();
     ShardStats stats{*block};
@@ -416,6 +438,9 @@ class CoreHarness {
     client.accepted = false;
   }
 
+  MemoryStore own_store_;
+  std::unique_ptr<StoreLanes> store_lanes_;
+  std::unique_ptr<StoreService> service_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<Client>> clients_;
 };

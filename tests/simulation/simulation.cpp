@@ -5,6 +5,9 @@
 //
 // --long: each run goes on for thousands of messages, until many readers have read and joins have been many.
 //
+// A seed stands for two runs: one of clients and their network (world.hpp), and one of durable channels and their store
+// (durable_world.hpp). --durable leaves out the first, --plain the second.
+//
 // The variable SIMULATION_SEEDS bounds the number of seeds.
 // Exit status: 0 all passed, 1 a checker failed (or an invariant of ours: `ensure`, a `crash`, a `hang`), 2 bad usage.
 #include <sys/mman.h>
@@ -14,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <charconv>
 #include <csignal>
 #include <cstdint>
@@ -27,8 +31,10 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "tests/simulation/checkers.hpp"
+#include "tests/simulation/durable_world.hpp"
 #include "tests/simulation/regression_seeds.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -51,6 +57,8 @@ struct Options {
   bool coverage = false;
   bool require_coverage = false;
   bool regression_only = false;
+  bool plain = true;    // the world of clients and their network
+  bool durable = true;  // the world of durable channels
 };
 
 /// What a child tells its parent; lives in memory that both see.
@@ -64,17 +72,18 @@ struct Report {
 static_assert(std::is_trivially_copyable_v<Coverage>);
 
 // Of the running seed, for the signal handlers.
-const World* running = nullptr;
+const Trace* running = nullptr;
+const char* running_only = "";  // names its world on the command line
 std::uint64_t running_seed = 0;
 
-void report_failure(std::uint64_t seed, std::string_view checker, std::string_view sentence, const World* world) {
+void report_failure(std::uint64_t seed, std::string_view checker, std::string_view sentence, const Trace* trace) {
   std::printf("FAILED seed %llu checker %.*s: %.*s\n", static_cast<unsigned long long>(seed),
               static_cast<int>(checker.size()), checker.data(), static_cast<int>(sentence.size()), sentence.data());
-  if (world != nullptr) {
-    std::printf("  the last events of %llu:\n", static_cast<unsigned long long>(world->trace().events()));
-    world->trace().print_tail(kTailLines, stdout);
+  if (trace != nullptr) {
+    std::printf("  the last events of %llu:\n", static_cast<unsigned long long>(trace->events()));
+    trace->print_tail(kTailLines, stdout);
   }
-  std::printf("  again: simulation --seed %llu --trace\n", static_cast<unsigned long long>(seed));
+  std::printf("  again: simulation --seed %llu%s --trace\n", static_cast<unsigned long long>(seed), running_only);
   std::fflush(stdout);
 }
 
@@ -91,25 +100,46 @@ std::size_t steps_of(std::uint64_t seed, const Options& options) {
 }
 
 /// The fingerprint of the run; nothing when a checker failed, which has then been reported.
-std::optional<std::uint64_t> run_seed(std::uint64_t seed, const Options& options, Report* report) {
-  running_seed = seed;
+/// only  the option that leaves out the others.
+template <class SomeWorld>
+std::optional<std::uint64_t> run_world(std::unique_ptr<SomeWorld> owner, std::uint64_t seed, const Options& options,
+                                       Report* report, const char* only) {
   alarm(kSeedSecondsMax);
-  auto owner = std::make_unique<World>(seed, options.trace, options.is_long);
-  World& world = *owner;
-  running = &world;
+  SomeWorld& world = *owner;
+  running = &world.trace();
+  running_only = only;
   std::optional<std::uint64_t> fingerprint;
   try {
     world.run(steps_of(seed, options));
     fingerprint = world.trace().fingerprint();
   } catch (const CheckFailed& failed) {
-    report_failure(seed, name_of(failed.checker), failed.sentence, &world);
+    report_failure(seed, name_of(failed.checker), failed.sentence, &world.trace());
     (void)owner.release();  // stopped in the middle of anything: not fit to be taken apart
   }
   running = nullptr;
   if (report != nullptr) {
     report->coverage += world.coverage();
     report->events += world.trace().events();
-    report->long_enough += world.is_long_enough();
+    if constexpr (std::is_same_v<SomeWorld, World>) report->long_enough += world.is_long_enough();
+  }
+  return fingerprint;
+}
+
+/// The same of both worlds.
+std::optional<std::uint64_t> run_seed(std::uint64_t seed, const Options& options, Report* report) {
+  running_seed = seed;
+  std::uint64_t fingerprint = 0;
+  if (options.plain) {
+    auto world = std::make_unique<World>(seed, options.trace, options.is_long);
+    const auto run = run_world(std::move(world), seed, options, report, " --plain");
+    if (!run) return std::nullopt;
+    fingerprint = *run;
+  }
+  if (options.durable) {
+    auto world = std::make_unique<DurableWorld>(seed, options.trace);
+    const auto run = run_world(std::move(world), seed, options, report, " --durable");
+    if (!run) return std::nullopt;
+    fingerprint = std::rotl(fingerprint, 1) ^ *run;
   }
   return fingerprint;
 }
@@ -119,6 +149,7 @@ bool run_and_repeat(std::uint64_t seed, const Options& options, Report* report) 
   if (!fingerprint || seed % kRepeatEvery != 0) return fingerprint.has_value();
   const auto again = run_seed(seed, options, nullptr);
   if (again && *again != *fingerprint) {
+    running_only = "";
     report_failure(seed, name_of(Checker::determinism), "two runs of this seed differ", nullptr);
     return false;
   }
@@ -250,6 +281,10 @@ bool read_options(int count, char** words, Options& options, bool& single) {
       options.coverage = true;
     } else if (word == "--require-coverage") {
       options.require_coverage = true;
+    } else if (word == "--plain") {
+      options.durable = false;
+    } else if (word == "--durable") {
+      options.plain = false;
     } else if (word == "--regression") {
       options.regression_only = true;
     } else if (word == "--seed") {
@@ -286,9 +321,9 @@ int main(int count, char** words) {
   bool single = false;
   if (!read_options(count, words, options, single)) {
     std::fputs(
-        "usage: simulation [--seeds FROM..TO | --regression] [--long] [--steps N] [--jobs N] [--keep-going] "
-        "[--coverage] [--require-coverage]\n"
-        "       simulation --seed N [--long] [--trace] [--steps N]\n",
+        "usage: simulation [--seeds FROM..TO | --regression] [--long] [--steps N] [--jobs N] [--keep-going]\n"
+        "                  [--coverage] [--require-coverage] [--plain | --durable]\n"
+        "       simulation --seed N [--long] [--trace] [--steps N] [--plain | --durable]\n",
         stderr);
     return 2;
   }
