@@ -12,6 +12,7 @@
 
 #include "alloc/base/time.hpp"
 #include "engine/limits.hpp"
+#include "engine/transport/tls_options.hpp"
 
 namespace ringcast {
 
@@ -23,6 +24,7 @@ struct ListenAddress {
   std::uint16_t port = 0;          // 0: the kernel chooses
   std::string path;                // unix_path only
   bool loopback = true;            // reachable from this host only: 127.0.0.0/8, ::1 or a Unix socket
+  bool plain = false;              // no TLS here, although there are certificates ("plain:127.0.0.1:9001")
 
   bool operator==(const ListenAddress&) const = default;
 };
@@ -52,6 +54,7 @@ struct NodeOptions {
   CoreOptions core;                     // core.namespaces: the user's rules, then the shipped ones, then ">"
   ShardOptions shards;
   LogOptions log;
+  TlsOptions tls;
 };
 
 }  // namespace ringcast

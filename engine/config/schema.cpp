@@ -76,7 +76,8 @@ const std::array kNodeKeys{
     NodeRow{"name", at<&NodeOptions::name>(), kNone, {},
         "names the statistics segment /dev/shm/ringcast.<name> and the log; letters, digits, '.', '_' and '-'"},
     NodeRow{"listen", at<&NodeOptions::listen>(), kNone, {},
-        "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one"},
+        "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one; "
+        "plain: in front keeps TLS away from it"},
     NodeRow{"echo", core<&CoreOptions::echo>(), kNone, {},
         "serve /echo, which sends data messages back (conformance testing)"},
 
@@ -129,6 +130,16 @@ const std::array kNodeKeys{
         "names under which clients may address the node, besides those of loopback"},
     NodeRow{"access.insecure", core<&CoreOptions::access, &AccessOptions::insecure>(), kNone, {},
         "listen off loopback although nobody has to authenticate", "insecure"},
+
+    NodeRow{"tls.certificate", at<&NodeOptions::tls, &TlsOptions::certificates>(), kNone, {},
+        "PEM files, each a certificate with its chain: the data port speaks TLS, except where listen says plain:; "
+        "the client's server name chooses among several, the first is for all others"},
+    NodeRow{"tls.key", at<&NodeOptions::tls, &TlsOptions::keys>(), kNone, {},
+        "PEM files with their keys, in the same order"},
+    NodeRow{"tls.client_ca", at<&NodeOptions::tls, &TlsOptions::client_ca>(), kNone, {},
+        "a PEM file: only clients with a certificate that one of its authorities signed may connect"},
+    NodeRow{"tls.handshakes_max", at<&NodeOptions::tls, &TlsOptions::handshakes_max>(), kCount, {1, 100'000},
+        "TLS handshakes under way at a time, a shard; others wait, within limits.handshake_time"},
 
     NodeRow{"compression.enabled", core<&CoreOptions::compression, &CompressionOptions::enabled>(), kNone, {},
         "agree to permessage-deflate (RFC 7692) when a client offers it"},
@@ -234,8 +245,6 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"rate.messages_per_second", "0", "rates of messages"},
     LaterRow{"rate.publish_per_second", "0", "rates of messages"},
     LaterRow{"rate.burst", "", "rates of messages"},
-    LaterRow{"tls.certificate", "", "TLS"},
-    LaterRow{"tls.key", "", "TLS"},
     LaterRow{"tls.admin", "false", "TLS"},
 };
 

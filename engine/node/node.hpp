@@ -31,6 +31,7 @@
 #include "engine/stats/stats_segment.hpp"
 #include "engine/time/clock.hpp"
 #include "engine/transport/listener.hpp"
+#include "engine/transport/tls_context.hpp"
 
 namespace ringcast {
 
@@ -54,6 +55,9 @@ class Node {
 
   /// To be called every kNodeTick: heartbeat, log lines, and once a second memory and health.
   void tick();
+  /// Reads the certificates anew; connections keep what they began with. False: something is wrong with the files, the
+  /// log says what, and everything stays as it is.
+  bool reload_tls();
   /// Readable when a shard has changed its state; read() makes it quiet.
   [[nodiscard]] int event_fd() const { return event_fd_; }
   void quiet_event();
@@ -95,6 +99,8 @@ class Node {
   std::vector<BindAddress> addresses_;
   std::unique_ptr<StoreLanes> store_lanes_;  // where messages are stored
   std::unique_ptr<Bridge> bridge_;
+  std::shared_ptr<const TlsContext> tls_;  // null: no certificates
+  Instant tls_renew_at_{};
   std::unique_ptr<EventTail> tail_;
   std::unique_ptr<NodeWatch> watch_;
   std::unique_ptr<std::latch> all_ended_;  // no ring goes while another shard may still ring it

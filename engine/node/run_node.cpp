@@ -65,7 +65,8 @@ class Signals {
 void say_ready(const Node& node) {
   for (const BindAddress& address : node.addresses()) {
     const bool unix_path = address.family == BindAddress::Family::unix_path;
-    std::fprintf(stderr, "listening on %s%s\n", unix_path ? "" : "ws://", to_text(address).c_str());
+    const char* const scheme = unix_path ? "" : address.tls ? "wss://" : "ws://";
+    std::fprintf(stderr, "listening on %s%s\n", scheme, to_text(address).c_str());
   }
   std::fflush(stderr);
 }
@@ -97,7 +98,9 @@ class ControlLoop {
 
   void obey(int signal) {
     const Now now = clock_.now();
-    if (signal == SIGHUP) {
+    if (signal == SIGHUP && options_.tls.enabled()) {
+      node_.reload_tls();
+    } else if (signal == SIGHUP) {
       log_.write(LogSeverity::warn, now.wall, "reload",
                  {LogField::words("text", "reload is not supported in this version")});
     } else if (!deadline_) {

@@ -40,6 +40,8 @@ enum class EventCode : std::uint16_t {
   health_changed,
   channel_limit,
   presence_limit,
+  tls_failed,
+  tls_reloaded,
   fault,
   store_state,
   end,
@@ -82,6 +84,8 @@ inline constexpr auto kEvents = [] {
       {health_changed, warning, "health_changed", "state", "state_before"},
       {channel_limit, warning, "channel_limit", "channels", "limit"},
       {presence_limit, warning, "presence_limit", "users", "limit"},
+      {tls_failed, warning, "tls_failed", "reason", "slot"},
+      {tls_reloaded, info, "tls_reloaded", "certificates", ""},
       {fault, error, "fault", "errno", ""},
       {store_state, warning, "store_state", "state", "state_before"},
   });
