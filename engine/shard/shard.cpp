@@ -80,7 +80,8 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .stats = stats_,
              .budget = setup_.budget,
              .seed = setup_.seed,
-             .store = setup_.store},
+             .store = setup_.store,
+             .admin = setup_.admin},
             now},
       transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
@@ -89,12 +90,14 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.charge(Purpose::offline, store_lane_bytes(setup_.store));
+  if (setup_.admin != nullptr) setup_.budget.charge(Purpose::admin, setup_.admin->bytes());
 }
 
 Shard::~Shard() {
   setup_.budget.release(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.release(Purpose::offline, store_lane_bytes(setup_.store));
+  if (setup_.admin != nullptr) setup_.budget.release(Purpose::admin, setup_.admin->bytes());
 }
 
 void Shard::start() {

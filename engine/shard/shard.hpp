@@ -59,6 +59,7 @@ struct ShardSetup {
   int control_event_fd = -1;  // written when the state changes
   StoreLane* store = nullptr;  // where a namespace keeps messages, and who serves it
   BridgeBell* bridge = nullptr;
+  AdminLane* admin = nullptr;
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.

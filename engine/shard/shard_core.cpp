@@ -8,6 +8,7 @@
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/presence/presence.hpp"
 #include "engine/session/sessions.hpp"
+#include "engine/shard/admin_desk.hpp"
 #include "engine/shard/channel_router.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
@@ -54,6 +55,7 @@ struct ShardCore::State final : AnswerSink {
         lag_check_at{now.mono + kLagCheckInterval},
         housekeeping_at{now.mono + kHousekeepingInterval} {
     presence.set_sink(*this);
+    if (context.admin != nullptr) desk.emplace(*context.admin, sessions, router, delivery, context.stats);
   }
 
   /// Tells sessions what sending found out. Not under a batch: sessions may end what a batch refers to.
@@ -110,6 +112,7 @@ struct ShardCore::State final : AnswerSink {
   Presence presence;
   ChannelRouter router;
   Sessions sessions;
+  std::optional<AdminDesk> desk;
   std::vector<Action> taken_actions;
   std::vector<Answered> answers;
   std::vector<Handle> answered_askers;
@@ -175,6 +178,7 @@ void ShardCore::drain_mesh(Now now) {
     state.sessions.serve_patterns(now);
     patterns.acknowledge();
   }
+  if (state.desk) state.desk->advance(now);
   state.after_input(now);
   state.serve_publishers(now);
 }
@@ -295,6 +299,7 @@ bool ShardCore::idle() const {
   const State& state = *state_;
   return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work() &&
          state.answered_askers.empty();
+         !(state.desk && state.desk->has_work());
 }
 
 bool ShardCore::drained() const {

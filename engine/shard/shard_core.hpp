@@ -26,6 +26,7 @@
 #include "engine/offline/store_lane.hpp"
 #include "engine/presence/inquiries.hpp"
 #include "engine/seam/seam.hpp"
+#include "engine/shard/admin_lane.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/stats/ledger.hpp"
 #include "engine/stats/shard_stats.hpp"
@@ -41,6 +42,7 @@ struct ShardContext {
   std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
   StoreLane* store = nullptr;  // to the offline store and back; needed where a namespace keeps messages
   std::uint64_t channel_ids_given = 0;  // where numbering begins; tests begin near the end
+  AdminLane* admin = nullptr;           // what the admin port asks; null: the node has none
 };
 
 class ShardCore {

@@ -42,6 +42,8 @@ enum class EventCode : std::uint16_t {
   presence_limit,
   fault,
   store_state,
+  admin_action,
+  admin_refused,
   end,
 };
 inline constexpr std::size_t kEventCodes = std::to_underlying(EventCode::end);
@@ -84,6 +86,8 @@ inline constexpr auto kEvents = [] {
       {presence_limit, warning, "presence_limit", "users", "limit"},
       {fault, error, "fault", "errno", ""},
       {store_state, warning, "store_state", "state", "state_before"},
+      {admin_action, info, "admin_action", "status", ""},
+      {admin_refused, warning, "admin_refused", "status", ""},
   });
 }();
 static_assert(kEvents.size() == kEventCodes, "every event has a row");
