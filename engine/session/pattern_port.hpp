@@ -31,8 +31,8 @@ class PatternPort {
 
   // ---- subscribing ----
 
-  /// Subscribes to a pattern, or looks again what it matches; options, if that names any, are for what it holds already,
-  /// too. Answered once every channel that exists is bound: then take_ready() has it. Not valid(): there is no room.
+  /// Subscribes to a pattern, or looks again what it matches; then its options, if it names any, are for what it holds
+  /// already, too. Answered once every channel that exists is bound: then take_ready() has it. Not valid(): no room.
   [[nodiscard]] virtual Handle join_pattern(Outbox& reader, const Pattern& pattern, const PatternRequest& request,
                                             Now now) = 0;
   /// Ends it, and what no other pattern of the connection holds. False if the connection does not have it.

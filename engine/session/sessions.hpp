@@ -7,8 +7,8 @@
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
-// command_dispatch.cpp: the one switch over commands, and their replies.  binary_flow.cpp: records of the binary dialect.
-// pattern_flow.cpp: patterns, and what they bind.
+// command_dispatch.cpp: the one switch over commands, and their replies.  binary_flow.cpp: records of the binary
+// dialect.  pattern_flow.cpp: patterns, and what they bind.
 #pragma once
 
 #include <cstdint>
