@@ -262,8 +262,8 @@ std::string Conversation::describe_open() const {
   return text;
 }
 
-/// A command that is not yet answered may have changed them already: what chooses them, or gives the channel to a pattern
-/// or takes it from one.
+/// A command that is not yet answered may have changed them already: what chooses them, or gives the channel to a
+/// pattern or takes it from one.
 bool Conversation::terms_may_change(std::uint32_t channel) const {
   return std::ranges::any_of(requests_, [&](const auto& open) {
     const Request& asked = open.second;
