@@ -100,10 +100,6 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
     answer.recovered = start.recovered == JoinStart::Recovered::yes;
     if (!wish.announced) stats_->add(*answer.recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
   }
-  if (wish.announced && !request.announced) {  // taken over from a pattern: it begins where that was told
-    answer.last = Sequence{value(start.next) - 1};
-    answer.recovered = request.resume == nullptr ? std::nullopt : std::optional<bool>{false};
-  }
   const Channel& channel = channels_[log.channel];
   // The log may hold what is beyond the reader's lag bound, since it drops whole blocks. Who began there would be too
   // slow at once; from history it is caught up.

@@ -150,20 +150,23 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.refusal = kCarriesBytes;
     return answer;
   }
-  if (const std::uint32_t slot = delivery_->find_of(reader, channel->slot); slot != kNoSlot) {
-    const Subscription& known = delivery_->subscription(slot);
-    if (known.by_pattern || chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
-    if (known.by_pattern) patterns_.taken_over(slot);
-    answer.subscription = delivery_->handle_of(slot);
-    if (known.reader_index == kNoSlot) {  // the pattern's join was under way
-      answer.kind = JoinAnswer::Kind::waiting;
-      return answer;
+  std::uint32_t slot = delivery_->find_of(reader, channel->slot);
+  if (slot != kNoSlot && delivery_->subscription(slot).by_pattern) {
+    patterns_.taken_over(slot);
+    if (delivery_->subscription(slot).answered) {
+      delivery_->set_terms(slot, *terms, now.mono);
+    } else {  // its client knows nothing of it: it begins as this answer will say
+      delivery_->end_subscription(slot, now.mono);
+      slot = kNoSlot;
     }
-    const ChannelLog& log = delivery_->log(known.cursor.log);
+  }
+  if (slot != kNoSlot) {
+    if (chooses_terms(request.options)) delivery_->set_terms(slot, *terms, now.mono);
+    const ChannelLog& log = delivery_->log(delivery_->subscription(slot).cursor.log);
     answer.kind = JoinAnswer::Kind::joined;
+    answer.subscription = delivery_->handle_of(slot);
     answer.epoch = log.epoch;
-    // Nothing was said about it yet: then what comes next is news, whatever the channel has.
-    answer.last = Sequence{value(known.answered ? log.log.next() : known.cursor.next) - 1};
+    answer.last = Sequence{value(log.log.next()) - 1};
     answer.channel_id = log.channel_id;
     if (request.resume != nullptr) answer.recovered = false;  // it reads on from where it is
     return answer;
