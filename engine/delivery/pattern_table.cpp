@@ -45,6 +45,7 @@ Handle PatternTable::subscribe(Outbox& reader, const Pattern& pattern) {
   if (std::ranges::find(watched.binding, slot) == watched.binding.end()) watched.binding.push_back(slot);
   subscription.phase = PatternSubscription::Phase::waiting;
   subscription.awaited = true;
+  subscription.answer_due = true;
   subscription.stopped = false;
   subscription.stop_told = false;
   ++watched.waiting;
@@ -225,6 +226,7 @@ void PatternTable::joined(std::uint32_t slot) {
 
 void PatternTable::answered(std::uint32_t slot) {
   subscriptions_[slot].answered = true;
+  subscriptions_[slot].answer_due = false;
   list(slot);
 }
 
@@ -238,8 +240,8 @@ void PatternTable::check_ready(std::uint32_t slot) {
 
 void PatternTable::list(std::uint32_t slot) {
   PatternSubscription& subscription = subscriptions_[slot];
-  const bool has_news =
-      !subscription.untold.empty() || !subscription.ended.empty() || (subscription.stopped && !subscription.stop_told);
+  const bool has_result = !subscription.untold.empty() || (subscription.stopped && !subscription.stop_told);
+  const bool has_news = !subscription.ended.empty() || (has_result && !subscription.answer_due);
   if (subscription.listed || !subscription.answered || !has_news) return;
   subscription.listed = true;
   to_tell.push_back(subscriptions_.handle_of(slot));

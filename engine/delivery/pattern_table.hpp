@@ -69,8 +69,9 @@ struct PatternSubscription {
   std::vector<std::string> ended;  // channels that were let go, until it is told
   ErrorCode stopped_by{};
   Phase phase = Phase::waiting;
-  bool awaited = true;    // a subscribe command waits for it
-  bool answered = false;  // "subscribed" has been queued
+  bool awaited = true;     // a subscribe command waits for it
+  bool answer_due = true;  // and has not been answered: until then nothing of what came of it is told
+  bool answered = false;   // "subscribed" has been queued, for this command or an earlier one
   bool listed = false;    // among those with something to tell
   bool stopped = false;   // a limit was met: it binds nothing more
   bool stop_told = false;

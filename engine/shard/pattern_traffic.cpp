@@ -316,9 +316,13 @@ std::optional<PatternPort::News> PatternTraffic::take_news() {
     News news{.connection = subscription->reader->connection,
               .pattern = table_.pattern_of(*subscription).text(),
               .ended = std::exchange(subscription->ended, {}),
-              .channels = std::exchange(subscription->untold, {}),
-              .stopped = stop_of(*subscription)};
-    subscription->stop_told = subscription->stopped;
+              .channels = {},
+              .stopped = {}};
+    if (!subscription->answer_due) {
+      news.channels = std::exchange(subscription->untold, {});
+      news.stopped = stop_of(*subscription);
+      subscription->stop_told = subscription->stopped;
+    }
     std::erase_if(news.channels, [&](const BoundChannel& channel) { return !owns(channel.subscription); });
     if (!news.ended.empty() || !news.channels.empty() || news.stopped) return news;
   }
