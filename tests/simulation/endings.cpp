@@ -91,6 +91,11 @@ void World::heal() {
     run_until_quiet("as the talker came back");
   }
   if (!talker.ready()) return;  // the node is full
+  one_message_each(talker);
+  if (keep_silent() && talker.ready()) one_message_each(talker);
+}
+
+void World::one_message_each(Client& talker) {
   const auto first = static_cast<PublishId>(truth_.publishes() + 1);
   for (std::uint32_t channel = 0; channel < scenario_.channels.size(); ++channel)
     talker.publish_marker(channel, now().mono);
@@ -100,6 +105,24 @@ void World::heal() {
   run_until_quiet("after the last message of every channel");
   everything_arrives();
   check_markers(markers);
+}
+
+/// Until channels that only patterns read are let go, if that is not too long. False: it is, or nobody has a pattern.
+bool World::keep_silent() {
+  constexpr milliseconds kSilenceMax{120'000};
+  milliseconds age{hours{1}};
+  for (const NamespaceRule& rule : scenario_.options.namespaces) age = std::min(age, rule.history.age);
+  const milliseconds silence = scenario_.options.limits.channel_idle_time + age + seconds{2};
+  const bool patterns = std::ranges::any_of(clients_, [](const auto& client) {
+    return client->conversation() != nullptr && !client->conversation()->patterns().empty();
+  });
+  if (!patterns || silence > kSilenceMax) return false;
+  const Instant end = now().mono + silence;
+  while (now().mono < end) {
+    wait_for_next_deadline(end - now().mono);
+    run_until_quiet("as nobody says anything");
+  }
+  return true;
 }
 
 /// What has no time of its own is there already; the rest is once its interval or its delay is over.

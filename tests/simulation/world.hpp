@@ -76,6 +76,8 @@ class World {
   void everything_arrives();
   void check_everything_arrived(Held held);
   void check_markers(const std::vector<std::pair<std::uint32_t, PublishId>>& markers);
+  void one_message_each(Client& talker);
+  bool keep_silent();
   void everybody_leaves();
   void tell_to_end(std::uint32_t index);
   void shut_down_in_peace();
