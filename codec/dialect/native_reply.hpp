@@ -118,6 +118,16 @@ void append_native_gap(std::string& out, const GapView& gap);
 enum class ChannelLiveness : std::uint8_t { live, stale };
 void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness);
 
+/// The answer to `auth`: who the client is now, and for how long.
+struct NativeAuthSuccess {
+  std::string_view id;
+  std::string_view user;
+  milliseconds expires_in{};
+};
+void append_native_auth_success(std::string& out, const NativeAuthSuccess& success);
+/// The notice that the token is about to expire: a new one is wanted within this time.
+void append_native_auth_required(std::string& out, milliseconds expires_in);
+
 void append_native_pong(std::string& out, std::string_view id);
 
 struct NativeError {

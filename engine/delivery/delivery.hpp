@@ -20,6 +20,7 @@
 #include "alloc/memory/slab.hpp"
 #include "engine/delivery/channel_log.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/delivery/subscription_recorder.hpp"
 #include "engine/delivery/terms.hpp"
 #include "engine/stats/ledger.hpp"
 #include "engine/stats/shard_stats.hpp"
@@ -30,6 +31,9 @@ namespace ringcast {
 class Delivery {
  public:
   Delivery(std::uint32_t logs_max, std::uint32_t subscriptions_max, Budget& budget, ShardStats& stats);
+
+  /// Who is told of each subscription; nobody before this. It outlives every subscription.
+  void set_recorder(SubscriptionRecorder& recorder) { recorder_ = &recorder; }
 
   // ---- logs ----
 
@@ -229,6 +233,7 @@ class Delivery {
   std::uint64_t turns_ = 0;  // taken from the queue
   Ledger counted_;
   ShardStats* stats_;
+  SubscriptionRecorder* recorder_ = nullptr;
 };
 
 }  // namespace ringcast

@@ -17,10 +17,13 @@
 
 #include "alloc/base/result.hpp"
 #include "alloc/memory/budget.hpp"
+#include "engine/access/shared_board.hpp"
 #include "engine/config/node_options.hpp"
 #include "engine/log/log.hpp"
+#include "engine/node/access_control.hpp"
 #include "engine/node/event_tail.hpp"
 #include "engine/node/node_watch.hpp"
+#include "engine/node/usage_file.hpp"
 #include "engine/reactor/doorbell.hpp"
 #include "engine/reactor/placement.hpp"
 #include "engine/ring/features.hpp"
@@ -56,6 +59,9 @@ class Node {
   [[nodiscard]] int event_fd() const { return event_fd_; }
   void quiet_event();
 
+  /// Reads keys and revocations again at the next tick, and opens the entitlement record anew: it may be a rotated one.
+  void reload_access();
+
   /// Every shard refuses new connections, sends what it owes, and closes with 1001.
   void begin_shutdown();
   /// After begin_shutdown(): no shard has a connection.
@@ -71,6 +77,8 @@ class Node {
   [[nodiscard]] Result<void, std::string> start_shards();
   void run_shard(std::uint16_t index, std::vector<Listener> listeners);
   void publish_findings();
+  void look_at_access(Now now);
+  void write_usage(Now now);
   void command_all(ShardCommand command);
   [[nodiscard]] bool every_shard(ShardState least) const;
 
@@ -87,6 +95,12 @@ class Node {
   std::unique_ptr<DoorbellBoard> doorbells_;
   std::vector<std::unique_ptr<Budget>> budgets_;
   std::unique_ptr<ShardControl[]> controls_;
+  std::unique_ptr<AccessControl> access_;  // null: nobody has to authenticate
+  AccessBoards boards_;
+  std::unique_ptr<UsageFile> usage_;       // null: no entitlement record is kept
+  Instant access_looked_at_{};
+  bool access_reload_wanted_ = false;
+  bool usage_failing_ = false;
   std::vector<std::vector<Listener>> listeners_;  // by shard; moved to them
   std::vector<BindAddress> addresses_;
   std::unique_ptr<EventTail> tail_;

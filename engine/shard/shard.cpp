@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "engine/access/shared_board.hpp"
 
 namespace ringcast {
 
@@ -32,6 +33,12 @@ std::size_t inward_lane_bytes(Mesh& mesh, ShardIndex own) {
              mesh.control(neighbour, own).capacity();
   }
   return bytes;
+}
+
+/// A shard is charged for its lane to the entitlement record, and its part of the boards.
+std::size_t access_bytes(const ShardSetup& setup) {
+  return (setup.usage != nullptr ? setup.usage->capacity() : 0) +
+         (setup.boards != nullptr ? setup.boards->bytes() / setup.mesh.shards() : 0);
 }
 
 inline void pause_cpu() {
@@ -75,19 +82,26 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .mesh = setup_.mesh,
              .stats = stats_,
              .budget = setup_.budget,
-             .seed = setup_.seed},
+             .seed = setup_.seed,
+             .authenticator = setup_.control.authenticator.load(std::memory_order_acquire),
+             .boards = setup_.boards,
+             .usage = setup_.usage},
             now},
       transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
       idle_{setup_.spin},
       now_{now} {
+  setup_.control.authenticator_used.store(setup_.control.authenticator.load(std::memory_order_acquire),
+                                          std::memory_order_release);
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
+  setup_.budget.charge(Purpose::other, access_bytes(setup_));
 }
 
 Shard::~Shard() {
   setup_.budget.release(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
+  setup_.budget.release(Purpose::other, access_bytes(setup_));
 }
 
 void Shard::start() {
@@ -124,7 +138,16 @@ bool Shard::run_turn() {
   return turn_worked_;
 }
 
+/// The control thread has read keys or revocations anew, and keeps the old ones until every shard goes by the new.
+void Shard::follow_authenticator() {
+  const Authenticator* wanted = setup_.control.authenticator.load(std::memory_order_acquire);
+  if (wanted == setup_.control.authenticator_used.load(std::memory_order_relaxed)) return;
+  core_.set_authenticator(wanted);
+  setup_.control.authenticator_used.store(wanted, std::memory_order_release);
+}
+
 void Shard::obey() {
+  follow_authenticator();
   switch (setup_.control.command.load(std::memory_order_acquire)) {
     case ShardCommand::run: return;
     case ShardCommand::drain:
@@ -277,6 +300,7 @@ void Shard::finish() {
     handle_completions();
   }
   ensure(transport_.connections() == 0, "every connection is closed when a shard ends");
+  for (int waits = 0; waits < kLastWaitsMax && !core_.settle_usage(); ++waits) ring_->wait(kDrainTick);
   stats_.publish_ledger(core_.ledger());
   publish_counters();
   set_state(ShardState::stopped);

@@ -55,6 +55,8 @@ struct ShardSetup {
   nanoseconds spin{0};
   std::uint64_t seed = 0;
   int control_event_fd = -1;  // written when the state changes
+  AccessBoards* boards = nullptr;
+  UsageLane* usage = nullptr;  // null: no entitlement record is kept
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.
@@ -89,6 +91,7 @@ class Shard final : private TransportEvents {
 
   // the phases
   void obey();
+  void follow_authenticator();
   bool handle_completions();
   void expire_timers();
   bool advance_sends();

@@ -6,6 +6,7 @@
 #include "engine/delivery/delivery.hpp"
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/session/sessions.hpp"
+#include "engine/session/usage_feed.hpp"
 #include "engine/shard/channel_router.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
@@ -36,6 +37,9 @@ struct ShardCore::State {
         router{context.index, context.options, context.mesh, delivery,
                context.budget, context.stats, rankings, prng, context.channel_ids_given},
         sends{delivery, context.budget, context.stats},
+        usage{context.usage == nullptr
+                  ? nullptr
+                  : std::make_unique<UsageFeed>(*context.usage, context.budget, context.stats, now)},
         sessions{context.options, router, router.patterns(), sends, context.budget, context.stats, prng, now},
         lag_check_at{now.mono + kLagCheckInterval},
         housekeeping_at{now.mono + kHousekeepingInterval} {}
@@ -71,6 +75,7 @@ struct ShardCore::State {
   Rankings rankings;
   ChannelRouter router;
   RollingSend sends;
+  std::unique_ptr<UsageFeed> usage;  // before sessions: told of subscriptions until the last has gone
   Sessions sessions;
   std::vector<Action> taken_actions;
   Instant lag_check_at;
@@ -81,7 +86,16 @@ struct ShardCore::State {
   bool said_goodbye = false;
 };
 
-ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {}
+ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {
+  UsageFeed* usage = state_->usage.get();
+  state_->sessions.set_access({.here = context.index,
+                               .authenticator = context.authenticator,
+                               .boards = context.boards,
+                               .journal = usage == nullptr ? nullptr : &usage->journal()});
+  if (usage == nullptr) return;
+  usage->set_sessions(state_->sessions);
+  state_->delivery.set_recorder(*usage);
+}
 ShardCore::~ShardCore() = default;
 
 // ---- what happened ----
@@ -140,6 +154,7 @@ void ShardCore::drain_mesh(Now now) {
 
 void ShardCore::expire_timers(Now now) {
   State& state = *state_;
+  if (state.usage != nullptr) state.usage->keep_time(now);
   state.sessions.expire_timers(now);
   state.delivery.release_held(now.mono);
   if (now.mono >= state.lag_check_at) {
@@ -150,12 +165,24 @@ void ShardCore::expire_timers(Now now) {
     state.housekeeping_at = now.mono + kHousekeepingInterval;
     state.router.sweep(now);
     if (state.router.patterns().active()) state.sessions.tell_patterns(now);
+    if (state.usage != nullptr) state.usage->settle();
     state.stats->publish_ledger(state.delivery.ledger());
     state.rank_connections(now);
   }
   state.handle_send_events(now);
   if (state.shutting_down) state.advance_shutdown(now);
   state.after_input(now);
+}
+
+void ShardCore::set_authenticator(const Authenticator* authenticator) {
+  state_->sessions.set_authenticator(authenticator);
+}
+
+bool ShardCore::settle_usage() {
+  UsageFeed* usage = state_->usage.get();
+  if (usage == nullptr) return true;
+  usage->settle();
+  return usage->settled();
 }
 
 void ShardCore::begin_shutdown(Now now) {

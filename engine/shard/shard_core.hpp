@@ -21,6 +21,7 @@
 #include "alloc/base/identifiers.hpp"
 #include "alloc/base/time.hpp"
 #include "alloc/memory/budget.hpp"
+#include "engine/access/usage_record.hpp"
 #include "engine/limits.hpp"
 #include "engine/seam/seam.hpp"
 #include "engine/shard/mesh.hpp"
@@ -28,6 +29,9 @@
 #include "engine/stats/shard_stats.hpp"
 
 namespace ringcast {
+
+class Authenticator;
+struct AccessBoards;
 
 struct ShardContext {
   ShardIndex index{};
@@ -37,6 +41,9 @@ struct ShardContext {
   Budget& budget;
   std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
   std::uint64_t channel_ids_given = 0;  // where numbering begins; tests begin near the end
+  const Authenticator* authenticator = nullptr;  // null: nobody has to authenticate
+  AccessBoards* boards = nullptr;                // the node's; null: no limits by address or user
+  UsageLane* usage = nullptr;                    // where the entitlement record goes; null: none is kept
 };
 
 class ShardCore {
@@ -64,6 +71,11 @@ class ShardCore {
   void drain_mesh(Now now);
   /// Fires every timer due; also housekeeping (log trimming, ledger, lag checks).
   void expire_timers(Now now);
+  /// Other keys or revocations; the old ones are no longer used when this returns.
+  void set_authenticator(const Authenticator* authenticator);
+  /// At the end, when nobody is left: whether the entitlement record has all of what was noted. To be asked again while
+  /// its writer is behind.
+  bool settle_usage();
   /// Starts the graceful end: refuses new work, lets every reader have what is in its logs, closes with 1001.
   void begin_shutdown(Now now);
 

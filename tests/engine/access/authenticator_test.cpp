@@ -321,6 +321,29 @@ TEST(Grant, SaysWhoMayDoWhat) {
     EXPECT_EQ(grant.may_subscribe(row.channel), row.subscribe) << row.sentence;
     EXPECT_EQ(grant.may_publish(row.channel), row.publish) << row.sentence;
   }
+  const struct {
+    std::string_view sentence, claims, pattern;
+    bool within;
+  } patterns[] = {
+      {"nothing is granted by being there", "", ">", false},
+      {"wider than what is granted", R"(,"subscribe":["orders.*"])", ">", true},
+      {"narrower", R"(,"subscribe":["orders.>"])", "orders.eu.*", true},
+      {"beside it", R"(,"subscribe":["orders.*"])", "trades.*", false},
+      {"one letter apart", R"(,"subscribe":["orders.a*"])", "orders.b*", false},
+      {"what begins alike may meet", R"(,"subscribe":["*@trade"])", "btc*", true},
+      {"one of several", R"(,"subscribe":["x.*","orders.*"])", "orders.*", true},
+      {"the server's, for anybody", R"(,"subscribe":[">","$sys/*"])", "$sys/*", false},
+      {"the server's, for an administrator", R"(,"admin":true)", "$sys/*", true},
+      {"everything does not mean users'", R"(,"subscribe":[">"])", "user:b*", false},
+      {"users' does not mean everything", R"(,"subscribe":["user:>"])", "*", false},
+      {"users', spelled out", R"(,"subscribe":["user:b*"])", "user:*", true},
+      {"one's own is among all users'", "", "user:*", true},
+      {"one's own, spelled in part", "", "user:al*", true},
+      {"not those of others", "", "user:b*", false},
+  };
+  for (const auto& row : patterns) {
+    EXPECT_EQ(grant_of(row.claims).may_subscribe_within(row.pattern), row.within) << row.sentence;
+  }
   const Grant grant = grant_of(R"(,"max_rate":5,"conflate":true,"jti":"j-1","iat":1789990000)");
   EXPECT_EQ(grant.max_rate, 5U);
   EXPECT_TRUE(grant.conflate);
