@@ -88,6 +88,7 @@ enum class Seen : std::uint8_t {
   channels_bound_late,
   channels_let_go,
   pattern_resumes,
+  subscriptions_recorded,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -172,6 +173,7 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(channels_bound_late),
     RINGCAST_SEEN(channels_let_go),
     RINGCAST_SEEN(pattern_resumes),
+    RINGCAST_SEEN(subscriptions_recorded),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");
