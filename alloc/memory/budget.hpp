@@ -36,6 +36,7 @@ enum class Purpose : std::uint8_t {
   scratch,
   other,
   compression,
+  admin,
   end
 };
 inline constexpr std::size_t kPurposeCount = std::to_underlying(Purpose::end);
@@ -60,6 +61,7 @@ inline constexpr std::array kPurposes{
     PurposeRow{Purpose::scratch, "scratch", "Memory that sends are gathered in"},
     PurposeRow{Purpose::other, "other", "Everything else"},
     PurposeRow{Purpose::compression, "compression", "What messages are packed and unpacked with"},
+    PurposeRow{Purpose::admin, "admin", "Lanes between a shard and the admin port"},
 };
 static_assert(kPurposes.size() == kPurposeCount, "every purpose has a row");
 static_assert(

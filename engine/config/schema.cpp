@@ -75,6 +75,8 @@ const std::array kNodeKeys{
         "names the statistics segment /dev/shm/ringcast.<name> and the log; letters, digits, '.', '_' and '-'"},
     NodeRow{"listen", at<&NodeOptions::listen>(), kNone, {},
         "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one"},
+    NodeRow{"admin", at<&NodeOptions::admin>(), kNone, {},
+        "the admin port: an address and port; port 0 takes a free one, off means that there is none"},
     NodeRow{"echo", core<&CoreOptions::echo>(), kNone, {},
         "serve /echo, which sends data messages back (conformance testing)"},
 
@@ -228,7 +230,6 @@ const std::array kNamespaceKeys{
 };
 
 constexpr std::array kLaterNodeKeys{
-    LaterRow{"admin", "", "the admin port"},
     LaterRow{"shards.min", "", "scaling shards at run time"},
     LaterRow{"shards.max", "", "scaling shards at run time"},
     LaterRow{"shards.scale_up", "", "scaling shards at run time"},

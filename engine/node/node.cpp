@@ -20,6 +20,7 @@ namespace {
 
 constexpr milliseconds kStopTick{1};
 constexpr std::uint64_t kDescriptorsBesideConnections = 64;  // standard streams, segment, eventfds, rings, listeners
+constexpr std::uint64_t kDescriptorsOfAdmin = 72;            // its listener, and clients that are served or wait
 
 BindAddress to_bind(const ListenAddress& address) {
   switch (address.family) {
@@ -53,8 +54,10 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const NodeOptions& option
   std::unique_ptr<Node> node{new Node{options, clock, log}};
   if (auto opened = node->open_parts(); !opened) return unexpected(std::move(opened.error()));
   if (auto opened = node->open_addresses(); !opened) return unexpected(std::move(opened.error()));
+  if (auto opened = node->open_admin(); !opened) return unexpected(std::move(opened.error()));
   node->publish_findings();
   if (auto started = node->start_shards(); !started) return unexpected(std::move(started.error()));
+  if (node->admin_ != nullptr) node->admin_->start();
   const Now now = clock.now();
   node->segment_->set_run_state(RCS_RUN_RUNNING);
   node->own_stats_->event(EventCode::node_started, now, node->shards(), static_cast<std::uint64_t>(::getpid()));
@@ -141,6 +144,23 @@ Result<void, std::string> Node::open_addresses() {
   return {};
 }
 
+Result<void, std::string> Node::open_admin() {
+  if (!options_.admin) return {};
+  std::function<const Authenticator&()> authenticator;
+  if (access_ != nullptr) authenticator = [this]() -> const Authenticator& { return access_->authenticator(); };
+  auto admin = NodeAdmin::open({.address = *options_.admin,
+                                .options = options_.core,
+                                .segment_path = segment_->path(),
+                                .own_stats = *own_stats_,
+                                .doorbells = *doorbells_,
+                                .clock = clock_,
+                                .wake_fd = event_fd_,
+                                .authenticator = std::move(authenticator)});
+  if (!admin) return unexpected(std::move(admin.error()));
+  admin_ = std::move(*admin);
+  return {};
+}
+
 Result<void, std::string> Node::start_shards() {
   for (std::uint16_t i = 0; i < shards(); ++i) {
     threads_.emplace_back(
@@ -180,7 +200,8 @@ void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
                    .seed = random_seed(),
                    .control_event_fd = event_fd_,
                    .boards = &boards_,
-                   .usage = usage_ != nullptr ? &usage_->lane(index) : nullptr};
+                   .usage = usage_ != nullptr ? &usage_->lane(index) : nullptr,
+                   .admin = admin_ != nullptr ? &admin_->lane(index) : nullptr};
   for (std::uint32_t i = 0; i < shards(); ++i) setup.all_blocks.push_back(&segment_->shard_block(i));
   auto shard = Shard::make(std::move(setup));
   if (!shard) {
@@ -202,6 +223,7 @@ void Node::publish_findings() {
                                                       : std::to_string(options_.shards.spin.count()) + " us at most"});
   findings.push_back({"descriptors_max", std::to_string(descriptors_.now)});
   for (const BindAddress& address : addresses_) findings.push_back({"listen", to_text(address)});
+  findings.push_back({"admin", admin_ != nullptr ? to_text(admin_->address()) : "off"});
 
   rcs_findings published{};
   published.count = std::min<std::size_t>(findings.size(), RCS_FINDINGS);
@@ -215,7 +237,8 @@ void Node::publish_findings() {
     log_.write(LogSeverity::debug, now, "found",
                {LogField::words("key", finding.key), LogField::words("value", finding.value)});
   }
-  const std::uint64_t wanted = options_.core.limits.connections + kDescriptorsBesideConnections;
+  const std::uint64_t wanted =
+      options_.core.limits.connections + kDescriptorsBesideConnections + (admin_ != nullptr ? kDescriptorsOfAdmin : 0);
   if (descriptors_.now < wanted) {
     log_.write(LogSeverity::warn, now, "descriptors_short",
                {LogField::number("limit", descriptors_.now), LogField::number("wanted", wanted),
@@ -235,6 +258,7 @@ std::uint32_t Node::connections() const {
 void Node::tick() {
   const Now now = clock_.now();
   segment_->heartbeat(now);
+  if (admin_ != nullptr) admin_->tick();
   watch_->look(now, controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run);
   look_at_access(now);
   write_usage(now);
@@ -307,6 +331,7 @@ bool Node::drained() const { return every_shard(ShardState::drained); }
 void Node::stop() {
   if (threads_.empty()) return;
   const std::uint32_t left = connections();
+  if (admin_ != nullptr) admin_->stop();
   command_all(ShardCommand::stop);
   while (usage_ != nullptr && !every_shard(ShardState::stopped)) {  // their last records need room in the lanes
     write_usage(clock_.now());

@@ -67,6 +67,7 @@ void say_ready(const Node& node) {
     const bool unix_path = address.family == BindAddress::Family::unix_path;
     std::fprintf(stderr, "listening on %s%s\n", unix_path ? "" : "ws://", to_text(address).c_str());
   }
+  if (const auto admin = node.admin_address()) std::fprintf(stderr, "admin on http://%s\n", to_text(*admin).c_str());
   std::fflush(stderr);
 }
 
@@ -82,6 +83,7 @@ class ControlLoop {
       for (auto signal = signals_.take(); signal && !ended_; signal = signals_.take()) obey(*signal);
       node_.quiet_event();
       node_.tick();
+      if (node_.drain_wanted() && !deadline_) obey(SIGTERM);
       if (deadline_ && (node_.drained() || clock_.now().mono >= *deadline_)) ended_ = true;
     }
     node_.stop();

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "alloc/base/ensure.hpp"
-#include "codec/hash/xxh3.hpp"
 #include "engine/channel/frame_encoder.hpp"
 #include "engine/channel/history_reader.hpp"
 
@@ -59,7 +58,7 @@ Refusal ChannelRouter::refusal_of(ErrorCode code) {
 }
 
 ShardIndex ChannelRouter::home_of(std::string_view channel) const {
-  return ShardIndex{static_cast<std::uint16_t>(shards_ == 1 ? 0 : hash64(channel) % shards_)};
+  return home_shard_of(channel, shards_);
 }
 
 HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
@@ -412,12 +411,7 @@ void ChannelRouter::sweep_channel(Channel& channel, Now now) {
     const bool read = !home.remote.empty() || std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
     const bool silent = home.history.frames() == 0 && now.mono - home.used_at >= options_->limits.channel_idle_time;
     if (read && silent && patterns_.active()) patterns_.let_go(channel, home, now);
-    if (!read && silent) {
-      homes_.destroy(channel.home_state);
-      channel.home_state = Handle{};
-      stats_->sub(CounterId::channels_home);
-      stats_->add(CounterId::channels_expired);
-    }
+    if (!read && silent) forget_home(channel);
   }
   if (channel.unused()) channels_.erase(channel);
 }
@@ -435,6 +429,64 @@ void ChannelRouter::drop_log(Handle handle) {
   channel.logs[static_cast<std::size_t>(log.form)] = Handle{};
   delivery_->close_log(handle);
   if (channel.unused()) channels_.erase(channel);
+}
+
+/// Somebody reads it, or it has messages for whoever comes.
+bool ChannelRouter::is_in_use(const Channel& channel, const HomeChannel& home) const {
+  return !home.remote.empty() || home.history.frames() != 0 ||
+         std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
+}
+
+void ChannelRouter::forget_home(Channel& channel) {
+  homes_.destroy(channel.home_state);
+  channel.home_state = Handle{};
+  stats_->sub(CounterId::channels_home);
+  stats_->add(CounterId::channels_expired);
+}
+
+// ---- what an administrator asks ----
+
+std::uint32_t ChannelRouter::slot_of(std::string_view name) {
+  const Channel* channel = channels_.find(name);
+  return channel == nullptr ? kNoSlot : channel->slot;
+}
+
+std::uint32_t ChannelRouter::readers_of(const Channel& channel) const {
+  std::size_t readers = 0;
+  for (const Handle handle : channel.logs) {
+    if (const ChannelLog* log = delivery_->find_log(handle)) readers += log->readers.size();
+  }
+  return static_cast<std::uint32_t>(readers);
+}
+
+PublishAnswer ChannelRouter::publish_for_admin(const PublishRequest& request, Now now) {
+  ensure(is_home_of(request.channel), "a message is given to the shard that sequences it");
+  return publish_at_home(request, Hold::allowed, now);
+}
+
+bool ChannelRouter::clean_up(std::uint32_t& slot, std::uint32_t looks, std::uint32_t& forgotten, Now now) {
+  Slab<Channel>& channels = channels_.slab();
+  for (; looks != 0 && slot < channels.slot_end(); --looks, ++slot) {
+    Channel* channel = channels.at(slot);
+    if (channel == nullptr) continue;
+    for (std::size_t form = 0; form < kForms; ++form) {
+      const ChannelLog* log = delivery_->find_log(channel->logs[form]);
+      if (log == nullptr || log->state != ChannelLog::State::live || !log->unread()) continue;
+      close_log(*channel, static_cast<Form>(form), channel->logs[form]);
+    }
+    if (channel->home_state.valid()) {
+      HomeChannel& home = homes_[channel->home_state.slot];
+      home.history.trim(kept_for_joiners(home, now.mono), now.mono - home.rule->history.age);
+      if (!is_in_use(*channel, home)) {
+        forget_home(*channel);
+        ++forgotten;
+      }
+    }
+    if (channel->unused()) channels_.erase(*channel);
+  }
+  if (slot < channels.slot_end()) return false;
+  release_unused();
+  return true;
 }
 
 void ChannelRouter::validate() const {

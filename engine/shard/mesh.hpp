@@ -17,12 +17,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "alloc/base/ensure.hpp"
 #include "alloc/base/identifiers.hpp"
 #include "alloc/base/units.hpp"
 #include "alloc/queue/spsc_ring.hpp"
+#include "codec/hash/xxh3.hpp"
 #include "engine/limits.hpp"
 
 namespace ringcast {
@@ -35,6 +37,11 @@ inline constexpr std::size_t kMeshControlRecordBytesMax = 512;  // an attach wit
 inline constexpr std::size_t kControlLaneBytes = 1_MiB;
 static_assert(kControlLaneBytes >= std::size_t{2} * kMeshCredits * kMeshControlRecordBytesMax,
               "every request and every reply that credits allow fits at once");
+
+/// Where a channel is sequenced: the same answer on every thread for the life of the process.
+[[nodiscard]] inline ShardIndex home_shard_of(std::string_view channel, std::uint32_t shards) {
+  return ShardIndex{static_cast<std::uint16_t>(shards == 1 ? 0 : hash64(channel) % shards)};
+}
 
 class Mesh {
  public:

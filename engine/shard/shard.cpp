@@ -85,7 +85,8 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .seed = setup_.seed,
              .authenticator = setup_.control.authenticator.load(std::memory_order_acquire),
              .boards = setup_.boards,
-             .usage = setup_.usage},
+             .usage = setup_.usage,
+             .admin = setup_.admin},
             now},
       transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
@@ -96,12 +97,14 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.charge(Purpose::other, access_bytes(setup_));
+  if (setup_.admin != nullptr) setup_.budget.charge(Purpose::admin, setup_.admin->bytes());
 }
 
 Shard::~Shard() {
   setup_.budget.release(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.release(Purpose::other, access_bytes(setup_));
+  if (setup_.admin != nullptr) setup_.budget.release(Purpose::admin, setup_.admin->bytes());
 }
 
 void Shard::start() {

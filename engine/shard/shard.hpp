@@ -57,6 +57,7 @@ struct ShardSetup {
   int control_event_fd = -1;  // written when the state changes
   AccessBoards* boards = nullptr;
   UsageLane* usage = nullptr;  // null: no entitlement record is kept
+  AdminLane* admin = nullptr;
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.

@@ -7,6 +7,7 @@
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/session/sessions.hpp"
 #include "engine/session/usage_feed.hpp"
+#include "engine/shard/admin_desk.hpp"
 #include "engine/shard/channel_router.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
@@ -42,7 +43,9 @@ struct ShardCore::State {
                   : std::make_unique<UsageFeed>(*context.usage, context.budget, context.stats, now)},
         sessions{context.options, router, router.patterns(), sends, context.budget, context.stats, prng, now},
         lag_check_at{now.mono + kLagCheckInterval},
-        housekeeping_at{now.mono + kHousekeepingInterval} {}
+        housekeeping_at{now.mono + kHousekeepingInterval} {
+    if (context.admin != nullptr) desk.emplace(*context.admin, sessions, router, delivery, context.stats);
+  }
 
   /// Tells sessions what sending found out. Not under a batch: sessions may end what a batch refers to.
   void handle_send_events(Now now) {
@@ -77,6 +80,7 @@ struct ShardCore::State {
   RollingSend sends;
   std::unique_ptr<UsageFeed> usage;  // before sessions: told of subscriptions until the last has gone
   Sessions sessions;
+  std::optional<AdminDesk> desk;
   std::vector<Action> taken_actions;
   Instant lag_check_at;
   Instant housekeeping_at;
@@ -148,6 +152,7 @@ void ShardCore::drain_mesh(Now now) {
     state.sessions.serve_patterns(now);
     patterns.acknowledge();
   }
+  if (state.desk) state.desk->advance(now);
   state.after_input(now);
   state.serve_publishers(now);
 }
@@ -268,7 +273,8 @@ Instant ShardCore::next_deadline() const {
 
 bool ShardCore::idle() const {
   const State& state = *state_;
-  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work();
+  return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work() &&
+         !(state.desk && state.desk->has_work());
 }
 
 bool ShardCore::drained() const { return state_->shutting_down && state_->sessions.connections() == 0; }

@@ -52,6 +52,8 @@ enum class EventCode : std::uint16_t {
   access_reload_failed,
   usage_log_failed,
   fault,
+  admin_action,
+  admin_refused,
   end,
 };
 inline constexpr std::size_t kEventCodes = std::to_underlying(EventCode::end);
@@ -104,6 +106,8 @@ inline constexpr auto kEvents = [] {
       {access_reload_failed, error, "access_reload_failed", "", ""},
       {usage_log_failed, error, "usage_log_failed", "errno", ""},
       {fault, error, "fault", "errno", ""},
+      {admin_action, info, "admin_action", "status", ""},
+      {admin_refused, warning, "admin_refused", "status", ""},
   });
 }();
 static_assert(kEvents.size() == kEventCodes, "every event has a row");

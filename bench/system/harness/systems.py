@@ -54,7 +54,7 @@ class Ringcast:
 
     def start(self, work, cpus, _load, extra=()):
         port, node = free_port(), f"bench-{os.getpid()}-{next(_numbers)}"
-        process = Process([self.program, "serve", "--name", node, "--listen", f"127.0.0.1:{port}",
+        process = Process([self.program, "serve", "--name", node, "--listen", f"127.0.0.1:{port}", "--admin", "off",
                            "--limits-connections", "20000", *self.arguments, *extra], cpus, work / "server.log")
         return started(process, port, node)
 

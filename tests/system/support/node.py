@@ -84,11 +84,13 @@ async def run_program(*arguments, seconds=10, stdin=None, **more):
 
 
 class Node:
-    def __init__(self, *flags, shards=1, config="", port=None, name=None, variables=None, before_exec=None):
+    def __init__(self, *flags, shards=1, config="", port=None, name=None, variables=None, before_exec=None,
+                 admin="off"):
         self.port = port or free_port()
         self.name = name or unique_name()
         self.pid = None
-        self._flags = ["--name", self.name, "--listen", f"127.0.0.1:{self.port}", "--shards", str(shards), *flags]
+        self._flags = ["--name", self.name, "--listen", f"127.0.0.1:{self.port}", "--admin", admin,
+                       "--shards", str(shards), *flags]
         self._config = config
         self._variables = variables or {}
         self._before_exec = before_exec
