@@ -198,7 +198,7 @@ WRONG = [
     ("history", '{"type":"history","id":1,"channel":"c","limit":5}', "unknown_channel", 1),
     ("presence of a channel that has none", '{"type":"presence","id":1,"channel":"c"}', "not_supported", 1),
     ("presence of nothing", '{"type":"presence","id":1}', "invalid_message", 1),
-    ("ack", '{"type":"ack","id":1,"channel":"user:42","seq":17}', "not_supported", 1),
+    ("ack", '{"type":"ack","id":1,"channel":"user:42","seq":17}', "unknown_channel", 1),
     ("auth", '{"type":"auth","id":1,"token":"eyJ"}', "not_supported", 1),
 ]
 
