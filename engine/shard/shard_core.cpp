@@ -90,7 +90,16 @@ struct ShardCore::State final : AnswerSink {
   }
   void serve_store(Now now) {
     const auto& loaded = router.serve_store(now, [&](const PublishReply& reply) { sessions.handle(reply, now); });
-    for (const Handle subscription : loaded) sessions.join_ready(subscription, now);
+    for (const Handle subscription : loaded) join_ready(subscription, now);
+  }
+  /// Its log is there: to whoever waits for that, a pattern or a command.
+  void join_ready(Handle subscription, Now now) {
+    PatternTraffic& patterns = router.patterns();
+    if (patterns.owns(subscription)) {
+      patterns.join_ready(subscription, now);
+    } else {
+      sessions.join_ready(subscription, now);
+    }
   }
   /// Publishers that were held back go on if they may.
   void serve_publishers(Now now) {
@@ -156,13 +165,7 @@ void ShardCore::drain_mesh(Now now) {
       state.router.drain(now, [&](const PublishReply& reply) { state.sessions.handle(reply, now); });
   PatternTraffic& patterns = state.router.patterns();
   if (patterns.active()) state.sessions.tell_patterns(now);
-  for (const Handle subscription : arrivals.ready) {
-    if (patterns.owns(subscription)) {
-      patterns.join_ready(subscription, now);
-    } else {
-      state.sessions.join_ready(subscription, now);
-    }
-  }
+  for (const Handle subscription : arrivals.ready) state.join_ready(subscription, now);
   for (const auto& history : arrivals.histories) {
     state.sessions.handle(HistoryReply{.connection = history.connection,
                                        .refused = history.refused,
