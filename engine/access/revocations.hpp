@@ -9,7 +9,7 @@
 //   token 7f3c9a                     the token whose jti this is
 //   user alice                       every token of this user
 //   user alice before 1795860000     those that were issued before (seconds since 1970); also those that do not say
-//   when all before 1795860000            everybody's
+//   all before 1795860000            everybody's
 //   # a comment
 #pragma once
 

@@ -17,6 +17,8 @@ template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // for clang 16, which deduces none for aggregates
 
 std::string kind_of(const RawValue& value) {
   return std::visit(Overloaded{[](const PlainText& plain) { return fmt::format("'{}'", plain.text); },

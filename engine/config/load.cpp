@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -94,10 +95,9 @@ class Loader {
     path_ = path;
     std::ifstream file{path, std::ios::binary};
     std::string text;
-    if (file) {
-      text.resize(kConfigBytesMax + 1);
-      file.read(text.data(), static_cast<std::streamsize>(text.size()));
-      text.resize(static_cast<std::size_t>(file.gcount()));
+    for (std::array<char, 4'096> piece; file && text.size() <= kConfigBytesMax;) {
+      file.read(piece.data(), piece.size());
+      text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
     }
     if (!file.is_open() || file.bad()) {
       return report(ConfigProblem::Source::file, path, "", fmt::format("cannot be read: {}", std::strerror(errno)));

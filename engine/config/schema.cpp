@@ -255,17 +255,18 @@ std::vector<NamespaceRule> shipped_namespaces() {
     SlowPolicy slow;
     StateKeeping state;
   };
-  constexpr std::array kRows{
+  const NamespaceRule usual;
+  const Row rows[] = {
       // The newest quote makes the older worthless; a trade is an event, none may go missing; a book begins with a
       // snapshot, and with a missing delta it is a wrong book.
-      Row{"*@bookTicker", SlowPolicy::conflate, StateKeeping::none},
-      Row{"*@trade", SlowPolicy::disconnect, StateKeeping::none},
-      Row{"*@aggTrade", SlowPolicy::disconnect, StateKeeping::none},
-      Row{"*@depth>", SlowPolicy::disconnect, StateKeeping::snapshot_delta},
-      Row{">", NamespaceRule{}.slow, NamespaceRule{}.state},
+      {"*@bookTicker", SlowPolicy::conflate, StateKeeping::none},
+      {"*@trade", SlowPolicy::disconnect, StateKeeping::none},
+      {"*@aggTrade", SlowPolicy::disconnect, StateKeeping::none},
+      {"*@depth>", SlowPolicy::disconnect, StateKeeping::snapshot_delta},
+      {">", usual.slow, usual.state},
   };
   std::vector<NamespaceRule> rules;
-  for (const Row& row : kRows) {
+  for (const Row& row : rows) {
     NamespaceRule& rule = rules.emplace_back();
     rule.match = row.match;
     rule.slow = row.slow;
