@@ -12,6 +12,7 @@
 
 #include "alloc/base/time.hpp"
 #include "alloc/base/units.hpp"
+#include "codec/text/ip_address.hpp"
 
 namespace ringcast {
 
@@ -31,6 +32,7 @@ inline constexpr std::uint32_t kHistoryQueryDefault = 100;
 inline constexpr std::uint32_t kShardsMax = 64;                   // lanes grow with its square
 inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in one subscribe
 inline constexpr std::uint32_t kRefusalSlots = 256;                // above the limit, waiting for their 503
+inline constexpr std::uint32_t kStrangerBytesMax = 16U << 10;     // a message of who has yet to authenticate
 inline constexpr std::uint32_t kSweepSlotsPerTick = 4'096;        // channels and logs looked at in one housekeeping
 inline constexpr std::size_t kMeshBatchBytesMax = 32_KiB;         // of frames in a mesh record; one may be larger
 inline constexpr std::size_t kMeshBacklogBytes = 256_KiB;         // of frames in a lane: more waits in the home's log
@@ -59,6 +61,7 @@ inline constexpr milliseconds kHousekeepingInterval{250};         // log trimmin
 
 struct LimitOptions {
   std::uint32_t connections = 10'000;              // on the node; a shard gets an equal share, rounded up
+  std::uint32_t connections_per_address = 0;       // on the node; 0: no limit
   std::uint32_t subscriptions = 1'024;             // a connection; channels that patterns bind count too
   std::uint32_t patterns = 64;                     // a connection
   std::uint32_t channels = 100'000;                // on the node, counted where they are home
@@ -69,6 +72,7 @@ struct LimitOptions {
   std::uint32_t header_fields = 100;
   milliseconds handshake_time{5'000};
   milliseconds idle_time{30 * 60 * 1'000};         // no traffic at all, while heartbeats are off
+  milliseconds lifetime{0};                        // of a connection, however busy; 0: no limit
   milliseconds channel_idle_time{5 * 60 * 1'000};  // a channel without readers and messages expires after this
 };
 
@@ -82,6 +86,21 @@ struct AccessOptions {
   std::vector<std::string> origins;                // allow-listed origins, exact ("https://desk.example")
   std::vector<std::string> hosts;                  // allow-listed Host names, besides loopback names
   bool insecure = false;                           // listening off loopback without authentication
+  bool authenticates = false;                      // a key is configured: who has no token may do nothing
+  bool spares_loopback = true;                     // limits of an address are not for those on this host
+  std::vector<IpRange> trusted_proxies{};          // whose word for whom they connect is believed
+  std::uint32_t verifications_per_second = 2'000;  // of tokens, on each shard; ADR 0013
+  milliseconds expiry_notice{30'000};              // before its token expires a client is told
+};
+
+/// How much a client may send. A rate of 0 is no limit.
+struct RateOptions {
+  std::uint32_t messages_per_second = 0;           // commands other than publish, of a connection
+  std::uint32_t burst = 20;                        // of these, at once
+  std::uint32_t publish_per_second = 0;            // publishes of a connection
+  std::uint32_t publish_burst = 0;                 // of these, at once; 0: what two seconds allow
+  std::uint32_t user_messages_per_second = 0;      // as messages_per_second, of a user on all of its connections
+  std::uint32_t address_messages_per_second = 0;   // and of an address; the burst of both is what two seconds allow
 };
 
 struct CompressionOptions {
@@ -177,6 +196,7 @@ struct CoreOptions {
   AccessOptions access;
   ErrorBudgetOptions errors;
   CompressionOptions compression;
+  RateOptions rate;
   std::vector<NamespaceRule> namespaces;           // a final rule ">" with the defaults always exists behind them
   ShutdownOptions shutdown;
   OfflineOptions offline;
@@ -185,7 +205,7 @@ struct CoreOptions {
 
   /// Whoever can connect may publish to personal channels and ask about users: authentication is off, and only
   /// programs on this host can connect.
-  [[nodiscard]] bool trusts_everybody() const { return !access.insecure; }
+  [[nodiscard]] bool trusts_everybody() const { return !access.insecure && !access.authenticates; }
 };
 
 static_assert(kPinnedFrameBytesMin <= kTurnBytesMax);

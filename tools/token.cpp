@@ -94,8 +94,9 @@ Result<TokenClaims, std::string> make_claims(const TokenOptions& options) {
   if (!subscribe) return unexpected(std::move(subscribe.error()));
   auto publish = compile(options.publish);
   if (!publish) return unexpected(std::move(publish.error()));
-  if (options.user.size() > kUserBytesMax || !is_valid_channel_name(options.user)) {
-    return unexpected(fmt::format("--sub is 1 to {} bytes of UTF-8 without control characters", kUserBytesMax));
+  if (!is_valid_user_id(options.user)) {
+    return unexpected(
+        fmt::format("--sub is 1 to {} bytes of UTF-8 without control characters, '*' and '>'", kUserBytesMax));
   }
   const WallTime now{std::chrono::duration_cast<seconds>(wall_now().time_since_epoch())};
   TokenClaims claims;

@@ -96,6 +96,7 @@ struct SubscribeOptions {
   bool conflate = false;
   std::uint32_t max_rate = 0;  // messages a second; 0: none wanted
   bool snapshot = true;        // false: no snapshot on joining
+  bool imposed = false;        // by the client's token, not said by the client: on no other terms is it served
 
   bool operator==(const SubscribeOptions&) const = default;
 };

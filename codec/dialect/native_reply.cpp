@@ -178,6 +178,25 @@ void append_native_channel_state(std::string& out, std::string_view channel, Cha
   });
 }
 
+void append_native_auth_success(std::string& out, const NativeAuthSuccess& success) {
+  append_layout(out, [&](auto& sink) {
+    sink.text(R"({"type":"auth_success")");
+    put_id(sink, success.id);
+    put_string(sink, R"(,"user":)", success.user);
+    sink.text(R"(,"expires_in_ms":)");
+    sink.decimal(static_cast<std::uint64_t>(std::max<milliseconds::rep>(success.expires_in.count(), 0)));
+    sink.text("}");
+  });
+}
+
+void append_native_auth_required(std::string& out, milliseconds expires_in) {
+  append_layout(out, [&](auto& sink) {
+    sink.text(R"({"type":"auth_required","expires_in_ms":)");
+    sink.decimal(static_cast<std::uint64_t>(std::max<milliseconds::rep>(expires_in.count(), 0)));
+    sink.text("}");
+  });
+}
+
 void append_native_pong(std::string& out, std::string_view id) {
   append_layout(out, [&](auto& sink) {
     sink.text(R"({"type":"pong")");

@@ -128,6 +128,16 @@ enum class ChannelLiveness : std::uint8_t { live, stale };
 /// last  the newest message of a channel that is stale: what still comes up to it is from before.
 void append_native_channel_state(std::string& out, std::string_view channel, ChannelLiveness liveness, Sequence last);
 
+/// The answer to `auth`: who the client is now, and for how long.
+struct NativeAuthSuccess {
+  std::string_view id;
+  std::string_view user;
+  milliseconds expires_in{};
+};
+void append_native_auth_success(std::string& out, const NativeAuthSuccess& success);
+/// The notice that the token is about to expire: a new one is wanted within this time.
+void append_native_auth_required(std::string& out, milliseconds expires_in);
+
 void append_native_pong(std::string& out, std::string_view id);
 
 struct NativeError {

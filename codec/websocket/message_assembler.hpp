@@ -59,6 +59,9 @@ class MessageAssembler {
   [[nodiscard]] bool mid_message() const;
   /// The bytes of heap memory held now.
   [[nodiscard]] std::size_t bytes_held() const { return held_.capacity(); }
+  [[nodiscard]] std::uint32_t message_bytes_max() const { return message_bytes_max_; }
+  /// From the next frame on.
+  void set_message_bytes_max(std::uint32_t bytes) { message_bytes_max_ = bytes; }
   /// Gives up what is held and finishes: the connection is going away.
   void release();
 

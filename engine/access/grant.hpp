@@ -34,6 +34,9 @@ struct Grant {
   /// another's needs a pattern that spells `user:` out.
   [[nodiscard]] bool may_subscribe(std::string_view channel) const;
   [[nodiscard]] bool may_publish(std::string_view channel) const;
+  /// False: no channel that this pattern matches may be subscribed to, as far as the beginnings tell that both spell
+  /// out. True does not mean that any may: each is asked about when it is bound.
+  [[nodiscard]] bool may_subscribe_within(std::string_view pattern) const;
   [[nodiscard]] bool owns(std::string_view channel) const;
 };
 

@@ -35,13 +35,14 @@ bool is_loopback_name(std::string_view host) {
 
 AccessVerdict check_origin_and_host(const AccessOptions& options, std::string_view host,
                                     std::optional<std::string_view> origin) {
-  // A node that was told --insecure and given no names answers to every name.
+  // A node that was told --insecure and given no names answers to every name. So does one where everybody needs a
+  // token: a page that came under another name (DNS rebinding) has none.
   const auto authority = split_host_port(host);
   const std::string_view name = authority ? authority->host : std::string_view{};
   const bool named = std::ranges::any_of(options.hosts, [&](const std::string& known) {
     return equals_ignoring_case(known, name) || equals_ignoring_case(known, host);
   });
-  const bool any_host = options.insecure && options.hosts.empty();
+  const bool any_host = (options.insecure || options.authenticates) && options.hosts.empty();
   if (!any_host && !named && !is_loopback_name(name)) return AccessVerdict::unknown_host;
 
   if (!origin) return AccessVerdict::allowed;

@@ -24,6 +24,8 @@
 #include "alloc/base/ensure.hpp"
 #include "alloc/base/identifiers.hpp"
 #include "alloc/base/time.hpp"
+#include "codec/hash/xxh3.hpp"
+#include "engine/limits.hpp"
 
 namespace ringcast {
 
@@ -174,8 +176,25 @@ class RateBoard {
 
 /// Both, as a node has them; null where a limit is off.
 struct AccessBoards {
+  std::uint64_t seed = 0;  // secret: nobody can look for names that share an address's or a user's cells
   std::unique_ptr<ConnectionBoard> connections;
   std::unique_ptr<RateBoard> rates;
+
+  [[nodiscard]] static AccessBoards make(const CoreOptions& options, std::uint64_t seed) {
+    AccessBoards boards{.seed = seed, .connections = nullptr, .rates = nullptr};
+    if (options.limits.connections_per_address != 0) {
+      boards.connections = std::make_unique<ConnectionBoard>(options.shards, options.limits.connections, seed);
+    }
+    if (options.rate.user_messages_per_second != 0 || options.rate.address_messages_per_second != 0) {
+      boards.rates = std::make_unique<RateBoard>(options.shards, seed);
+    }
+    return boards;
+  }
+  /// What a name is called on both; never 0.
+  [[nodiscard]] std::uint64_t name_of(Bytes bytes) const { return hash128(bytes, seed).low | 1; }
+  [[nodiscard]] std::size_t bytes() const {
+    return (connections ? connections->bytes() : 0) + (rates ? rates->bytes() : 0);
+  }
 };
 
 }  // namespace ringcast

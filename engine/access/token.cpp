@@ -167,7 +167,7 @@ Result<TokenClaims, TokenError> read_token_claims(std::string_view base64url) {
     claims.max_rate = good ? static_cast<std::uint32_t>(*number) : 0;
   }
   // Without a subject nobody is named, and without an expiry a leaked token opens the door for ever.
-  good = good && user && is_valid_channel_name(*user) && expires;
+  good = good && user && is_valid_user_id(*user) && expires;
   if (!good) return unexpected(TokenError::bad_claims);
   claims.user = std::move(*user);
   claims.token_id = std::move(token_id).value_or(std::string{});

@@ -34,6 +34,10 @@ class TokenBucket {
     full_at_ = full_at;
     return std::nullopt;
   }
+  /// When take() gives one again, if it does not now.
+  [[nodiscard]] Instant ready_at(const BucketLimits& limits) const {
+    return limits.on() ? full_at_ + limits.interval() - limits.interval() * limits.burst : Instant{};
+  }
   /// Whether take() would give one.
   [[nodiscard]] bool has(const BucketLimits& limits, Instant now) const {
     TokenBucket copy = *this;

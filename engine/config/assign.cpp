@@ -158,12 +158,35 @@ struct Assign {
     field = std::move(addresses);
     return std::monostate{};
   }
+  Assigned operator()(std::vector<IpRange>& field) const {
+    const auto list = list_in(value);
+    if (!list) return unexpected(list.error());
+    std::vector<IpRange> ranges;
+    for (const std::string& text : *list) {
+      const auto parsed = parse_ip_range(text);
+      if (!parsed) {
+        return unexpected(
+            fmt::format("'{}' is no address or range of addresses: written like 10.0.0.7, 10.0.0.0/8 or "
+                        "2001:db8::/32, with nothing behind the prefix",
+                        text));
+      }
+      ranges.push_back(*parsed);
+    }
+    field = std::move(ranges);
+    return std::monostate{};
+  }
 };
 
 std::string list_text(const std::vector<std::string>& texts) {
   std::vector<std::string> quoted;
   for (const std::string& text : texts) quoted.push_back(toml_string(text));
   return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+std::string range_text(const IpRange& range) {
+  const bool v4 = is_ipv4(range.first) && range.bits >= 96;
+  const unsigned bits = v4 ? range.bits - 96U : range.bits;
+  return bits == (v4 ? 32U : 128U) ? to_text(range.first) : fmt::format("{}/{}", to_text(range.first), bits);
 }
 
 struct Write {
@@ -183,6 +206,11 @@ struct Write {
     std::vector<std::string> texts;
     for (const ListenAddress& address : field) texts.push_back(address_text(address));
     return texts.size() == 1 ? toml_string(texts.front()) : list_text(texts);
+  }
+  std::string operator()(const std::vector<IpRange>& field) const {
+    std::vector<std::string> texts;
+    for (const IpRange& range : field) texts.push_back(range_text(range));
+    return list_text(texts);
   }
 };
 
@@ -226,6 +254,7 @@ std::string form_of(const KeyRow<Target>& row) {
                    if constexpr (std::is_same_v<Value, std::vector<std::uint32_t>>) return "cores";
                    if constexpr (std::is_same_v<Value, std::vector<ListenAddress>>)
                      return "address or list of addresses";
+                   if constexpr (std::is_same_v<Value, std::vector<IpRange>>) return "list of ranges of addresses";
                    return row.measure == Measure::bytes ? "size" : row.measure == Measure::time ? "duration" : "number";
                  }};
   return std::visit(form, row.field);

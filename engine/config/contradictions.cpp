@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "codec/text/pattern.hpp"
+#include "engine/access/token_key.hpp"
 #include "engine/config/schema.hpp"
 #include "engine/config/value_text.hpp"
 
@@ -30,6 +31,8 @@ class Checker {
     check_origins();
     check_hosts();
     check_offline();
+    check_auth();
+    check_rates();
     for (std::size_t i = 0; i < options_.core.namespaces.size(); ++i) check_namespace(i);
     return std::move(problems_);
   }
@@ -72,10 +75,11 @@ class Checker {
   void check_listen() {
     for (std::size_t i = 0; i < options_.listen.size(); ++i) {
       const ListenAddress& address = options_.listen[i];
-      if (!address.loopback && !options_.core.access.insecure) {
-        report({"listen"}, fmt::format("{} is reachable from other hosts, and this version authenticates nobody: "
-                                       "listen on loopback, or say --insecure (access.insecure = true)",
-                                       address_text(address)));
+      if (!address.loopback && !options_.core.access.insecure && !options_.auth.has_key()) {
+        report({"listen"},
+               fmt::format("{} is reachable from other hosts, and nobody has to authenticate: configure a key "
+                           "(auth.key_file), listen on loopback, or say --insecure (access.insecure = true)",
+                           address_text(address)));
       }
       const bool any_port = address.family != ListenAddress::Family::unix_path && address.port == 0;
       const auto before = options_.listen.begin() + static_cast<std::ptrdiff_t>(i);
@@ -123,6 +127,43 @@ class Checker {
       }
     }
   }
+  /// What says which tokens are taken means nothing where none are.
+  void check_auth() {
+    const AuthOptions& auth = options_.auth;
+    if (auth.has_key()) {
+      if (!auth.secret.empty() && auth.secret.size() < kSecretBytesMin) {
+        problems_.push_back({ConfigProblem::Source::environment, "environment " + configuration_.secret_origin, "",
+                             fmt::format("a secret of {} bytes is too short for HS256: {} random bytes at least",
+                                         auth.secret.size(), kSecretBytesMin)});
+      }
+      return;
+    }
+    for (const auto& [key, text] : {std::pair{"auth.issuer", &auth.issuer},
+                                    {"auth.audience", &auth.audience},
+                                    {"auth.revocation_file", &auth.revocation_file}}) {
+      if (text->empty()) continue;
+      report({key}, "means nothing without a key: set auth.key_file, auth.jwks_file or the variable JWT_SECRET");
+    }
+  }
+
+  void check_rates() {
+    const RateOptions& rate = options_.core.rate;
+    const auto smaller = [](std::uint32_t whole, std::uint32_t part) { return whole != 0 && whole < part; };
+    if (smaller(rate.user_messages_per_second, rate.messages_per_second)) {
+      report({"rate.user_messages_per_second", "rate.messages_per_second"},
+             fmt::format("a user's {} messages a second are fewer than the {} of each of its connections",
+                         rate.user_messages_per_second, rate.messages_per_second));
+    }
+    if (smaller(rate.address_messages_per_second, rate.messages_per_second)) {
+      report({"rate.address_messages_per_second", "rate.messages_per_second"},
+             fmt::format("an address's {} messages a second are fewer than the {} of each of its connections",
+                         rate.address_messages_per_second, rate.messages_per_second));
+    }
+    if (rate.publish_burst != 0 && rate.publish_per_second == 0) {
+      report({"rate.publish_burst"}, "means nothing without rate.publish_per_second");
+    }
+  }
+
   static bool is_host(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) {
       return is_letter_or_digit(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';

@@ -22,6 +22,15 @@ namespace {
 
 // Variables that are not keys: they are read by tools.
 constexpr std::string_view kOtherVariables[] = {"RINGCAST_CONFIG", "RINGCAST_TOKEN", "RINGCAST_URL"};
+// The secret that tokens are signed with. It has no key and no flag: files are copied, command lines are seen by all.
+constexpr std::string_view kSecretVariable = "RINGCAST_AUTH_SECRET";
+constexpr std::string_view kSecretVariableElsewhere = "JWT_SECRET";  // what existing systems set; ours wins
+
+// On a node that strangers can reach, unless somebody said otherwise.
+constexpr std::uint32_t kConnectionsPerAddress = 10;
+constexpr std::uint32_t kMessagesPerSecond = 10;
+constexpr std::uint32_t kUserMessagesPerSecond = 50;      // five connections' worth
+constexpr std::uint32_t kAddressMessagesPerSecond = 100;  // as many connections as an address has
 
 RawValue raw_value(const toml::node& node) {
   if (const auto truth = node.value_exact<bool>()) return *truth;
@@ -76,6 +85,7 @@ class Loader {
     for (const Setting& setting : sources.environment) take_variable(setting);
     for (const Setting& setting : sources.flags) take_flag(setting);
     add_shipped_namespaces();
+    settle_exposure();
     if (problems_.empty()) problems_ = find_contradictions(configuration_);
     if (!problems_.empty()) return unexpected(std::move(problems_));
     return std::move(configuration_);
@@ -167,6 +177,7 @@ class Loader {
 
   void take_variable(const Setting& setting) {
     if (std::ranges::find(kOtherVariables, setting.name) != std::end(kOtherVariables)) return;
+    if (setting.name == kSecretVariable || setting.name == kSecretVariableElsewhere) return take_secret(setting);
     const std::string where = "environment " + setting.name;
     for (const auto& row : node_keys()) {
       if (environment_name(row.key) == setting.name)
@@ -179,6 +190,13 @@ class Loader {
     std::vector<std::string> names;
     for (const auto& row : node_keys()) names.push_back(environment_name(row.key));
     report(ConfigProblem::Source::environment, where, "", "stands for no key" + did_you_mean(setting.name, names));
+  }
+
+  void take_secret(const Setting& setting) {
+    std::string& origin = configuration_.secret_origin;
+    if (setting.text.empty() || origin == kSecretVariable) return;
+    configuration_.options.auth.secret = setting.text;
+    origin = setting.name;
   }
 
   void take_flag(const Setting& setting) {
@@ -239,6 +257,37 @@ class Loader {
     }
   }
 
+  bool is_default(std::string_view key) const {
+    const auto row = std::ranges::find(node_keys(), key, &KeyRow<NodeOptions>::key);
+    return configuration_.origins[static_cast<std::size_t>(row - node_keys().begin())] == kOriginDefault;
+  }
+
+  /// What follows from who can reach the node: limits of strangers are off where there are none.
+  void settle_exposure() {
+    NodeOptions& options = configuration_.options;
+    CoreOptions& core = options.core;
+    core.access.authenticates = options.auth.has_key();
+    core.access.spares_loopback =
+        is_default("limits.connections_per_address") && is_default("rate.address_messages_per_second");
+    const bool reachable = std::ranges::any_of(options.listen, [](const auto& address) { return !address.loopback; });
+    const auto settle = [&](std::string_view key, std::uint32_t& field, std::uint32_t number) {
+      if (is_default(key)) field = number;
+    };
+    if (reachable) {
+      settle("limits.connections_per_address", core.limits.connections_per_address, kConnectionsPerAddress);
+    }
+    if (reachable || core.access.authenticates) {
+      settle("rate.messages_per_second", core.rate.messages_per_second, kMessagesPerSecond);
+      // Those of a user or an address are never below what somebody gave each connection.
+      const std::uint32_t each = core.rate.messages_per_second;
+      if (each == 0) return;
+      settle("rate.user_messages_per_second", core.rate.user_messages_per_second,
+             std::max(kUserMessagesPerSecond, each));
+      settle("rate.address_messages_per_second", core.rate.address_messages_per_second,
+             std::max(kAddressMessagesPerSecond, each));
+    }
+  }
+
   Configuration configuration_;
   std::vector<ConfigProblem> problems_;
   std::string path_;
@@ -256,7 +305,8 @@ std::vector<FlagRow> configuration_flags() {
     flag.description = row.description;
     flag.is_switch = std::holds_alternative<bool& (*)(NodeOptions&)>(row.field);
     flag.is_list = std::holds_alternative<std::vector<ListenAddress>& (*)(NodeOptions&)>(row.field) ||
-                   std::holds_alternative<std::vector<std::string>& (*)(NodeOptions&)>(row.field);
+                   std::holds_alternative<std::vector<std::string>& (*)(NodeOptions&)>(row.field) ||
+                   std::holds_alternative<std::vector<IpRange>& (*)(NodeOptions&)>(row.field);
   }
   for (const LaterRow& row : later_node_keys()) {
     flags.push_back({flag_name(row.key), "value", std::string{row.description}, false, false, true});
@@ -269,7 +319,8 @@ std::vector<Setting> environment_settings(const char* const* environment) {
   for (; environment != nullptr && *environment != nullptr; ++environment) {
     const std::string_view variable{*environment};
     const std::size_t equals = variable.find('=');
-    if (!variable.starts_with("RINGCAST_") || equals == std::string_view::npos) continue;
+    if (equals == std::string_view::npos) continue;
+    if (!variable.starts_with("RINGCAST_") && variable.substr(0, equals) != kSecretVariableElsewhere) continue;
     settings.push_back({std::string{variable.substr(0, equals)}, std::string{variable.substr(equals + 1)}});
   }
   return settings;

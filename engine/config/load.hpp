@@ -40,7 +40,8 @@ struct FlagRow {
 };
 [[nodiscard]] std::vector<FlagRow> configuration_flags();
 
-/// The variables whose name starts with RINGCAST_; `environment` is a null-terminated list of name=value.
+/// The variables that configure a node: those whose name starts with RINGCAST_, and JWT_SECRET, which existing systems
+/// set. `environment` is a null-terminated list of name=value.
 [[nodiscard]] std::vector<Setting> environment_settings(const char* const* environment);
 
 /// The later overrides the earlier: defaults, file, environment, flags.
@@ -69,6 +70,7 @@ struct Configuration {
   NodeOptions options;
   std::vector<std::string> origins;         // one a row of node_keys(): kOriginDefault, or as ConfigProblem::where
   std::vector<NamespaceOrigin> namespaces;  // one a rule of options.core.namespaces
+  std::string secret_origin;                // the variable that auth.secret came in; empty: there is none
 };
 
 [[nodiscard]] Result<Configuration, std::vector<ConfigProblem>> load_configuration(const ConfigSources& sources);

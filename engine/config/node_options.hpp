@@ -37,6 +37,19 @@ struct ShardOptions {
   microseconds spin{50};                // how long an idle shard polls before it sleeps; measurements.md "wake"
 };
 
+/// Whose tokens are taken; without any key nobody has to authenticate.
+struct AuthOptions {
+  std::string key_file;    // PEM, or a secret
+  std::string jwks_file;
+  std::string secret;      // from the environment only: it is in no file, on no command line, never printed
+  std::string issuer;      // empty: any
+  std::string audience;    // empty: tokens for nobody in particular
+  std::string revocation_file;
+  milliseconds clock_skew{30'000};
+
+  [[nodiscard]] bool has_key() const { return !key_file.empty() || !jwks_file.empty() || !secret.empty(); }
+};
+
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 enum class LogFormat : std::uint8_t { text, json };
 struct LogOptions {
@@ -51,6 +64,8 @@ struct NodeOptions {
   std::optional<ListenAddress> admin;   // not served in this version: always empty
   CoreOptions core;                     // core.namespaces: the user's rules, then the shipped ones, then ">"
   ShardOptions shards;
+  AuthOptions auth;
+  std::string usage_log;                // the entitlement record's file; empty: none is kept
   LogOptions log;
 };
 

@@ -115,6 +115,10 @@ std::string print_configuration(const Configuration& configuration) {
     }
     text += line(name, toml_value(node_rows[i], configuration.options), configuration.origins[i]);
   }
+  if (!configuration.secret_origin.empty()) {
+    text += fmt::format("\n# Tokens are checked with the secret in the environment variable {}, which is not shown.\n",
+                        configuration.secret_origin);
+  }
   const auto rule_rows = namespace_keys();
   for (std::size_t rule = 0; rule < configuration.namespaces.size(); ++rule) {
     const NamespaceOrigin& origin = configuration.namespaces[rule];

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "alloc/base/units.hpp"
+#include "engine/access/shared_board.hpp"
 
 namespace ringcast {
 namespace {
@@ -89,6 +90,9 @@ const std::array kNodeKeys{
 
     NodeRow{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, 10'000'000},
         "connections to the node; further ones get 503"},
+    NodeRow{"limits.connections_per_address", limits<&LimitOptions::connections_per_address>(), kCount,
+        {0, ConnectionBoard::kCountMax}, "connections from one address, or one /64 of IPv6; further ones get 429; 0 "
+        "means no limit. Not said: 10 on a node that other hosts can reach, and not for those on its own"},
     NodeRow{"limits.subscriptions", limits<&LimitOptions::subscriptions>(), kCount, {1, kCommandChannelsMax},
         "subscriptions of a connection, the channels that its patterns bind among them"},
     NodeRow{"limits.patterns", limits<&LimitOptions::patterns>(), kCount, {0, kCommandChannelsMax},
@@ -109,6 +113,8 @@ const std::array kNodeKeys{
         between(milliseconds{10}, hours{1}), "from the connection to the end of its request"},
     NodeRow{"limits.idle_time", limits<&LimitOptions::idle_time>(), kTime, between(milliseconds{10}, days{7}),
         "a connection without any traffic is closed after this, while heartbeats are off"},
+    NodeRow{"limits.lifetime", limits<&LimitOptions::lifetime>(), kTime, between(milliseconds{0}, days{365}),
+        "a connection is closed with 1001 after this, however busy; 0s means never"},
     NodeRow{"limits.channel_idle_time", limits<&LimitOptions::channel_idle_time>(), kTime,
         between(milliseconds{10}, days{365}), "a channel without readers and messages is forgotten after this"},
 
@@ -129,12 +135,49 @@ const std::array kNodeKeys{
         "names under which clients may address the node, besides those of loopback"},
     NodeRow{"access.insecure", core<&CoreOptions::access, &AccessOptions::insecure>(), kNone, {},
         "listen off loopback although nobody has to authenticate", "insecure"},
+    NodeRow{"access.trusted_proxies", core<&CoreOptions::access, &AccessOptions::trusted_proxies>(), kNone, {},
+        "proxies whose PROXY header or X-Forwarded-For says whose connection it is"},
+    NodeRow{"access.usage_log", at<&NodeOptions::usage_log>(), kNone, {},
+        "a file to which a line is appended for each subscription that begins or ends; empty means none"},
 
     NodeRow{"compression.enabled", core<&CoreOptions::compression, &CompressionOptions::enabled>(), kNone, {},
         "agree to permessage-deflate (RFC 7692) when a client offers it"},
     NodeRow{"compression.threshold", core<&CoreOptions::compression, &CompressionOptions::threshold>(), kBytes,
         {0, 1_GiB}, "smaller messages are sent as they are, whatever was agreed"},
 
+    NodeRow{"auth.key_file", at<&NodeOptions::auth, &AuthOptions::key_file>(), kNone, {},
+        "keys to check tokens with: public keys in PEM (RS256, ES256), or a secret of 32 bytes or more (HS256). "
+        "A secret may also come in the variable RINGCAST_AUTH_SECRET or JWT_SECRET. With any key clients need a token"},
+    NodeRow{"auth.jwks_file", at<&NodeOptions::auth, &AuthOptions::jwks_file>(), kNone, {},
+        "the same as a JWK set"},
+    NodeRow{"auth.issuer", at<&NodeOptions::auth, &AuthOptions::issuer>(), kNone, {},
+        "only tokens of this issuer are taken; empty means any"},
+    NodeRow{"auth.audience", at<&NodeOptions::auth, &AuthOptions::audience>(), kNone, {},
+        "only tokens for this audience are taken; empty means those that name none"},
+    NodeRow{"auth.clock_skew", at<&NodeOptions::auth, &AuthOptions::clock_skew>(), kTime,
+        between(milliseconds{0}, hours{1}), "how far the clocks of issuer and node may be apart"},
+    NodeRow{"auth.revocation_file", at<&NodeOptions::auth, &AuthOptions::revocation_file>(), kNone, {},
+        "tokens and users that are taken no more; it is read again whenever it changes"},
+    NodeRow{"auth.expiry_notice", core<&CoreOptions::access, &AccessOptions::expiry_notice>(), kTime,
+        between(milliseconds{0}, hours{1}), "a client is told this long before its token expires; 0s means not at all"},
+    NodeRow{"auth.verifications_per_second", core<&CoreOptions::access, &AccessOptions::verifications_per_second>(),
+        kCount, {1, 1'000'000}, "tokens that a shard checks in a second; further ones wait their turn"},
+
+    NodeRow{"rate.messages_per_second", core<&CoreOptions::rate, &RateOptions::messages_per_second>(),
+        kCount, {0, RateBoard::kRateMax}, "commands other than publish that a connection may send; 0 means no limit. "
+        "Not said: 10 on a node that other hosts can reach, or that authenticates"},
+    NodeRow{"rate.burst", core<&CoreOptions::rate, &RateOptions::burst>(),
+        kCount, {1, 1'000'000}, "how many of these at once"},
+    NodeRow{"rate.publish_per_second", core<&CoreOptions::rate, &RateOptions::publish_per_second>(),
+        kCount, {0, 10'000'000}, "messages that a connection may publish; 0 means no limit"},
+    NodeRow{"rate.publish_burst", core<&CoreOptions::rate, &RateOptions::publish_burst>(),
+        kCount, {0, 10'000'000}, "how many of these at once; 0 means what two seconds allow"},
+    NodeRow{"rate.user_messages_per_second", core<&CoreOptions::rate, &RateOptions::user_messages_per_second>(),
+        kCount, {0, RateBoard::kRateMax}, "as rate.messages_per_second, of a user on all of its connections. Not said: "
+        "50 where that is 10"},
+    NodeRow{"rate.address_messages_per_second",
+        core<&CoreOptions::rate, &RateOptions::address_messages_per_second>(), kCount, {0, RateBoard::kRateMax},
+        "the same of an address. Not said: 100 where that is 10"},
     NodeRow{"rate.errors_max", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_max>(),
         kCount, {0, 1'000'000}, "errors within errors_window after which a client is closed with 4003; 0 means never"},
     NodeRow{"rate.errors_window", core<&CoreOptions::errors, &ErrorBudgetOptions::errors_window>(),
@@ -219,21 +262,9 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"shards.max", "", "scaling shards at run time"},
     LaterRow{"shards.scale_up", "", "scaling shards at run time"},
     LaterRow{"shards.scale_down", "", "scaling shards at run time"},
-    LaterRow{"limits.connections_per_address", "0", "limits of an address"},
-    LaterRow{"limits.lifetime", "\"0s\"", "a limit to the life of a connection"},
     LaterRow{"memory.warning", "", "steps of memory pressure"},
     LaterRow{"memory.critical", "", "steps of memory pressure"},
     LaterRow{"memory.emergency", "", "steps of memory pressure"},
-    LaterRow{"access.trusted_proxies", "[]", "addresses from forwarding headers"},
-    LaterRow{"auth.key_file", "", "authentication"},
-    LaterRow{"auth.jwks_file", "", "authentication"},
-    LaterRow{"auth.issuer", "", "authentication"},
-    LaterRow{"auth.audience", "", "authentication"},
-    LaterRow{"auth.clock_skew", "", "authentication"},
-    LaterRow{"auth.revocation_file", "", "authentication"},
-    LaterRow{"rate.messages_per_second", "0", "rates of messages"},
-    LaterRow{"rate.publish_per_second", "0", "rates of messages"},
-    LaterRow{"rate.burst", "", "rates of messages"},
     LaterRow{"tls.certificate", "", "TLS"},
     LaterRow{"tls.key", "", "TLS"},
     LaterRow{"tls.admin", "false", "TLS"},

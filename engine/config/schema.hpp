@@ -33,7 +33,8 @@ template <class Target>
 using Field = std::variant<bool& (*)(Target&), std::uint32_t& (*)(Target&), std::uint64_t& (*)(Target&),
                            milliseconds& (*)(Target&), microseconds& (*)(Target&), std::string& (*)(Target&),
                            std::vector<std::string>& (*)(Target&), std::vector<std::uint32_t>& (*)(Target&),
-                           std::vector<ListenAddress>& (*)(Target&), ChoiceField<Target>>;
+                           std::vector<ListenAddress>& (*)(Target&), std::vector<IpRange>& (*)(Target&),
+                           ChoiceField<Target>>;
 
 /// What the number of a row counts; bytes are written as sizes.
 enum class Measure : std::uint8_t { none, count, bytes, time };

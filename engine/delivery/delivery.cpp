@@ -160,6 +160,7 @@ void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequenc
   counted_.offered += held;
   if (held != 0) subscription.reader->lag_floor = now;
   if (log.rule->presence && watch_ != nullptr) watch_->began(subscription, log);
+  if (recorder_ != nullptr) recorder_->began(slot, *subscription.reader, *log.name, now);
 }
 
 void Delivery::release_messages(std::uint32_t slot, Instant now) {
@@ -247,6 +248,9 @@ void Delivery::end_subscription(std::uint32_t slot, Instant now) {
     ChannelLog& to = logs_[subscription.moving_to];
     forget_move(subscription);
     if (to.unread()) to.unread_since = now;
+  }
+  if (recorder_ != nullptr && subscription.reader_index != kNoSlot) {
+    recorder_->ended(slot, reader, *logs_[subscription.cursor.log].name, now);
   }
   if (subscription.cursor.log != kNoSlot) {
     ChannelLog& log = logs_[subscription.cursor.log];

@@ -20,6 +20,7 @@
 #include "alloc/memory/slab.hpp"
 #include "engine/delivery/channel_log.hpp"
 #include "engine/delivery/outbox.hpp"
+#include "engine/delivery/subscription_recorder.hpp"
 #include "engine/delivery/subscription_watch.hpp"
 #include "engine/delivery/terms.hpp"
 #include "engine/stats/ledger.hpp"
@@ -34,6 +35,8 @@ class Delivery {
 
   /// Who is told of subscriptions to channels with presence; nobody before this. It outlives every subscription.
   void set_watch(SubscriptionWatch& watch) { watch_ = &watch; }
+  /// Who is told of each subscription; nobody before this. It outlives every subscription.
+  void set_recorder(SubscriptionRecorder& recorder) { recorder_ = &recorder; }
 
   // ---- logs ----
 
@@ -237,6 +240,7 @@ class Delivery {
   Ledger counted_;
   ShardStats* stats_;
   SubscriptionWatch* watch_ = nullptr;
+  SubscriptionRecorder* recorder_ = nullptr;
 };
 
 }  // namespace ringcast

@@ -18,6 +18,7 @@ namespace ringcast {
 
 namespace {
 
+constexpr milliseconds kStopTick{1};
 constexpr std::uint64_t kDescriptorsBesideConnections = 64;  // standard streams, segment, eventfds, rings, listeners
 
 BindAddress to_bind(const ListenAddress& address) {
@@ -99,6 +100,17 @@ Result<void, std::string> Node::open_parts() {
   mesh_ = std::make_unique<Mesh>(shards(), Mesh::bulk_bytes_for(options_.core.limits.message_bytes));
   controls_ = std::make_unique<ShardControl[]>(shards());
   all_ended_ = std::make_unique<std::latch>(shards());
+  if (options_.auth.has_key()) {
+    auto access = AccessControl::open(options_.auth, {controls_.get(), shards()});
+    if (!access) return unexpected(std::move(access.error()));
+    access_ = std::move(*access);
+  }
+  boards_ = AccessBoards::make(options_.core, random_seed());
+  if (!options_.usage_log.empty()) {
+    auto usage = UsageFile::open(options_.usage_log, shards());
+    if (!usage) return unexpected(std::move(usage.error()));
+    usage_ = std::move(*usage);
+  }
 
   if (auto opened = open_store(); !opened) return opened;
 
@@ -180,7 +192,9 @@ void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
                    .seed = random_seed(),
                    .control_event_fd = event_fd_,
                    .store = store_lanes_ != nullptr ? &store_lanes_->of(ShardIndex{index}) : nullptr,
-                   .bridge = bridge_ != nullptr ? &bridge_->bell() : nullptr};
+                   .bridge = bridge_ != nullptr ? &bridge_->bell() : nullptr,
+                   .boards = &boards_,
+                   .usage = usage_ != nullptr ? &usage_->lane(index) : nullptr};
   for (std::uint32_t i = 0; i < shards(); ++i) setup.all_blocks.push_back(&segment_->shard_block(i));
   auto shard = Shard::make(std::move(setup));
   if (!shard) {
@@ -237,6 +251,8 @@ void Node::tick() {
   segment_->heartbeat(now);
   watch_->look(now, controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run);
   if (bridge_ != nullptr) tell_store_notes(now);
+  look_at_access(now);
+  write_usage(now);
   tail_->follow(log_, now.wall);
 }
 
@@ -249,6 +265,40 @@ void Node::tell_store_notes(Now now) {
                {LogField::words("state", name_of(note.after)), LogField::words("before", name_of(note.before)),
                 LogField::words("text", text)});
   });
+}
+
+void Node::reload_access() {
+  access_reload_wanted_ = access_ != nullptr;
+  if (usage_ == nullptr) return;
+  if (const auto opened = usage_->reopen(); !opened) {
+    log_.write(LogSeverity::error, clock_.now().wall, "usage_log_failed", {LogField::words("text", opened.error())});
+  }
+}
+
+/// Once a second: whoever revokes a token wants to see it gone, and does not know how to send a signal.
+void Node::look_at_access(Now now) {
+  if (access_ == nullptr || now.mono - access_looked_at_ < kWatchInterval) return;
+  access_looked_at_ = now.mono;
+  if (!access_->settled() || !(access_reload_wanted_ || access_->changed())) return;
+  access_reload_wanted_ = false;
+  if (const auto loaded = access_->reload(); !loaded) {
+    own_stats_->event(EventCode::access_reload_failed, now, 0, 0, "the earlier keys and revocations stay in force");
+    log_.write(LogSeverity::error, now.wall, "access_reload_failed", {LogField::words("text", loaded.error())});
+    return;
+  }
+  for (std::uint16_t i = 0; i < shards(); ++i) doorbells_->ring_event(ShardIndex{i});
+  own_stats_->event(EventCode::access_reloaded, now, access_->keys(), access_->revocations());
+}
+
+/// What cannot be written is told once, and when it can be written again.
+void Node::write_usage(Now now) {
+  if (usage_ == nullptr) return;
+  const bool failed = !usage_->write(now.mono);
+  if (failed && !usage_failing_) {
+    own_stats_->event(EventCode::usage_log_failed, now, static_cast<std::uint64_t>(usage_->error()), 0,
+                      std::strerror(usage_->error()));
+  }
+  usage_failing_ = failed;
 }
 
 void Node::quiet_event() {
@@ -284,9 +334,14 @@ void Node::stop() {
   if (threads_.empty()) return;
   const std::uint32_t left = connections();
   command_all(ShardCommand::stop);
+  while (usage_ != nullptr && !every_shard(ShardState::stopped)) {  // their last records need room in the lanes
+    write_usage(clock_.now());
+    std::this_thread::sleep_for(kStopTick);
+  }
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   if (bridge_ != nullptr) bridge_->stop();  // after the last request
+  write_usage(clock_.now());
   own_stats_->event(EventCode::node_stopped, clock_.now(), left);
   tick();
 }

@@ -17,12 +17,15 @@
 
 #include "alloc/base/result.hpp"
 #include "alloc/memory/budget.hpp"
+#include "engine/access/shared_board.hpp"
 #include "engine/bridge/bridge.hpp"
 #include "engine/config/node_options.hpp"
 #include "engine/log/log.hpp"
+#include "engine/node/access_control.hpp"
 #include "engine/node/event_tail.hpp"
 #include "engine/node/node_watch.hpp"
 #include "engine/offline/store_lane.hpp"
+#include "engine/node/usage_file.hpp"
 #include "engine/reactor/doorbell.hpp"
 #include "engine/reactor/placement.hpp"
 #include "engine/ring/features.hpp"
@@ -58,6 +61,9 @@ class Node {
   [[nodiscard]] int event_fd() const { return event_fd_; }
   void quiet_event();
 
+  /// Reads keys and revocations again at the next tick, and opens the entitlement record anew: it may be a rotated one.
+  void reload_access();
+
   /// Every shard refuses new connections, sends what it owes, and closes with 1001.
   void begin_shutdown();
   /// After begin_shutdown(): no shard has a connection.
@@ -75,6 +81,8 @@ class Node {
   void publish_findings();
   [[nodiscard]] Result<void, std::string> open_store();
   void tell_store_notes(Now now);
+  void look_at_access(Now now);
+  void write_usage(Now now);
   void command_all(ShardCommand command);
   [[nodiscard]] bool every_shard(ShardState least) const;
 
@@ -91,6 +99,12 @@ class Node {
   std::unique_ptr<DoorbellBoard> doorbells_;
   std::vector<std::unique_ptr<Budget>> budgets_;
   std::unique_ptr<ShardControl[]> controls_;
+  std::unique_ptr<AccessControl> access_;  // null: nobody has to authenticate
+  AccessBoards boards_;
+  std::unique_ptr<UsageFile> usage_;       // null: no entitlement record is kept
+  Instant access_looked_at_{};
+  bool access_reload_wanted_ = false;
+  bool usage_failing_ = false;
   std::vector<std::vector<Listener>> listeners_;  // by shard; moved to them
   std::vector<BindAddress> addresses_;
   std::unique_ptr<StoreLanes> store_lanes_;  // where messages are stored

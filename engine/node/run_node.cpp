@@ -98,8 +98,9 @@ class ControlLoop {
   void obey(int signal) {
     const Now now = clock_.now();
     if (signal == SIGHUP) {
-      log_.write(LogSeverity::warn, now.wall, "reload",
-                 {LogField::words("text", "reload is not supported in this version")});
+      node_.reload_access();
+      log_.write(LogSeverity::info, now.wall, "reload",
+                 {LogField::words("text", "keys, revocations and the usage log; the configuration stays as it is")});
     } else if (!deadline_) {
       deadline_ = now.mono + options_.core.shutdown.deadline + kDeadlineGrace;
       node_.begin_shutdown();

@@ -9,7 +9,7 @@
 //
 // SIGTERM, SIGINT  graceful: no new connections, everybody gets what is owed and 1001, at most shutdown.deadline long;
 //                  then 0. A second one ends at once: connections are reset; then 1.
-// SIGHUP           a line in the log: this version does not reload.
+// SIGHUP           reads keys and revocations again, and opens the usage log anew; the configuration stays as it is.
 #pragma once
 
 #include "engine/config/node_options.hpp"

@@ -45,6 +45,7 @@ std::size_t Sessions::take_records(Connection& connection, Bytes records, Now no
     }
     stats_->add(CounterId::records_received);
     dispatch(connection, decoded->command, {}, now);
+    retrying_ = false;  // only the first of those that were parked has been counted
     if ((connection.stall & kStallRoom) != 0) break;  // this one, and all behind it
     used += decoded->bytes;
     if (records_.size() >= kReplyBytesMax / 2) send_records(connection, now);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "codec/dialect/detect.hpp"
 #include "codec/dialect/native_reply.hpp"
@@ -65,6 +66,7 @@ void Sessions::on_exchange(Connection& connection, std::string_view text, Now no
 
 void Sessions::dispatch(Connection& connection, const Command& command, std::string_view text, Now now) {
   stats_->add(CounterId::commands_received);
+  if (connection.guard != nullptr && !admit(connection, command, now)) return;
   switch (command.kind) {
     case CommandKind::subscribe:
       subscribe(connection, command, now);
@@ -102,15 +104,14 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
     case CommandKind::history:
       history(connection, command, text, now);
       break;
+    case CommandKind::auth:
+      authenticate(connection, command, text, now);
+      break;
     case CommandKind::presence:
       ask_presence(connection, command, now);
       break;
     case CommandKind::ack:
       acknowledge(connection, command, text, now);
-      break;
-    case CommandKind::auth:
-      send_error(connection, command.id, ErrorCode::not_supported, "this version does not have this command",
-                 command.channel, now);
       break;
   }
 }
@@ -119,6 +120,7 @@ void Sessions::dispatch(Connection& connection, const Command& command, std::str
 
 /// Asked for each channel, and again for each that a pattern binds. A pattern that spells a prefix out is judged by it.
 std::optional<Refusal> Sessions::may_read(const Connection& connection, std::string_view channel) const {
+  if (const Grant* grant = connection.grant()) return grant_refuses(*grant, Operation::subscribe, channel);
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "channels in '$' are for administrators"};
   }
@@ -135,7 +137,7 @@ std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
   }
-  return std::nullopt;
+  return record_refuses();
 }
 
 void Sessions::subscribe(Connection& connection, const Command& command, Now now) {
@@ -144,8 +146,9 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
   JoinGroup& group = joins_[handle.slot];
   group.connection = connection.outbox.connection;
   group.id = command.id;
-  group.options = command.options;
+  group.options = granted_options(connection, command);
   connection.join = handle;
+  bool noted = false;
   std::size_t names_bytes = 0;
   for (const SubscribeItem& item : command.items) names_bytes += item.channel.size();
   group.names.reserve(names_bytes);  // the views below stay where they are
@@ -157,11 +160,17 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
     joined.item.channel = std::string_view{group.names}.substr(at, item.channel.size());
     if (is_pattern(item.channel)) {
       join_pattern(connection, joined, command, now);
-      if (joined.answer.kind == JoinAnswer::Kind::waiting) ++group.waiting;
+      if (joined.answer.kind == JoinAnswer::Kind::waiting) {
+        ++group.waiting;
+      } else {
+        note_refused(connection, Operation::subscribe, joined.answer.refusal, item.channel, std::exchange(noted, true),
+                     now);
+      }
       continue;
     }
     if (const auto refusal = may_subscribe(connection, item.channel)) {
       joined.answer.refusal = *refusal;
+      note_refused(connection, Operation::subscribe, *refusal, item.channel, std::exchange(noted, true), now);
       continue;
     }
     const bool claims = connection.own_channel_given && is_own_channel(connection, item.channel);
@@ -328,6 +337,7 @@ void Sessions::history(Connection& connection, const Command& command, std::stri
     refusal = {.code = ErrorCode::invalid_message, .sentence = "history is that of one channel, not of a pattern"};
   }
   if (refusal) {
+    note_refused(connection, Operation::subscribe, *refusal, command.channel, false, now);
     send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
     return;
   }
@@ -384,13 +394,17 @@ void Sessions::acknowledge(Connection& connection, const Command& command, std::
 
 // ---- publishing ----
 
-std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
+std::optional<Refusal> Sessions::may_publish(const Connection& connection, std::string_view channel) const {
   if (shutting_down_) return kShuttingDown;
   if (is_server_channel(channel)) {
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "only the server publishes to channels in '$'"};
   }
+  const Grant* grant = connection.grant();
+  if (grant != nullptr) {
+    if (const auto refusal = grant_refuses(*grant, Operation::publish, channel)) return refusal;
+  }
   if (is_user_channel(channel)) {
-    if (!options_->trusts_everybody()) {
+    if (grant == nullptr && !options_->trusts_everybody()) {
       return Refusal{.code = ErrorCode::unauthorized, .sentence = "personal channels are not published to directly"};
     }
     if (!is_valid_user_id(channel.substr(kUserPrefix.size()))) {
@@ -405,7 +419,8 @@ std::optional<Refusal> Sessions::may_publish(std::string_view channel) const {
 }
 
 void Sessions::publish(Connection& connection, const Command& command, std::string_view text, Now now) {
-  if (const auto refusal = may_publish(command.channel)) {
+  if (const auto refusal = may_publish(connection, command.channel)) {
+    note_refused(connection, Operation::publish, *refusal, command.channel, false, now);
     send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
     return;
   }
@@ -454,6 +469,7 @@ void Sessions::park(Connection& connection, std::string_view text) {
   stall(connection, kStallRoom);
 }
 
+/// To be carried out again once nothing stalls the connection any more.
 void Sessions::keep_command(Connection& connection, std::string_view text) {
   if (connection.inbox == nullptr) connection.inbox = std::make_unique<Inbox>();
   connection.inbox->parked = text;

@@ -16,6 +16,7 @@
 #include "codec/websocket/message_assembler.hpp"
 #include "engine/delivery/outbox.hpp"
 #include "engine/limits.hpp"
+#include "engine/session/guard.hpp"
 #include "engine/time/timer_wheel.hpp"
 
 namespace ringcast {
@@ -41,6 +42,7 @@ enum StallReason : std::uint8_t {
   kStallControl = 4,  // the client leaves our replies unread
   kStallHistory = 8,  // a history query waits for another shard
   kStallAnswer = 16,  // a question about who is there waits for other shards
+  kStallVerify = 32,  // its token waits to be checked
 };
 
 struct Connection {
@@ -60,6 +62,7 @@ struct Connection {
   MessageAssembler assembler;
   TimerEntry timer;
   std::unique_ptr<Inbox> inbox;
+  std::unique_ptr<Guard> guard;   // null on a node without authentication and limits
   std::uint64_t id = 0;           // told to the client; random
   std::uint64_t publisher = 0;    // whose message ids these are: the user, or this connection
   WallTime opened_at{};
@@ -81,6 +84,8 @@ struct Connection {
   bool own_channel_given : 1 = false;  // its personal channel was joined for it, and it has not asked for it yet
   std::uint8_t window_bits : 4 = 0;  // permessage-deflate is agreed: what we send points back so far; 0: it is not
 
+  /// What its token grants; null: it has shown none, or nobody has to.
+  [[nodiscard]] const Grant* grant() const { return guard == nullptr ? nullptr : guard->grant.get(); }
   /// The wire form that this client is sent. Who asked for a tiny window gets plain messages, which are allowed
   /// whatever was agreed.
   [[nodiscard]] Form form_of(Form plain) const {

@@ -30,6 +30,7 @@ Route route_of(const RequestHead& head, bool echo) {
 }  // namespace
 
 void Sessions::read_head(Connection& connection, MutableBytes& input, Now now) {
+  if (connection.guard != nullptr && connection.guard->proxied && !read_proxy_header(connection, input, now)) return;
   RequestHead head;
   const std::size_t seen = connection.inbox != nullptr ? connection.inbox->head_seen : 0;
   const HeadLimits limits{.head_bytes_max = options_->limits.header_bytes,
@@ -37,7 +38,7 @@ void Sessions::read_head(Connection& connection, MutableBytes& input, Now now) {
   const auto parsed = parse_request_head(input, head, limits, seen);
   if (!parsed) {
     const HandshakeRefusal refusal = refusal_of(parsed.error());
-    refuse(connection, refusal.status, refusal.sentence, now);
+    refuse(connection, refusal.status, why_unreadable(connection, input, refusal.sentence, now), now);
     input = {};
     return;
   }
@@ -47,6 +48,10 @@ void Sessions::read_head(Connection& connection, MutableBytes& input, Now now) {
     return;
   }
   answer_request(connection, head, now);
+  if ((connection.stall & kStallVerify) != 0) {  // all of it is read again when its turn has come
+    if (connection.inbox != nullptr) connection.inbox->head_seen = 0;
+    return;
+  }
   input = connection.phase == Connection::Phase::open ? input.subspan(**parsed) : MutableBytes{};
 }
 
@@ -55,6 +60,7 @@ void Sessions::answer_request(Connection& connection, const RequestHead& head, N
     refuse_full(connection, now);
     return;
   }
+  if (connection.guard != nullptr && !admit_address(connection, head, now)) return;
   switch (check_origin_and_host(options_->access, head.host, head.fields.find("Origin"))) {
     case AccessVerdict::foreign_origin:
       stats_->add(CounterId::connections_refused_origin);
@@ -114,6 +120,14 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
       }
     }
   }
+  if (options_->access.authenticates) {  // last of all: it is the dearest check
+    const auto identified = identify(connection, head, speaks_native, now);
+    if (identified == Identified::waits || identified == Identified::refused) return;
+    if (const auto refusal = streams_refusal(connection, streams, now)) {
+      refuse(connection, 403, *refusal, now);
+      return;
+    }
+  }
   const bool native_at_once =
       route.kind == Route::Kind::native || (speaks_native && !accepted->subprotocol.empty());
   std::optional<ResumePoint> since;
@@ -128,6 +142,7 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
   reply_.clear();
   append_upgrade_response(reply_, *accepted);
   connection.phase = Connection::Phase::open;
+  stats_->sub(CounterId::half_open);
   connection.outbox.dialect = Dialect::undecided;
   send(connection, reply_, now);
   switch (route.kind) {
@@ -153,6 +168,26 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
       break;
   }
   arm_heartbeat(connection, now, true);
+  if (connection.guard != nullptr && connection.phase == Connection::Phase::open) open_guard(connection, now);
+}
+
+/// Streams of a URL are subscribed without an answer: what the token does not allow is an HTTP error.
+std::optional<std::string_view> Sessions::streams_refusal(Connection& connection, std::string_view streams, Now now) {
+  if (streams.empty()) return std::nullopt;
+  const auto command = exchange_.decode_streams(streams);
+  ensure(command.has_value(), "the list was decoded a moment ago");
+  for (const SubscribeItem& item : command->items) {
+    if (const auto refusal = may_read(connection, item.channel)) {
+      note_refused(connection, Operation::subscribe, *refusal, item.channel, false, now);
+      return refusal->sentence;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string_view Sessions::auth_word(const Connection& connection) const {
+  if (!options_->access.authenticates) return "anonymous";
+  return connection.guard->grant != nullptr ? "ok" : "required";
 }
 
 /// Native, or binary: which has the same commands and replies.
@@ -166,7 +201,7 @@ void Sessions::choose_native(Connection& connection, Dialect dialect, Now now) {
   append_native_welcome(reply_, {.connection_id = {id.data(), id.size()},
                                  .server = kServerName,
                                  .heartbeat = options_->heartbeat.interval,
-                                 .auth = "anonymous"});
+                                 .auth = auth_word(connection)});
   send_text(connection, reply_, now);
 }
 
@@ -179,12 +214,27 @@ void Sessions::refuse(Connection& connection, std::uint16_t status, std::string_
     append_plain_response(reply_, status, sentence);
     sentence = reply_;
   }
+  if (connection.phase == Connection::Phase::handshake) stats_->sub(CounterId::half_open);
   connection.phase = Connection::Phase::closing;
   connection.close_counted = true;  // it never was a WebSocket
   connection.outbox.tell_when_empty = true;
   connection.outbox.messages_held = true;
   wheel_.arm(connection.timer, now.mono + options_->limits.handshake_time);
   sends_->send_control(connection.outbox, sentence, now);
+}
+
+/// With the time after which to try again.
+void Sessions::refuse_for_now(Connection& connection, std::uint16_t status, std::string_view retry_seconds,
+                              std::string_view sentence, Now now) {
+  stats_->add(handshake_counter(status));
+  stats_->event(EventCode::handshake_failed, now, status, 0, sentence);
+  std::string body{sentence};
+  body += '\n';
+  reply_.clear();
+  ResponseWriter response{reply_, status};
+  response.field("Retry-After", retry_seconds).field("Connection", "close");
+  response.end_with_body("text/plain; charset=utf-8", body);
+  refuse(connection, 0, reply_, now);
 }
 
 void Sessions::refuse_full(Connection& connection, Now now) {

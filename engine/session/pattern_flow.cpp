@@ -23,6 +23,10 @@ void Sessions::join_pattern(Connection& connection, JoinItem& joined, const Comm
     refuse(*refusal);
     return;
   }
+  if (const auto refusal = record_refuses()) {
+    refuse(*refusal);
+    return;
+  }
   if (patterns_->patterns_of(connection.outbox) >= options_->limits.patterns &&
       !patterns_->has_pattern(connection.outbox, text)) {
     refuse(
@@ -30,7 +34,9 @@ void Sessions::join_pattern(Connection& connection, JoinItem& joined, const Comm
     return;
   }
   joined.pattern = patterns_->join_pattern(connection.outbox, *pattern,
-                                           {.options = command.options, .resumes = command.resumes}, now);
+                                           {.options = granted_options(connection, command),
+                                            .resumes = command.resumes},
+                                           now);
   if (!joined.pattern.valid()) {
     refuse({.code = ErrorCode::overloaded, .sentence = "the node has as many patterns as it may have"});
     return;

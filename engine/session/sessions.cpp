@@ -40,6 +40,7 @@ Sessions::~Sessions() {
   connections_.for_each([this](std::uint32_t, Connection& connection) {
     wheel_.cancel(connection.timer);
     channels_->leave_all(connection.outbox, Now{});
+    end_guard(connection);
     sends_->release(connection.outbox);
     connection.assembler.release();
     settle_assembler(connection);
@@ -55,9 +56,13 @@ Connection* Sessions::find(Handle handle) {
 // ---- life ----
 
 std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
-  const bool full = peer.node_connections >= options_->limits.connections;
   if (shutting_down_ || peer.node_connections >= options_->limits.connections + kRefusalSlots) {
     stats_->add(CounterId::connections_refused_capacity);
+    return std::nullopt;
+  }
+  const bool full = peer.node_connections >= options_->limits.connections && !evict_half_open(now);
+  if (!takes_address(peer)) {  // some of them are told why; more would hold places that others want
+    stats_->add(CounterId::connections_refused_address);
     return std::nullopt;
   }
   const Handle handle = connections_.create(options_->limits.message_bytes);
@@ -76,6 +81,9 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   connection.id = prng_->next();
   connection.publisher = connection.id;
   wheel_.arm(connection.timer, now.mono + options_->limits.handshake_time);
+  if (guards_) begin_guard(connection, peer, now);
+  stats_->add(CounterId::half_open);
+  note_half_open(handle);
   stats_->add(CounterId::connections_accepted);
   stats_->add(CounterId::connections_open);
   stats_->raise(CounterId::connections_peak, std::uint64_t{peer.node_connections} + 1);
@@ -108,7 +116,7 @@ void Sessions::receive(Handle handle, MutableBytes bytes, Now now) {
     process(*connection, input, now);
     if (!input.empty() && connection->phase <= Phase::open) keep_input(*connection, input);
   }
-  if (connection->stall != 0 && !connection->receive_paused && connection->phase == Phase::open &&
+  if (connection->stall != 0 && !connection->receive_paused && connection->phase <= Phase::open &&
       connection->inbox != nullptr && connection->inbox->waiting().size() >= kInboxPauseBytes) {
     connection->receive_paused = true;
     act(ActionKind::pause_receive, *connection);
@@ -123,11 +131,13 @@ void Sessions::process_input(Connection& connection, Now now) {
     inbox->has_parked = false;
     std::string text = std::exchange(inbox->parked, {});
     budget_->release(Purpose::inboxes, text.size());
+    retrying_ = true;
     if (std::exchange(inbox->parked_records, false)) {
       resume_records(connection, std::move(text), std::exchange(inbox->parked_begin, 0), now);
     } else {
       on_message(connection, text, now);
     }
+    retrying_ = false;
     inbox = connection.inbox.get();
   }
   if (inbox != nullptr && connection.stall == 0 && connection.phase <= Phase::open) {
@@ -165,7 +175,7 @@ void Sessions::process_frames(Connection& connection, MutableBytes& input, Now n
         take_message(connection, *event, now);
         break;
       case WsEvent::Kind::ping:
-        send_frame(connection, {.opcode = Opcode::pong}, event->payload, now);
+        if (admit_ping(connection, now)) send_frame(connection, {.opcode = Opcode::pong}, event->payload, now);
         break;
       case WsEvent::Kind::pong:
         connection.pings_unanswered = 0;
@@ -188,9 +198,9 @@ void Sessions::take_message(Connection& connection, const WsEvent& event, Now no
   Bytes payload = event.payload;
   if (event.compressed) {
     const auto unpacked = compression_.unpack(event);
-    if (!unpacked) {
+    if (!unpacked || unpacked->size() > connection.assembler.message_bytes_max()) {
       compression_.done();
-      break_off(connection, unpacked.error(), now);
+      break_off(connection, unpacked ? FrameError::message_too_large : unpacked.error(), now);
       return;
     }
     payload = *unpacked;
@@ -250,7 +260,7 @@ void Sessions::stall(Connection& connection, StallReason reason) {
 void Sessions::unstall(Connection& connection, StallReason reason, Now now) {
   connection.stall = static_cast<std::uint8_t>(connection.stall & ~reason);
   connection.pings_unanswered = 0;  // its pongs waited with its other input
-  if (connection.stall == 0 && connection.phase == Connection::Phase::open) process_input(connection, now);
+  if (connection.stall == 0 && connection.phase <= Connection::Phase::open) process_input(connection, now);
 }
 
 void Sessions::receive_ended(Handle handle, int error, Now now) {
@@ -359,15 +369,35 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
 
 void Sessions::expire_timers(Now now) {
   const std::size_t fired = wheel_.expire(now.mono, [&](TimerEntry& entry) {
-    if (Connection* connection = find(handle_of(entry.tag))) on_timer(*connection, now);
+    Connection* connection = find(handle_of(entry.tag));
+    if (connection == nullptr) return;
+    if (&entry == &connection->timer) {
+      on_timer(*connection, now);
+    } else {
+      on_guard_timer(*connection, now);
+    }
   });
   stats_->add(CounterId::timers_fired, fired);
+  if (!verification_queue_.empty()) serve_verifications(now);
+  recheck_grants(now);
+}
+
+std::optional<Instant> Sessions::next_deadline() const {
+  std::optional<Instant> next = wheel_.next_deadline();
+  const auto sooner = [&next](Instant other) { next = next ? std::min(*next, other) : other; };
+  if (const auto verification = verification_deadline()) sooner(*verification);
+  if (rechecking()) sooner(Instant{});
+  return next;
 }
 
 void Sessions::on_timer(Connection& connection, Now now) {
   switch (connection.phase) {
     case Connection::Phase::handshake:
       stats_->add(CounterId::handshake_timeouts);
+      if ((connection.stall & kStallVerify) != 0) {  // its request was here in time, we were not
+        refuse_for_now(connection, 503, "5", "too many tokens wait to be checked", now);
+        break;
+      }
       refuse(connection, 408, "the request did not come in time", now);
       break;
     case Connection::Phase::open:
@@ -477,7 +507,9 @@ void Sessions::end(Connection& connection, ActionKind kind, Now now) {
   settle_assembler(connection);
   drop_inbox(connection);
   wheel_.cancel(connection.timer);
+  end_guard(connection);
   connection.outbox.failed = true;
+  if (connection.phase == Connection::Phase::handshake) stats_->sub(CounterId::half_open);
   connection.phase = Connection::Phase::ended;
   act(kind, connection);
 }

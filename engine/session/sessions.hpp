@@ -7,12 +7,14 @@
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
 // sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
+// access_flow.cpp: who a connection is, and from where.  permission_flow.cpp: what it may do, and how much of it.
 // command_dispatch.cpp: the one switch over commands, and their replies.  binary_flow.cpp: records of the binary
 // dialect.  pattern_flow.cpp: patterns, and what they bind.  user_flow.cpp: whose connection it is, its personal
 // channel, and who is there.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,10 @@
 #include "codec/dialect/exchange.hpp"
 #include "codec/dialect/native.hpp"
 #include "codec/http/request_head.hpp"
+#include "engine/access/authenticator.hpp"
+#include "engine/access/shared_board.hpp"
+#include "engine/access/token_bucket.hpp"
+#include "engine/access/usage_record.hpp"
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/limits.hpp"
 #include "engine/presence/presence.hpp"
@@ -29,6 +35,7 @@
 #include "engine/session/channel_port.hpp"
 #include "engine/session/compression.hpp"
 #include "engine/session/connection.hpp"
+#include "engine/session/credentials.hpp"
 #include "engine/session/pattern_port.hpp"
 #include "engine/stats/shard_stats.hpp"
 #include "engine/time/prng.hpp"
@@ -40,11 +47,24 @@ inline constexpr std::string_view kServerName = "ringcast/1.0";
 inline constexpr std::string_view kNativeSubprotocol = "ringcast.v1.json";
 inline constexpr std::string_view kBinarySubprotocol = RCB_SUBPROTOCOL;
 
+/// What decides about strangers; all of it null on a node without authentication and limits.
+struct SessionAccess {
+  ShardIndex here{};
+  const Authenticator* authenticator = nullptr;
+  AccessBoards* boards = nullptr;
+  UsageJournal* journal = nullptr;  // of subscriptions; null: none is kept
+};
+
 class Sessions {
  public:
   Sessions(const CoreOptions& options, ChannelPort& channels, PatternPort& patterns, Presence& presence,
            RollingSend& sends, Budget& budget, ShardStats& stats, Prng& prng, Now now);
   ~Sessions();
+  /// Once, before the first connection.
+  void set_access(const SessionAccess& access);
+  /// Other keys or revocations: the old ones are no longer used when this returns. Grants that do not stand any more
+  /// end their connections with 1008, at the timers of the next turns.
+  void set_authenticator(const Authenticator* authenticator);
 
   // ---- what the shell says (see shard_core.hpp) ----
   std::optional<Handle> accept(const PeerInfo& peer, Now now);
@@ -70,7 +90,7 @@ class Sessions {
   /// A publish that was held back may be tried again.
   void room_made(Handle connection, Now now);
   void expire_timers(Now now);
-  [[nodiscard]] std::optional<Instant> next_deadline() const { return wheel_.next_deadline(); }
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   // ---- the graceful end ----
   void begin_shutdown(Now now);
@@ -82,6 +102,10 @@ class Sessions {
   std::vector<Action>& actions() { return actions_; }
   /// For looking at; null when it has gone.
   [[nodiscard]] const Connection* look(Handle connection) const { return connections_.find(connection); }
+  /// Empty: nobody in particular.
+  [[nodiscard]] std::string_view user_of(const Connection& connection) const {
+    return presence_->user_of(connection.outbox);
+  }
   [[nodiscard]] std::uint32_t connections() const { return connections_.size(); }
   void validate() const;
 
@@ -133,6 +157,54 @@ class Sessions {
   void refuse_full(Connection& connection, Now now);
   void upgrade(Connection& connection, const RequestHead& head, Now now);
   void choose_native(Connection& connection, Dialect dialect, Now now);
+  [[nodiscard]] std::optional<std::string_view> streams_refusal(Connection& connection, std::string_view streams,
+                                                                Now now);
+  [[nodiscard]] std::string_view auth_word(const Connection& connection) const;
+  void refuse_for_now(Connection& connection, std::uint16_t status, std::string_view retry_seconds,
+                      std::string_view sentence, Now now);
+
+  // access_flow.cpp
+  enum class Identified : std::uint8_t { yes, later, waits, refused };
+  [[nodiscard]] bool takes_address(const PeerInfo& peer) const;
+  void begin_guard(Connection& connection, const PeerInfo& peer, Now now);
+  void open_guard(Connection& connection, Now now);
+  void end_guard(Connection& connection);
+  void arm_guard(Connection& connection, Now now);
+  void on_guard_timer(Connection& connection, Now now);
+  void notice_expiry(Connection& connection, Now now);
+  [[nodiscard]] std::uint64_t site_name(const IpAddress& address) const;
+  void settle_address(Connection& connection, Now now);
+  [[nodiscard]] bool read_proxy_header(Connection& connection, MutableBytes& input, Now now);
+  [[nodiscard]] std::string_view why_unreadable(const Connection& connection, Bytes input, std::string_view sentence,
+                                                Now now);
+  [[nodiscard]] bool admit_address(Connection& connection, const RequestHead& head, Now now);
+  [[nodiscard]] Identified identify(Connection& connection, const RequestHead& head, bool optional, Now now);
+  void refuse_token(Connection& connection, std::string_view fault, Now now);
+  [[nodiscard]] bool take_verification(Connection& connection, Now now);
+  void serve_verifications(Now now);
+  [[nodiscard]] std::optional<Instant> verification_deadline() const;
+  [[nodiscard]] Result<Grant, TokenError> check_token(const Connection& connection, TokenWay way,
+                                                      std::string_view token, Now now);
+  void take_grant(Connection& connection, Grant grant);
+  void authenticate(Connection& connection, const Command& command, std::string_view text, Now now);
+  void recheck_subscriptions(Connection& connection, Now now);
+  void recheck_grants(Now now);
+  [[nodiscard]] bool rechecking() const { return recheck_from_ < connections_.slot_end(); }
+  void revoke(Connection& connection, std::string_view why, Now now);
+  [[nodiscard]] bool evict_half_open(Now now);
+  void note_half_open(Handle connection);
+
+  // permission_flow.cpp
+  enum class Operation : std::uint8_t { subscribe, publish };  // history and presence are read: as a subscription
+  [[nodiscard]] static std::optional<Refusal> grant_refuses(const Grant& grant, Operation operation,
+                                                            std::string_view channel);
+  void note_refused(const Connection& connection, Operation operation, const Refusal& refusal,
+                    std::string_view channel, bool told, Now now);
+  [[nodiscard]] std::optional<Refusal> record_refuses() const;
+  [[nodiscard]] static SubscribeOptions granted_options(const Connection& connection, const Command& command);
+  [[nodiscard]] bool admit(Connection& connection, const Command& command, Now now);
+  [[nodiscard]] bool admit_ping(Connection& connection, Now now);
+  void refuse_rate(Connection& connection, const Command& command, CounterId scope, milliseconds wait, Now now);
 
   // binary_flow.cpp
   void on_records(Connection& connection, Bytes records, Now now);
@@ -169,9 +241,9 @@ class Sessions {
   void publish(Connection& connection, const Command& command, std::string_view text, Now now);
   void history(Connection& connection, const Command& command, std::string_view text, Now now);
   void park(Connection& connection, std::string_view text);
+  void keep_command(Connection& connection, std::string_view text);
   void answer_published(Connection& connection, std::string_view id, std::string_view channel,
                         const Published& published, Now now);
-  void keep_command(Connection& connection, std::string_view text);
   void list_subscriptions(Connection& connection, const Command& command, Now now);
   // pattern_flow.cpp
   void join_pattern(Connection& connection, JoinItem& joined, const Command& command, Now now);
@@ -185,7 +257,7 @@ class Sessions {
   void blame(Connection& connection, ErrorCode code, Now now);
   [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
   [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
-  [[nodiscard]] std::optional<Refusal> may_publish(std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_publish(const Connection& connection, std::string_view channel) const;
 
   const CoreOptions* options_;
   ChannelPort* channels_;
@@ -206,6 +278,14 @@ class Sessions {
   std::string reply_;              // scratch for the reply being written
   std::string records_;            // answers to the records being read: they go out together
   std::vector<std::uint8_t> frame_;
+  SessionAccess access_;
+  TokenBucket verifications_;
+  std::deque<Handle> verification_queue_;  // connections whose token waits to be checked
+  std::deque<Handle> half_open_;           // in the order in which they came; also some that have gone on
+  std::uint32_t recheck_from_ = Handle::kNone;  // the next slot whose grant is looked at again; none: beyond the last
+  bool guards_ = false;                    // connections have a Guard
+  bool serving_verification_ = false;
+  bool retrying_ = false;                  // a command that was parked: it has been counted
   bool shutting_down_ = false;
 };
 

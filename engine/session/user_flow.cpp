@@ -34,15 +34,20 @@ void Sessions::set_user(Connection& connection, std::string_view user) {
   presence_->set_user(connection.outbox, user);
 }
 
-/// With authentication off, the request names its user. False: it was refused.
+/// With authentication off, the request names its user; otherwise the token has done so. False: it was refused.
 bool Sessions::take_user(Connection& connection, const RequestHead& head, bool native_at_once,
                          std::optional<ResumePoint>& since, Now now) {
+  bool named = connection.grant() != nullptr;
   std::array<char, kUserIdBytesMax> user_scratch;
-  const auto user = query_parameter(head.query, "user", user_scratch);
-  const bool named = user && *user && !(*user)->empty();
-  if (!user || (named && !is_valid_user_id(**user))) {
-    refuse(connection, 400, "a user is named by 1 to 250 bytes of UTF-8, without control characters, '*' and '>'", now);
-    return false;
+  if (!options_->access.authenticates) {
+    const auto user = query_parameter(head.query, "user", user_scratch);
+    named = user && *user && !(*user)->empty();
+    if (!user || (named && !is_valid_user_id(**user))) {
+      refuse(connection, 400, "a user is named by 1 to 250 bytes of UTF-8, without control characters, '*' and '>'",
+             now);
+      return false;
+    }
+    if (named) set_user(connection, **user);
   }
   std::array<char, kSinceBytesMax> since_scratch;
   const auto from = query_parameter(head.query, "since", since_scratch);
@@ -54,7 +59,6 @@ bool Sessions::take_user(Connection& connection, const RequestHead& head, bool n
       return false;
     }
   }
-  if (named) set_user(connection, **user);
   return true;
 }
 
@@ -93,7 +97,8 @@ bool Sessions::is_own_channel(const Connection& connection, std::string_view cha
 
 std::optional<Refusal> Sessions::may_ask_presence(const Connection& connection, const Command& command) const {
   if (!command.user.empty()) {
-    if (options_->trusts_everybody()) return std::nullopt;
+    const Grant* grant = connection.grant();
+    if (grant != nullptr ? grant->admin : options_->trusts_everybody()) return std::nullopt;
     return Refusal{.code = ErrorCode::unauthorized, .sentence = "users are for administrators to ask about"};
   }
   const std::string_view channel = command.channel;
@@ -110,6 +115,7 @@ std::optional<Refusal> Sessions::may_ask_presence(const Connection& connection, 
 /// One question at a time: what the client says next waits for the answer.
 void Sessions::ask_presence(Connection& connection, const Command& command, Now now) {
   if (const auto refusal = may_ask_presence(connection, command)) {
+    note_refused(connection, Operation::subscribe, *refusal, command.channel, false, now);
     send_error(connection, command.id, refusal->code, refusal->sentence, command.channel, now);
     return;
   }

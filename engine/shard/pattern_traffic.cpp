@@ -195,7 +195,8 @@ void PatternTraffic::bind(bool permitted, Now now) {
     return;
   }
   JoinAnswer answer = router_->join(reader, announcement.channel, request_of(binding, owner.options), now);
-  if (answer.kind == JoinAnswer::Kind::refused && answer.refusal.code == ErrorCode::not_supported) {
+  if (answer.kind == JoinAnswer::Kind::refused && answer.refusal.code == ErrorCode::not_supported &&
+      !owner.options.imposed) {
     binding.plain = true;  // its namespace does not allow the options: then without
     answer = router_->join(reader, announcement.channel, request_of(binding, owner.options), now);
   }
@@ -208,7 +209,8 @@ void PatternTraffic::bind(bool permitted, Now now) {
       break;
     }
     case JoinAnswer::Kind::refused:
-      if (answer.refusal.code == ErrorCode::not_supported) {  // it carries bytes, which this dialect cannot be given
+      // It carries bytes, which this dialect cannot be given; or its namespace cannot give what the token imposes.
+      if (answer.refusal.code == ErrorCode::not_supported) {
         stats_->add(CounterId::pattern_bindings_refused);
       } else {
         refused(slot, answer.refusal);

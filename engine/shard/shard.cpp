@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "engine/access/shared_board.hpp"
 
 namespace ringcast {
 
@@ -36,6 +37,12 @@ std::size_t inward_lane_bytes(Mesh& mesh, ShardIndex own) {
 
 std::size_t store_lane_bytes(const StoreLane* store) {
   return store == nullptr ? 0 : store->requests.capacity() + store->answers.capacity();
+}
+
+/// A shard is charged for its lane to the entitlement record, and its part of the boards.
+std::size_t access_bytes(const ShardSetup& setup) {
+  return (setup.usage != nullptr ? setup.usage->capacity() : 0) +
+         (setup.boards != nullptr ? setup.boards->bytes() / setup.mesh.shards() : 0);
 }
 
 inline void pause_cpu() {
@@ -80,21 +87,28 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .stats = stats_,
              .budget = setup_.budget,
              .seed = setup_.seed,
-             .store = setup_.store},
+             .store = setup_.store,
+             .authenticator = setup_.control.authenticator.load(std::memory_order_acquire),
+             .boards = setup_.boards,
+             .usage = setup_.usage},
             now},
       transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
       idle_{setup_.spin},
       now_{now} {
+  setup_.control.authenticator_used.store(setup_.control.authenticator.load(std::memory_order_acquire),
+                                          std::memory_order_release);
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.charge(Purpose::offline, store_lane_bytes(setup_.store));
+  setup_.budget.charge(Purpose::other, access_bytes(setup_));
 }
 
 Shard::~Shard() {
   setup_.budget.release(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.release(Purpose::offline, store_lane_bytes(setup_.store));
+  setup_.budget.release(Purpose::other, access_bytes(setup_));
 }
 
 void Shard::start() {
@@ -131,7 +145,16 @@ bool Shard::run_turn() {
   return turn_worked_;
 }
 
+/// The control thread has read keys or revocations anew, and keeps the old ones until every shard goes by the new.
+void Shard::follow_authenticator() {
+  const Authenticator* wanted = setup_.control.authenticator.load(std::memory_order_acquire);
+  if (wanted == setup_.control.authenticator_used.load(std::memory_order_relaxed)) return;
+  core_.set_authenticator(wanted);
+  setup_.control.authenticator_used.store(wanted, std::memory_order_release);
+}
+
 void Shard::obey() {
+  follow_authenticator();
   switch (setup_.control.command.load(std::memory_order_acquire)) {
     case ShardCommand::run: return;
     case ShardCommand::drain:
@@ -287,6 +310,7 @@ void Shard::finish() {
   ensure(transport_.connections() == 0, "every connection is closed when a shard ends");
   core_.drain_mesh(now_);  // and what is done with goes to the store
   ring_doorbells();
+  for (int waits = 0; waits < kLastWaitsMax && !core_.settle_usage(); ++waits) ring_->wait(kDrainTick);
   stats_.publish_ledger(core_.ledger());
   publish_counters();
   set_state(ShardState::stopped);

@@ -59,6 +59,8 @@ struct ShardSetup {
   int control_event_fd = -1;  // written when the state changes
   StoreLane* store = nullptr;  // where a namespace keeps messages, and who serves it
   BridgeBell* bridge = nullptr;
+  AccessBoards* boards = nullptr;
+  UsageLane* usage = nullptr;  // null: no entitlement record is kept
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.
@@ -93,6 +95,7 @@ class Shard final : private TransportEvents {
 
   // the phases
   void obey();
+  void follow_authenticator();
   bool handle_completions();
   void expire_timers();
   bool advance_sends();

@@ -8,6 +8,7 @@
 #include "engine/delivery/rolling_send.hpp"
 #include "engine/presence/presence.hpp"
 #include "engine/session/sessions.hpp"
+#include "engine/session/usage_feed.hpp"
 #include "engine/shard/channel_router.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
@@ -37,6 +38,9 @@ struct ShardCore::State final : AnswerSink {
                  context.stats},
         rankings{delivery, context.stats},
         sends{delivery, context.budget, context.stats},
+        usage{context.usage == nullptr
+                  ? nullptr
+                  : std::make_unique<UsageFeed>(*context.usage, context.budget, context.stats, now)},
         presence{context.index, context.options, delivery, sends, context.budget, context.stats, now},
         router{context.index,
                context.options,
@@ -116,6 +120,7 @@ struct ShardCore::State final : AnswerSink {
   Delivery delivery;
   Rankings rankings;
   RollingSend sends;
+  std::unique_ptr<UsageFeed> usage;  // before sessions: told of subscriptions until the last has gone
   Presence presence;
   ChannelRouter router;
   Sessions sessions;
@@ -131,7 +136,16 @@ struct ShardCore::State final : AnswerSink {
   bool said_goodbye = false;
 };
 
-ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {}
+ShardCore::ShardCore(const ShardContext& context, Now now) : state_{std::make_unique<State>(context, now)} {
+  UsageFeed* usage = state_->usage.get();
+  state_->sessions.set_access({.here = context.index,
+                               .authenticator = context.authenticator,
+                               .boards = context.boards,
+                               .journal = usage == nullptr ? nullptr : &usage->journal()});
+  if (usage == nullptr) return;
+  usage->set_sessions(state_->sessions);
+  state_->delivery.set_recorder(*usage);
+}
 ShardCore::~ShardCore() = default;
 
 // ---- what happened ----
@@ -184,6 +198,7 @@ void ShardCore::drain_mesh(Now now) {
 
 void ShardCore::expire_timers(Now now) {
   State& state = *state_;
+  if (state.usage != nullptr) state.usage->keep_time(now);
   state.sessions.expire_timers(now);
   state.delivery.release_held(now.mono);
   state.router.expire_timers(now);
@@ -195,12 +210,24 @@ void ShardCore::expire_timers(Now now) {
     state.housekeeping_at = now.mono + kHousekeepingInterval;
     state.router.sweep(now);
     if (state.router.patterns().active()) state.sessions.tell_patterns(now);
+    if (state.usage != nullptr) state.usage->settle();
     state.stats->publish_ledger(state.delivery.ledger());
     state.rank_connections(now);
   }
   state.handle_send_events(now);
   if (state.shutting_down) state.advance_shutdown(now);
   state.after_input(now);
+}
+
+void ShardCore::set_authenticator(const Authenticator* authenticator) {
+  state_->sessions.set_authenticator(authenticator);
+}
+
+bool ShardCore::settle_usage() {
+  UsageFeed* usage = state_->usage.get();
+  if (usage == nullptr) return true;
+  usage->settle();
+  return usage->settled();
 }
 
 void ShardCore::begin_shutdown(Now now) {

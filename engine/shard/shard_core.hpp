@@ -22,6 +22,7 @@
 #include "alloc/base/identifiers.hpp"
 #include "alloc/base/time.hpp"
 #include "alloc/memory/budget.hpp"
+#include "engine/access/usage_record.hpp"
 #include "engine/limits.hpp"
 #include "engine/offline/store_lane.hpp"
 #include "engine/presence/inquiries.hpp"
@@ -32,6 +33,9 @@
 
 namespace ringcast {
 
+class Authenticator;
+struct AccessBoards;
+
 struct ShardContext {
   ShardIndex index{};
   const CoreOptions& options;
@@ -41,6 +45,9 @@ struct ShardContext {
   std::uint64_t seed;  // epochs, connection ids and mask keys come from it; real nodes seed it from the kernel
   StoreLane* store = nullptr;  // to the offline store and back; needed where a namespace keeps messages
   std::uint64_t channel_ids_given = 0;  // where numbering begins; tests begin near the end
+  const Authenticator* authenticator = nullptr;  // null: nobody has to authenticate
+  AccessBoards* boards = nullptr;                // the node's; null: no limits by address or user
+  UsageLane* usage = nullptr;                    // where the entitlement record goes; null: none is kept
 };
 
 class ShardCore {
@@ -68,6 +75,11 @@ class ShardCore {
   void drain_mesh(Now now);
   /// Fires every timer due; also housekeeping (log trimming, ledger, lag checks).
   void expire_timers(Now now);
+  /// Other keys or revocations; the old ones are no longer used when this returns.
+  void set_authenticator(const Authenticator* authenticator);
+  /// At the end, when nobody is left: whether the entitlement record has all of what was noted. To be asked again while
+  /// its writer is behind.
+  bool settle_usage();
   /// Starts the graceful end: refuses new work, lets every reader have what is in its logs, closes with 1001.
   void begin_shutdown(Now now);
 

@@ -18,6 +18,7 @@
 #include "codec/hash/xxh3.hpp"
 #include "codec/websocket/frame_parser.hpp"
 #include "codec/websocket/frame_writer.hpp"
+#include "engine/access/shared_board.hpp"
 #include "engine/offline/store_service.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/shard_core.hpp"
@@ -57,9 +58,12 @@ class CoreHarness {
  public:
   using Client = CoreClient;
 
-  /// kept  what its durable channels are kept in, and stays after it; null: a new one, if it needs one.
+  /// kept           what its durable channels are kept in, and stays after it; null: a new one, if it needs one.
+  /// authenticator  outlives the harness; options.access.authenticates must then be set.
+  /// usage_bytes    of each shard's lane to the entitlement record; 0: none is kept.
   explicit CoreHarness(CoreOptions with = {}, std::size_t bulk_bytes = 0, std::uint64_t channel_ids_given = 0,
-                       MemoryStore* kept = nullptr)
+                       MemoryStore* kept = nullptr, const Authenticator* authenticator = nullptr,
+                       std::size_t usage_bytes = 0)
       : options{std::move(with)},
         mesh{options.shards, bulk_bytes != 0 ? bulk_bytes : Mesh::bulk_bytes_for(options.limits.message_bytes)},
         asleep(options.shards, false),
@@ -74,6 +78,7 @@ class CoreHarness {
     for (std::uint32_t i = 0; i < options.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>());
       Shard& shard = *shards_.back();
+      if (usage_bytes != 0) shard.usage = std::make_unique<UsageLane>(usage_bytes);
       shard.core = std::make_unique<ShardCore>(ShardContext{.index = ShardIndex{static_cast<std::uint16_t>(i)},
                                                             .options = options,
                                                             .mesh = mesh,
@@ -81,7 +86,10 @@ class CoreHarness {
                                                             .budget = shard.budget,
                                                             .seed = 1'000 + i,
                                                             .store = store_lane(i),
-                                                            .channel_ids_given = channel_ids_given},
+                                                            .channel_ids_given = channel_ids_given,
+                                                            .authenticator = authenticator,
+                                                            .boards = &boards,
+                                                            .usage = shard.usage.get()},
                                                now);
     }
   }
@@ -93,6 +101,7 @@ class CoreHarness {
 
   [[nodiscard]] ShardCore& core(std::uint32_t shard = 0) { return *shards_[shard]->core; }
   [[nodiscard]] Budget& budget(std::uint32_t shard = 0) { return shards_[shard]->budget; }
+  [[nodiscard]] UsageLane& usage(std::uint32_t shard = 0) { return *shards_[shard]->usage; }
   [[nodiscard]] std::uint64_t count(CounterId id, std::uint32_t shard) const { return shards_[shard]->stats.get(id); }
   /// Of the whole node.
   [[nodiscard]] std::uint64_t count(CounterId id) const {
@@ -123,11 +132,10 @@ class CoreHarness {
   // ---- clients ----
 
   /// A connection that has said nothing yet.
-  Client& connect(std::uint32_t shard = 0) {
+  Client& connect(std::uint32_t shard = 0, PeerInfo peer = {}) {
     clients_.push_back(std::make_unique<Client>());
     Client& client = *clients_.back();
     client.shard = shard;
-    PeerInfo peer;
     for (const auto& one : shards_) peer.node_connections += one->core->connections();
     if (const auto handle = core(shard).accept(peer, now)) {
       client.handle = *handle;
@@ -301,6 +309,7 @@ class CoreHarness {
 
   CoreOptions options;
   Now now{.mono = Instant{seconds{1'000}}, .wall = WallTime{seconds{1'790'000'000}}};
+  AccessBoards boards = AccessBoards::make(options, 99);
   Mesh mesh;
   std::vector<bool> asleep;  // shards that have no turn in run()
   MemoryStore& store;
@@ -317,6 +326,7 @@ class CoreHarness {
     std::unique_ptr<ShardBlock> block = std::make_unique<ShardBlock>();
     ShardStats stats{*block};
     Budget budget;
+    std::unique_ptr<UsageLane> usage;
     std::unique_ptr<ShardCore> core;
   };
 

@@ -70,6 +70,7 @@ table("no token is issued for", [
     ("a century", 2, "is not 1 second to 10 years", ["--sub", "a", "--ttl", "36500d"]),
     ("a time that is none", 2, "is not 1 second to 10 years", ["--sub", "a", "--ttl", "soon"]),
     ("an empty name", 2, "--sub is 1 to 250 bytes", ["--sub", "", "--ttl", "60"]),
+    ("a pattern for a name", 2, "--sub is 1 to 250 bytes", ["--sub", "a*", "--ttl", "60"]),
     ("a pattern that is none", 2, "'>x'", ["--sub", "a", "--ttl", "60", "--subscribe", ">x"]),
     ("65 patterns", 2, "65 patterns", ["--sub", "a", "--ttl", "60"] + ["--publish", "x"] * 65),
     ("another algorithm than the key's", 1, "HS256, not for RS256", ["--sub", "a", "--ttl", "60", "--algorithm", "RS256"]),

@@ -206,6 +206,7 @@ TEST(Authenticator, EveryClaimIsLookedAt) {
       {"an empty subject", with(R"({"sub":"","exp":1790003600})"), bad_claims},
       {"a subject that is a number", with(R"({"sub":42,"exp":1790003600})"), bad_claims},
       {"a subject with a control character", with(R"({"sub":"a\nb","exp":1790003600})"), bad_claims},
+      {"a subject that looks like a pattern", with(R"({"sub":"*","exp":1790003600})"), bad_claims},
       {"a subject of 251 bytes", with(R"({"exp":1790003600,"sub":")" + long_name + "\"}"), bad_claims},
       {"a subject of 250 bytes", with(R"({"exp":1790003600,"sub":")" + long_name.substr(1) + "\"}"), std::nullopt},
       {"a claim twice", with(R"({"sub":"alice","sub":"admin","exp":1790003600})"), malformed},
@@ -320,6 +321,29 @@ TEST(Grant, SaysWhoMayDoWhat) {
     const Grant grant = grant_of(row.claims);
     EXPECT_EQ(grant.may_subscribe(row.channel), row.subscribe) << row.sentence;
     EXPECT_EQ(grant.may_publish(row.channel), row.publish) << row.sentence;
+  }
+  const struct {
+    std::string_view sentence, claims, pattern;
+    bool within;
+  } patterns[] = {
+      {"nothing is granted by being there", "", ">", false},
+      {"wider than what is granted", R"(,"subscribe":["orders.*"])", ">", true},
+      {"narrower", R"(,"subscribe":["orders.>"])", "orders.eu.*", true},
+      {"beside it", R"(,"subscribe":["orders.*"])", "trades.*", false},
+      {"one letter apart", R"(,"subscribe":["orders.a*"])", "orders.b*", false},
+      {"what begins alike may meet", R"(,"subscribe":["*@trade"])", "btc*", true},
+      {"one of several", R"(,"subscribe":["x.*","orders.*"])", "orders.*", true},
+      {"the server's, for anybody", R"(,"subscribe":[">","$sys/*"])", "$sys/*", false},
+      {"the server's, for an administrator", R"(,"admin":true)", "$sys/*", true},
+      {"everything does not mean users'", R"(,"subscribe":[">"])", "user:b*", false},
+      {"users' does not mean everything", R"(,"subscribe":["user:>"])", "*", false},
+      {"users', spelled out", R"(,"subscribe":["user:b*"])", "user:*", true},
+      {"one's own is among all users'", "", "user:*", true},
+      {"one's own, spelled in part", "", "user:al*", true},
+      {"not those of others", "", "user:b*", false},
+  };
+  for (const auto& row : patterns) {
+    EXPECT_EQ(grant_of(row.claims).may_subscribe_within(row.pattern), row.within) << row.sentence;
   }
   const Grant grant = grant_of(R"(,"max_rate":5,"conflate":true,"jti":"j-1","iat":1789990000)");
   EXPECT_EQ(grant.max_rate, 5U);

@@ -284,7 +284,7 @@ const BadRow kBad[] = {
     {"a name that is too long", "name = \"12345678901234567890123456789012345678901234567890123456789012345\"\n",
      "FILE:1: name: ~"},
     {"listening to other hosts without a word about it", "listen = [\"127.0.0.1:1\", \"0.0.0.0:1\"]\n",
-     "FILE:1: listen: 0.0.0.0:1 is reachable from other hosts, and this version authenticates nobody: ~"},
+     "FILE:1: listen: 0.0.0.0:1 is reachable from other hosts, and nobody has to authenticate: ~"},
     {"listening to all of IPv6", "listen = \"[::]:1\"\n", "FILE:1: listen: [::]:1 is reachable from other hosts~"},
     {"one address twice", "listen = [\"127.0.0.1:1\", \"localhost:1\"]\n",
      "FILE:1: listen: 127.0.0.1:1 is named twice\n"},
@@ -384,9 +384,8 @@ TEST(LoadConfiguration, FlagsAndVariablesAreCheckedLikeTheFile) {
       {{}, {{"shards", "65"}}, "flag --shards: shards.count: 65 is out of range: 0 to 64\n"},
       {{},
        {{"listen", "0.0.0.0:1"}},
-       "flag --listen: listen: 0.0.0.0:1 is reachable from other hosts, and this version "
-       "authenticates nobody: listen on loopback, or say --insecure "
-       "(access.insecure = true)\n"},
+       "flag --listen: listen: 0.0.0.0:1 is reachable from other hosts, and nobody has to authenticate: configure a "
+       "key (auth.key_file), listen on loopback, or say --insecure (access.insecure = true)\n"},
       {{}, {{"admin", "127.0.0.1:9002"}}, "flag --admin: admin: not supported in this version (the admin port)\n"},
       {{}, {{"nonsense", "1"}}, "flag --nonsense: stands for no key\n"},
   };

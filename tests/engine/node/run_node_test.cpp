@@ -115,13 +115,13 @@ TEST(RunNode, ASecondSignalEndsItAtOnce) {
   EXPECT_TRUE(contains(process.said(), "shutdown_forced")) << process.said();
 }
 
-TEST(RunNode, HangupChangesNothing) {
+TEST(RunNode, HangupReadsKeysAndRevocationsAgainAndChangesNothingElse) {
   NodeOptions options = node_options(1);
   options.log.level = LogLevel::info;
   NodeProcess process{options};
   const std::uint16_t port = process.port();
   process.signal(SIGHUP);
-  EXPECT_TRUE(process.says("reload is not supported in this version"));
+  EXPECT_TRUE(process.says("keys, revocations and the usage log; the configuration stays as it is"));
   TestClient client{port};
   EXPECT_TRUE(contains(client.wait_for("welcome"), "welcome"));
   process.signal(SIGTERM);

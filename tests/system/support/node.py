@@ -63,7 +63,8 @@ def unique_name():
 
 def environment(**more):
     """Ours without anything that configures a node."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("RINGCAST_")}
+    kept = {key: value for key, value in os.environ.items()
+            if not key.startswith("RINGCAST_") and key != "JWT_SECRET"}
     return {**kept, **more}
 
 
