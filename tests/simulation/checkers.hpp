@@ -34,6 +34,7 @@ enum class Checker : std::uint8_t {
   rate,         // nobody gets more messages a second than it asked for
   busy_loop,    // a shard that says it has work makes progress
   seam,         // actions and send entries keep the rules of seam.hpp
+  record,       // each subscription begins and ends once in the entitlement record
   shutdown,     // everybody gets what was kept for them, then 1001
   presence,     // lists of users are exact, and agree with what was told
   state,        // stale and live alternate, and no message comes while a channel is stale
@@ -63,6 +64,7 @@ inline constexpr std::array kCheckers{
     CheckerRow{Checker::rate, "rate"},
     CheckerRow{Checker::busy_loop, "busy_loop"},
     CheckerRow{Checker::seam, "seam"},
+    CheckerRow{Checker::record, "record"},
     CheckerRow{Checker::shutdown, "shutdown"},
     CheckerRow{Checker::presence, "presence"},
     CheckerRow{Checker::state, "state"},

@@ -113,6 +113,7 @@ enum class Seen : std::uint8_t {
   store_kills,
   store_kills_in_transaction,
   store_peaceful_ends,
+  subscriptions_recorded,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -222,6 +223,7 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(store_kills),
     RINGCAST_SEEN(store_kills_in_transaction),
     RINGCAST_SEEN(store_peaceful_ends),
+    RINGCAST_SEEN(subscriptions_recorded),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");

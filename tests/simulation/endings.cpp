@@ -320,6 +320,7 @@ void World::check_nothing_is_left() {
     const Ledger ledger = shard.core->ledger();
     check(ledger.closed() && ledger.queued == 0, Checker::ledger,
           "shard {} has {} messages queued, and nobody is there", i, ledger.queued);
+    usage_.check_all_ended(i);
     check(shard.core->connections() == 0 && network_.held_by(i) == 0, Checker::leak, "shard {} still has connections",
           i);
     coverage_.add(Seen::lane_overruns, shard.stats->get(CounterId::mesh_gaps));

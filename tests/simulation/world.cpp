@@ -34,6 +34,7 @@ World::World(std::uint64_t seed, bool print_trace, bool is_long)
       truth_{scenario_},
       network_{dice_, trace_, coverage_, scenario_.options.shards},
       mesh_{scenario_.options.shards, scenario_.bulk_bytes},
+      usage_{scenario_.options.shards, seed % 2 == 0},  // in half of the runs the entitlement record is kept
       shards_(scenario_.options.shards),
       delivered_(scenario_.options.shards),
       surroundings_{scenario_, dice_, network_, truth_, coverage_, trace_, delivered_, conversations_} {
@@ -53,7 +54,8 @@ World::World(std::uint64_t seed, bool print_trace, bool is_long)
                                                           .mesh = mesh_,
                                                           .stats = *shard.stats,
                                                           .budget = *shard.budget,
-                                                          .seed = dice_.next()},
+                                                          .seed = dice_.next(),
+                                                          .usage = usage_.lane(i)},
                                              now());
     for (const PurposeRow& row : kPurposes) shard.floor.push_back(shard.budget->used(row.purpose));
   }
@@ -238,6 +240,7 @@ bool World::turn(std::uint32_t index) {
       did = true;
     }
   }
+  usage_.drain(index, *shard.stats, now().wall, coverage_);
   shard.asleep = core.idle();
   shard.wakes_at = core.next_deadline();
   const bool alone =

@@ -22,6 +22,7 @@
 #include "engine/stats/shard_stats.hpp"
 #include "tests/doubles/manual_clock.hpp"
 #include "tests/simulation/client.hpp"
+#include "tests/simulation/usage_check.hpp"
 
 namespace ringcast::simulation {
 
@@ -108,6 +109,7 @@ class World {
   Truth truth_;
   Network network_;
   Mesh mesh_;
+  UsageCheck usage_;
   std::vector<Shard> shards_;
   std::vector<Delivered> delivered_;
   std::vector<std::unique_ptr<Conversation>> conversations_;
