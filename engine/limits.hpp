@@ -30,10 +30,12 @@ inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; 
 inline constexpr std::uint32_t kHistoryQueryMax = 1'000;          // messages in one answer; `more` tells of the rest
 inline constexpr std::uint32_t kHistoryQueryDefault = 100;
 inline constexpr std::uint32_t kShardsMax = 64;                   // lanes grow with its square
+inline constexpr std::uint32_t kConnectionsMax = 10'000'000;      // what limits.connections may be set to
+inline constexpr std::uint32_t kChannelsMax = 100'000'000;        // the same for limits.channels
 inline constexpr std::uint32_t kCommandChannelsMax = 1'024;       // channels in one subscribe
 inline constexpr std::uint32_t kRefusalSlots = 256;                // above the limit, waiting for their 503
 inline constexpr std::uint32_t kStrangerBytesMax = 16U << 10;     // a message of who has yet to authenticate
-inline constexpr std::uint32_t kSweepSlotsPerTick = 4'096;        // channels and logs looked at in one housekeeping
+inline constexpr std::uint32_t kSweepSlotsPerTick = 4'096;        // of one kind looked at in one housekeeping
 inline constexpr std::size_t kMeshBatchBytesMax = 32_KiB;         // of frames in a mesh record; one may be larger
 inline constexpr std::size_t kMeshBacklogBytes = 256_KiB;         // of frames in a lane: more waits in the home's log
 inline constexpr std::size_t kLapBytesMax = 64_KiB;               // a channel grows by so much a lap of the turn queue
@@ -124,6 +126,7 @@ struct HistoryLimits {
   std::uint32_t messages = 1'000;
   std::uint64_t bytes = 1_MiB;
   milliseconds age{5 * 60 * 1'000};
+  bool operator==(const HistoryLimits&) const = default;
 };
 struct LagLimits {
   std::uint32_t messages = 4'096;
@@ -135,12 +138,14 @@ struct LagLimits {
   [[nodiscard]] constexpr std::uint64_t pace_bytes(std::uint64_t most) const {
     return std::clamp<std::uint64_t>(bytes / kLapLagShare, 1, most);
   }
+  bool operator==(const LagLimits&) const = default;
 };
 struct DedupeOptions {
   DedupeBy by = DedupeBy::id;
   std::uint32_t entries = 10'000;
   milliseconds window{60'000};
   DedupeScope scope = DedupeScope::publisher;
+  bool operator==(const DedupeOptions&) const = default;
 };
 
 /// One [[namespace]] table: what the channels that `match` binds get. The first that matches wins.
@@ -163,6 +168,7 @@ struct NamespaceRule {
   milliseconds presence_grace{5'000};              // from a user's last connection to user_left
   bool offline = false;                            // messages for a user who is away are stored
   bool ack = false;                                // messages are kept until they are acknowledged
+  bool operator==(const NamespaceRule&) const = default;
 
   /// Its messages are in the offline store before anybody is sent them; seq and epoch survive restarts.
   [[nodiscard]] constexpr bool durable() const { return offline || ack; }
@@ -188,7 +194,8 @@ struct ShutdownOptions {
   milliseconds deadline{10'000};
 };
 
-/// What one shard's core needs to know; the same on every shard of a node.
+/// What one shard's core needs to know; the same on every shard of a node, but for the moment in which a reload reaches
+/// one after the other.
 struct CoreOptions {
   std::uint32_t shards = 1;
   LimitOptions limits;

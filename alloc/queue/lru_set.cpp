@@ -58,6 +58,12 @@ bool LruMap::erase(const LruKey& key) {
   return true;
 }
 
+void LruMap::set_entries_max(std::uint32_t entries_max) {
+  ensure(entries_max >= 1 && entries_max <= kEntriesMax, "an LRU map holds 1 to kEntriesMax entries");
+  entries_max_ = entries_max;
+  if (capacity_ > entries_max) shrink_to(entries_max);
+}
+
 void LruMap::shrink_to(std::uint32_t entries) {
   while (size_ > entries) {
     drop(slot_of(entries_[oldest_].key));

@@ -47,6 +47,8 @@ class LruMap {
   void insert(const LruKey& key, const LruValue& value);
   /// Forgets a key; false if it was not there.
   bool erase(const LruKey& key);
+  /// Another bound from now on, 1 to kEntriesMax. What is beyond it goes at once: then as shrink_to().
+  void set_entries_max(std::uint32_t entries_max);
   /// Forgets the least recently used until at most `entries` are left, and the memory that they need no more.
   /// A relief measure: takes time in proportion to what is left.
   void shrink_to(std::uint32_t entries);

@@ -32,6 +32,9 @@ class MessageInflater {
   /// returns  a view into our buffer, valid until the next call or trim().
   [[nodiscard]] Result<MutableBytes, InflateError> inflate(Bytes packed);
 
+  /// Another bound from the next message on.
+  void set_message_bytes_max(std::uint32_t bytes) { bytes_max_ = bytes; }
+
   /// Gives large buffers back.
   void trim();
   /// The bytes of heap memory held now.

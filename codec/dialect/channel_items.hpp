@@ -20,6 +20,7 @@ class ChannelItems {
   explicit ChannelItems(std::size_t channels_max) : channels_max_{channels_max} {}
 
   void clear();
+  void set_channels_max(std::size_t channels_max) { channels_max_ = channels_max; }
   /// A valid name. False, and nothing added, if there are channels_max already.
   [[nodiscard]] bool add(std::string_view channel) { return add(SubscribeItem{.channel = channel}); }
   [[nodiscard]] bool add(const SubscribeItem& item);

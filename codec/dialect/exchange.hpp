@@ -42,6 +42,9 @@ class ExchangeDecoder {
  public:
   explicit ExchangeDecoder(ExchangeLimits limits = {});
 
+  /// Others from the next request on.
+  void set_limits(ExchangeLimits limits) { items_.set_channels_max(limits.channels_max); }
+
   /// Reads one request: SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY or GET_PROPERTY.
   [[nodiscard]] Result<Command, ExchangeError> decode(std::string_view text);
 

@@ -32,6 +32,9 @@ class NativeDecoder {
  public:
   explicit NativeDecoder(NativeLimits limits = {});
 
+  /// Others from the next message on.
+  void set_limits(NativeLimits limits) { items_.set_channels_max(limits.channels_max); }
+
   /// Reads one text message. Members that are not known are ignored.
   ///
   /// text     the whole message; its size is bounded by the framer.

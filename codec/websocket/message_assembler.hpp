@@ -8,6 +8,7 @@
 // Not here replies (a ping's pong, a close's close), inflating, randomness, what a message means.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -44,6 +45,11 @@ class MessageAssembler {
   /// What the handshake, which comes after a connection's assembler, has agreed. Before the first next().
   void negotiate(Extensions negotiated) { deflate_negotiated_ = negotiated.deflate; }
 
+  /// Another bound from now on; but who is in the middle of a message keeps the larger of the two.
+  void set_message_bytes_max(std::uint32_t bytes) {
+    message_bytes_max_ = mid_message() ? std::max(message_bytes_max_, bytes) : bytes;
+  }
+
   /// Consumes bytes from the front of `input` until there is something to tell.
   ///
   /// input    unmasked in place where it is consumed; shortened by what was consumed. What is left belongs to the next
@@ -60,8 +66,6 @@ class MessageAssembler {
   /// The bytes of heap memory held now.
   [[nodiscard]] std::size_t bytes_held() const { return held_.capacity(); }
   [[nodiscard]] std::uint32_t message_bytes_max() const { return message_bytes_max_; }
-  /// From the next frame on.
-  void set_message_bytes_max(std::uint32_t bytes) { message_bytes_max_ = bytes; }
   /// Gives up what is held and finishes: the connection is going away.
   void release();
 

@@ -1,8 +1,7 @@
 // engine/channel/channel_table.hpp: the channels that one shard knows, by name: as their home, as a reader, or both.
 //
 // Owner    shard_core, by value.  Thread  the shard's.
-// Memory   one Channel and one hash entry a channel, charged to Purpose::channels; bounded by limits.channels where the
-//          channel is home, by subscriptions elsewhere.
+// Memory   one Channel and one hash entry a channel, charged to Purpose::channels; at most as many as it was told.
 // Failure  no room: find_or_create answers null.
 // Not here a channel's messages (home_channel), its readers (delivery/channel_log).
 #pragma once
@@ -14,6 +13,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "alloc/base/ensure.hpp"
 #include "alloc/base/identifiers.hpp"
 #include "alloc/memory/slab.hpp"
 #include "codec/dialect/command.hpp"
@@ -40,7 +40,11 @@ struct Channel {
 
 class ChannelTable {
  public:
-  ChannelTable(std::uint32_t channels_max, Budget& budget) : channels_{channels_max, &budget, Purpose::channels} {}
+  ChannelTable(std::uint32_t channels_max, Budget& budget)
+      : channels_{kChannelsMax, &budget, Purpose::channels}, channels_max_{channels_max} {}
+
+  /// Another bound from now on. Channels beyond it stay, and no new one is made.
+  void set_channels_max(std::uint32_t channels_max) { channels_max_ = channels_max; }
 
   [[nodiscard]] Channel* find(std::string_view name) {
     const auto at = by_name_.find(name);
@@ -50,8 +54,9 @@ class ChannelTable {
   template <class RuleOf>
   [[nodiscard]] Channel* find_or_create(std::string_view name, ShardIndex home, RuleOf&& rule_of) {
     if (Channel* known = find(name)) return known;
+    if (channels_.size() >= channels_max_) return nullptr;
     const Handle handle = channels_.create();
-    if (!handle.valid()) return nullptr;
+    ensure(handle.valid(), "there are slots for every channel that a node may have");
     Channel& channel = channels_[handle.slot];
     channel.name = name;
     channel.slot = handle.slot;
@@ -75,6 +80,7 @@ class ChannelTable {
 
  private:
   Slab<Channel> channels_;
+  std::uint32_t channels_max_;
   absl::flat_hash_map<std::string_view, std::uint32_t> by_name_;  // views of Channel::name, which does not move
 };
 

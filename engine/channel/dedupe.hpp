@@ -32,6 +32,11 @@ class DedupeWindow {
     if (seen_.bytes() != charged_) settle();
   }
   void forget(const LruKey& key) { (void)seen_.erase(key); }
+  /// Another bound from now on; beyond it the least recently used are forgotten at once.
+  void set_entries_max(std::uint32_t entries_max) {
+    seen_.set_entries_max(entries_max);
+    settle();
+  }
   [[nodiscard]] std::uint32_t size() const { return seen_.size(); }
 
  private:

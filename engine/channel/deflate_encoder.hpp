@@ -24,6 +24,8 @@ class DeflateEncoder {
   DeflateEncoder(const DeflateEncoder&) = delete;
   DeflateEncoder& operator=(const DeflateEncoder&) = delete;
 
+  void set_threshold(std::uint32_t bytes) { threshold_ = bytes; }
+
   /// The logs of one plain form's packed ones; null: nobody reads it.
   struct Logs {
     FrameLog* small_window = nullptr;

@@ -66,6 +66,12 @@ class PublishPipeline {
   /// Sequences it and puts it into history and form logs, without looking for duplicates.
   Published append(HomeChannel& channel, const PublishRequest& request, Now now);
 
+  /// Other bounds from now on.
+  void reconfigure(std::uint32_t dedupe_entries_max, const CompressionOptions& compression) {
+    dedupe_.set_entries_max(dedupe_entries_max);
+    deflate_.set_threshold(compression.threshold);
+  }
+
  private:
   DedupeWindow dedupe_;
   DeflateEncoder deflate_;

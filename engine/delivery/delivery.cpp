@@ -31,6 +31,18 @@ void Delivery::close_log(Handle handle) {
   stats_->sub(CounterId::channel_logs);
 }
 
+void Delivery::set_rule(std::uint32_t slot, const NamespaceRule& rule, Sequence high_last) {
+  ChannelLog& log = logs_[slot];
+  if (rule.priority != log.rule->priority) {
+    log.high_last = rule.priority == Priority::high ? Sequence{~std::uint64_t{0}} : high_last;
+  }
+  if (log.batch != nullptr && held_.cancel(log.batch->until)) make_dirty(log, slot);
+  if (rule.batch_delay.count() == 0) log.batch.reset();
+  if (rule.batch_delay.count() != 0 && log.batch == nullptr) log.batch = std::make_unique<Batch>();
+  log.rule = &rule;
+  log.log.set_bounds({.frames = rule.lag.messages, .bytes = rule.lag.bytes});
+}
+
 void Delivery::appended(std::uint32_t slot, std::uint64_t count) {
   ChannelLog& log = logs_[slot];
   counted_.offered += count * log.readers.size();

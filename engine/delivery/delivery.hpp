@@ -45,6 +45,10 @@ class Delivery {
                   Sequence next, Epoch epoch, ChannelLog::State state);
   /// Nobody may read or join it any more.
   void close_log(Handle log);
+  /// Its channel goes by another rule now: new bounds hold from the next message on, and news that waits for company
+  /// goes out. Subscriptions keep the terms that they were granted.
+  /// high_last  the newest message of high priority, where it is known: for a rule that gives none to all of them.
+  void set_rule(std::uint32_t log, const NamespaceRule& rule, Sequence high_last);
   [[nodiscard]] ChannelLog* find_log(Handle log) { return logs_.find(log); }
   [[nodiscard]] const ChannelLog* find_log(Handle log) const { return logs_.find(log); }
   [[nodiscard]] ChannelLog& log(std::uint32_t slot) { return logs_[slot]; }

@@ -25,6 +25,9 @@ class Compression {
   Compression(const Compression&) = delete;
   Compression& operator=(const Compression&) = delete;
 
+  /// Another bound from the next message on.
+  void set_message_bytes_max(std::uint32_t bytes) { inflater_.set_message_bytes_max(bytes); }
+
   /// The message in a text or binary event with RSV1; text is UTF-8 then. Valid until done() or the next call.
   [[nodiscard]] Result<Bytes, FrameError> unpack(const WsEvent& event);
   /// A message packed for one reader; empty: it is not smaller, or may be too large for that reader's window. Valid

@@ -30,8 +30,8 @@ Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, PatternPor
       stats_{&stats},
       prng_{&prng},
       wheel_{now.mono, kTimerTick},
-      connections_{options.limits.connections + kRefusalSlots, &budget, Purpose::connections},
-      joins_{options.limits.connections + kRefusalSlots, &budget, Purpose::subscriptions},
+      connections_{kConnectionsMax + kRefusalSlots, &budget, Purpose::connections},
+      joins_{kConnectionsMax + kRefusalSlots, &budget, Purpose::subscriptions},
       native_{NativeLimits{.channels_max = options.limits.subscriptions}},
       exchange_{ExchangeLimits{.channels_max = options.limits.subscriptions}},
       compression_{options.limits.message_bytes, budget, stats} {}
@@ -56,20 +56,18 @@ Connection* Sessions::find(Handle handle) {
 // ---- life ----
 
 std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
-  if (shutting_down_ || peer.node_connections >= options_->limits.connections + kRefusalSlots) {
+  const std::uint32_t limit = options_->limits.connections;
+  if (shutting_down_ || std::max(peer.node_connections, connections_.size()) >= limit + kRefusalSlots) {
     stats_->add(CounterId::connections_refused_capacity);
     return std::nullopt;
   }
-  const bool full = peer.node_connections >= options_->limits.connections && !evict_half_open(now);
+  const bool full = peer.node_connections >= limit && !evict_half_open(now);
   if (!takes_address(peer)) {  // some of them are told why; more would hold places that others want
     stats_->add(CounterId::connections_refused_address);
     return std::nullopt;
   }
   const Handle handle = connections_.create(options_->limits.message_bytes);
-  if (!handle.valid()) {
-    stats_->add(CounterId::connections_refused_capacity);
-    return std::nullopt;
-  }
+  ensure(handle.valid(), "there are slots for every connection that a node may have");
   Connection& connection = connections_[handle.slot];
   connection.outbox.connection = handle;
   connection.timer.tag = tag_of(handle);
@@ -88,6 +86,29 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   stats_->add(CounterId::connections_open);
   stats_->raise(CounterId::connections_peak, std::uint64_t{peer.node_connections} + 1);
   return handle;
+}
+
+void Sessions::reconfigure(const CoreOptions& options) {
+  const HeartbeatOptions& beat = options_->heartbeat;
+  follow_heartbeat_ = follow_heartbeat_ || beat.interval != options.heartbeat.interval ||
+                      beat.interval_exchange != options.heartbeat.interval_exchange ||
+                      options_->limits.idle_time != options.limits.idle_time;
+  options_ = &options;
+  native_.set_limits({.channels_max = options.limits.subscriptions});
+  exchange_.set_limits({.channels_max = options.limits.subscriptions});
+  compression_.set_message_bytes_max(options.limits.message_bytes);
+  follow_next_ = 0;
+  follow_end_ = connections_.slot_end();
+}
+
+void Sessions::follow_options(Now now) {
+  for (std::uint32_t i = 0; i < kSweepSlotsPerTick && follow_next_ != follow_end_; ++i) {
+    Connection* connection = connections_.at(follow_next_++);
+    if (connection == nullptr || connection->phase > Connection::Phase::open) continue;
+    connection->assembler.set_message_bytes_max(options_->limits.message_bytes);
+    if (follow_heartbeat_ && connection->phase == Connection::Phase::open) arm_heartbeat(*connection, now, true);
+  }
+  if (follow_next_ == follow_end_) follow_heartbeat_ = false;
 }
 
 void Sessions::closed(Handle handle) {

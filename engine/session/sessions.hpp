@@ -90,6 +90,11 @@ class Sessions {
   /// A publish that was held back may be tried again.
   void room_made(Handle connection, Now now);
   void expire_timers(Now now);
+  /// Other options from now on; the earlier ones are not used any more when this returns. What connections hold of them
+  /// is changed by follow_options().
+  void reconfigure(const CoreOptions& options);
+  /// Looks at some connections after a reload: the size of their messages, and when they are pinged.
+  void follow_options(Now now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   // ---- the graceful end ----
@@ -286,6 +291,9 @@ class Sessions {
   bool guards_ = false;                    // connections have a Guard
   bool serving_verification_ = false;
   bool retrying_ = false;                  // a command that was parked: it has been counted
+  std::uint32_t follow_next_ = 0;  // connections from here to the end may go by what was before the reload
+  std::uint32_t follow_end_ = 0;
+  bool follow_heartbeat_ = false;
   bool shutting_down_ = false;
 };
 

@@ -50,7 +50,7 @@ ChannelRouter::ChannelRouter(ShardIndex here, const CoreOptions& options, Mesh& 
       rules_{options.namespaces},
       ids_{options.shards, here, channel_ids_given},
       channels_{options.limits.channels, budget},
-      homes_{channels_share(options), &budget, Purpose::channels},
+      homes_{kChannelsMax, &budget, Purpose::channels},
       pipeline_{rules_.dedupe_entries_max(), options.compression, budget, stats},
       durable_{options.offline, store, homes_.capacity(), homes_, pipeline_, delivery.blocks(), budget, stats},
       peers_(options.shards),
@@ -72,12 +72,13 @@ ShardIndex ChannelRouter::home_of(std::string_view channel) const { return home_
 
 HomeChannel* ChannelRouter::ensure_home(Channel& channel, Now now) {
   if (channel.home_state.valid()) return &homes_[channel.home_state.slot];
-  const Handle handle =
-      homes_.create(delivery_->blocks(), channel.name, channel.slot, *channel.rule, Epoch{prng_->next()});
-  if (!handle.valid()) {
+  if (homes_.size() >= channels_share(*options_)) {
     stats_->event(EventCode::channel_limit, now, homes_.size(), options_->limits.channels, channel.name);
     return nullptr;
   }
+  const Handle handle =
+      homes_.create(delivery_->blocks(), channel.name, channel.slot, *channel.rule, Epoch{prng_->next()});
+  ensure(handle.valid(), "there are slots for every channel that a node may have");
   channel.home_state = handle;
   HomeChannel& home = homes_[handle.slot];
   home.used_at = now.mono;
@@ -371,6 +372,7 @@ void ChannelRouter::mark_high(const Channel& channel, HomeChannel& home, Sequenc
 // ---- upkeep ----
 
 void ChannelRouter::sweep(Now now) {
+  if (follow_next_ != follow_end_) follow_rules();
   Slab<ChannelLog>& logs = delivery_->logs();
   for (std::uint32_t i = 0; i < std::min(kSweepSlotsPerTick, logs.slot_end()); ++i) {
     if (++sweep_log_ >= logs.slot_end()) sweep_log_ = 0;
@@ -387,6 +389,42 @@ void ChannelRouter::sweep(Now now) {
   if (now.mono >= release_at_) {
     release_at_ = now.mono + kReleaseInterval;
     release_unused();
+  }
+}
+
+void ChannelRouter::reconfigure(const CoreOptions& options) {
+  ensure(options.shards == shards_, "a node keeps its number of shards");
+  const bool same_rules = options.namespaces == options_->namespaces;
+  options_ = &options;
+  channels_.set_channels_max(options.limits.channels);
+  if (!same_rules) {
+    rules_.replace(options.namespaces);
+    follow_next_ = 0;
+    follow_end_ = channels_.slab().slot_end();
+    if (follow_end_ == 0) rules_.forget_earlier();
+  }
+  pipeline_.reconfigure(rules_.dedupe_entries_max(), options.compression);
+}
+
+/// Those that came after the reload stand in slots that are looked at as well: what follows their rule is their rule.
+void ChannelRouter::follow_rules() {
+  Slab<Channel>& channels = channels_.slab();
+  for (std::uint32_t i = 0; i < kSweepSlotsPerTick && follow_next_ != follow_end_; ++i) {
+    if (Channel* channel = channels.at(follow_next_++)) follow_rule(*channel);
+  }
+  if (follow_next_ == follow_end_) rules_.forget_earlier();
+}
+
+void ChannelRouter::follow_rule(Channel& channel) {
+  const NamespaceRule& rule = rules_.rule_after(channel.name, *channel.rule);
+  channel.rule = &rule;
+  HomeChannel* home = channel.home_state.valid() ? &homes_[channel.home_state.slot] : nullptr;
+  if (home != nullptr) {
+    home->rule = &rule;
+    home->history.set_bounds({.frames = rule.history.messages, .bytes = rule.history.bytes});
+  }
+  for (const Handle log : channel.logs) {
+    if (log.valid()) delivery_->set_rule(log.slot, rule, home != nullptr ? home->high_last : Sequence{});
   }
 }
 

@@ -171,6 +171,9 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   /// Channels that have become stale, and users whose grace time is over.
   void expire_timers(Now now);
   [[nodiscard]] Instant timer_deadline() const;
+  /// Other options from now on. New channels go by the new rules at once, those that exist one after the other as the
+  /// sweep comes by; the earlier options are not used any more when this returns.
+  void reconfigure(const CoreOptions& options);
   [[nodiscard]] std::uint32_t channels_home() const { return homes_.size(); }
   [[nodiscard]] std::uint32_t channels_known() const { return channels_.size(); }
   void validate() const;
@@ -223,6 +226,8 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   void end(std::uint32_t subscription, Now now);
   void forget_home(Channel& channel);
   void release_unused();
+  void follow_rules();
+  void follow_rule(Channel& channel);
   void sweep_log(std::uint32_t slot, Now now);
   void sweep_channel(Channel& channel, Now now);
   void close_log(Channel& channel, Form form, Handle log);
@@ -336,6 +341,8 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   Instant release_at_{};
   std::uint32_t sweep_log_ = 0;
   std::uint32_t sweep_channel_ = 0;
+  std::uint32_t follow_next_ = 0;  // channels from here to the end may go by a rule of before the reload
+  std::uint32_t follow_end_ = 0;
 };
 
 template <class OnReply>

@@ -59,11 +59,16 @@ class Mesh {
   /// The lane size for a node whose largest message is `message_bytes`: two of them and the backlog, at least 1 MiB.
   [[nodiscard]] static std::size_t bulk_bytes_for(std::uint32_t message_bytes) {
     std::size_t bytes = 1_MiB;
-    while (bytes < std::size_t{2} * (message_bytes + 4'096) + kMeshBacklogBytes) bytes *= 2;
+    while (bytes < std::size_t{2} * (message_bytes + kLargestHeaderBytes) + kMeshBacklogBytes) bytes *= 2;
     return bytes;
+  }
+  /// The largest message that fits lanes of a node that was made for messages of `message_bytes`.
+  [[nodiscard]] static std::uint64_t message_bytes_room(std::uint32_t message_bytes) {
+    return (bulk_bytes_for(message_bytes) - kMeshBacklogBytes) / 2 - kLargestHeaderBytes;
   }
 
  private:
+  static constexpr std::size_t kLargestHeaderBytes = 4'096;  // of a record with one message: its names, its header
   struct Pair {
     explicit Pair(std::size_t bulk_bytes) : bulk{bulk_bytes}, publishes{bulk_bytes}, control{kControlLaneBytes} {}
     MeshLane bulk;

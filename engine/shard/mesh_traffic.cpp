@@ -287,10 +287,13 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
   Channel* channel = channels_.find_or_create(
       name, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
   Refusal refusal;
+  // Their shard has looked at what the channel carries, but a reload may have reached one of us before the other.
+  const bool unreadable =
+      channel != nullptr && channel->rule->payload == PayloadKind::binary && plain_of(header.form) != Form::binary;
   const ResumePoint after{.epoch = header.epoch, .seq = Sequence{value(header.wanted) - 1}};
   const bool wants = header.wanted != Sequence{};
   const Handle log =
-      channel == nullptr ? Handle{} : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
+      channel == nullptr || unreadable ? Handle{} : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
   if (!log.valid()) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);
     peer(from).refusals.push_back({.log = header.log, .reason = MeshHello::Refused::no_room});

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
@@ -62,6 +63,14 @@ std::uint32_t shard_connections_max(const LimitOptions& limits, std::uint32_t sh
       std::min<std::uint64_t>(fitting, std::uint64_t{limits.connections} + kRefusalSlots));
 }
 
+std::uint32_t shard_connections_room(const LimitOptions& limits, std::uint32_t shards, std::uint32_t listeners) {
+  const std::uint64_t others = completions_max(ring_demand(0, shards, listeners));
+  const std::uint64_t each = completions_max(ring_demand(1, shards, listeners)) - others;
+  const std::uint32_t wanted = shard_connections_max(limits, shards, listeners);
+  const std::uint64_t entries = std::bit_ceil(completions_max(ring_demand(wanted, shards, listeners)));
+  return static_cast<std::uint32_t>((entries - others) / each);
+}
+
 Result<std::unique_ptr<Shard>, std::string> Shard::make(ShardSetup setup) {
   const auto listeners = static_cast<std::uint32_t>(setup.listeners.size());
   const std::uint32_t connections = shard_connections_max(setup.options.limits, setup.mesh.shards(), listeners);
@@ -76,6 +85,9 @@ Result<std::unique_ptr<Shard>, std::string> Shard::make(ShardSetup setup) {
 
 Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<BufferRing> buffers, Now now)
     : setup_{std::move(setup)},
+      options_{&setup_.options},
+      connections_room_{shard_connections_room(setup_.options.limits, setup_.mesh.shards(),
+                                               static_cast<std::uint32_t>(setup_.listeners.size()))},
       connections_max_{shard_connections_max(setup_.options.limits, setup_.mesh.shards(),
                                              static_cast<std::uint32_t>(setup_.listeners.size()))},
       stats_{setup_.block},
@@ -98,6 +110,7 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
       now_{now} {
   setup_.control.authenticator_used.store(setup_.control.authenticator.load(std::memory_order_acquire),
                                           std::memory_order_release);
+  setup_.control.options_used.store(options_, std::memory_order_release);
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.charge(Purpose::offline, store_lane_bytes(setup_.store));
@@ -153,8 +166,20 @@ void Shard::follow_authenticator() {
   setup_.control.authenticator_used.store(wanted, std::memory_order_release);
 }
 
+/// The control thread has loaded others, and keeps the earlier ones until every shard goes by the new.
+void Shard::follow_options() {
+  const CoreOptions* wanted = setup_.control.options.load(std::memory_order_acquire);
+  if (wanted == nullptr || wanted == options_) return;
+  options_ = wanted;
+  core_.reconfigure(*wanted);
+  connections_max_ = std::min(connections_room_, wanted->limits.connections + kRefusalSlots);
+  setup_.budget.set_limit(wanted->memory_budget / setup_.mesh.shards());
+  setup_.control.options_used.store(wanted, std::memory_order_release);
+}
+
 void Shard::obey() {
   follow_authenticator();
+  follow_options();
   switch (setup_.control.command.load(std::memory_order_acquire)) {
     case ShardCommand::run: return;
     case ShardCommand::drain:
@@ -297,9 +322,9 @@ void Shard::set_state(ShardState state) {
 void Shard::finish() {
   if (setup_.control.state.load(std::memory_order_relaxed) == ShardState::stopped) return;
   // For the core the deadline has come: it resets whoever is left.
-  now_.mono += setup_.options.shutdown.deadline;
+  now_.mono += options_->shutdown.deadline;
   transport_.stop_accepting();
-  core_.begin_shutdown(Now{.mono = now_.mono - setup_.options.shutdown.deadline, .wall = now_.wall});
+  core_.begin_shutdown(Now{.mono = now_.mono - options_->shutdown.deadline, .wall = now_.wall});
   core_.expire_timers(now_);
   apply_actions();
   for (int waits = 0; waits < kLastWaitsMax; ++waits) {

@@ -66,6 +66,9 @@ struct ShardSetup {
 /// How many connections one shard takes: the node's limit, or what one ring can hold.
 [[nodiscard]] std::uint32_t shard_connections_max(const LimitOptions& limits, std::uint32_t shards,
                                                   std::uint32_t listeners);
+/// How many the ring that is opened for these limits has room for: a reload may raise the limit so far.
+[[nodiscard]] std::uint32_t shard_connections_room(const LimitOptions& limits, std::uint32_t shards,
+                                                   std::uint32_t listeners);
 
 class Shard final : private TransportEvents {
  public:
@@ -96,6 +99,7 @@ class Shard final : private TransportEvents {
   // the phases
   void obey();
   void follow_authenticator();
+  void follow_options();
   bool handle_completions();
   void expire_timers();
   bool advance_sends();
@@ -116,6 +120,8 @@ class Shard final : private TransportEvents {
   void closed(Handle connection) override;
 
   ShardSetup setup_;
+  const CoreOptions* options_;  // those of setup_, until a reload
+  std::uint32_t connections_room_;
   std::uint32_t connections_max_;
   ShardStats stats_;
   std::unique_ptr<Ring> ring_;

@@ -1,7 +1,8 @@
 // engine/shard/shard_control.hpp: the few words that a shard and the control thread say to each other.
 //
 // Owner    node, one a shard; outlives the shard's thread.
-// Thread   command and authenticator: written by the control thread; everything else by the shard. Read by both.
+// Thread   command, authenticator and options: written by the control thread; everything else by the shard. Read by
+//          both.
 // Memory   four cache lines.
 // Failure  a shard that cannot start says why in `failure`, written before its state.
 // Not here waking the other side (DoorbellBoard, the control thread's eventfd).
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "alloc/base/units.hpp"
+#include "engine/limits.hpp"
 #include "engine/reactor/turn_meter.hpp"
 
 namespace ringcast {
@@ -37,7 +39,9 @@ enum class ShardState : std::uint8_t {
 struct ShardControl {
   alignas(kCacheLineBytes) std::atomic<ShardCommand> command{ShardCommand::run};
   std::atomic<const Authenticator*> authenticator{nullptr};  // what the shard is to go by; null: nobody authenticates
+  std::atomic<const CoreOptions*> options{nullptr};  // what the shard is to go by; null: those it was made with
   alignas(kCacheLineBytes) std::atomic<const Authenticator*> authenticator_used{nullptr};  // what it goes by
+  std::atomic<const CoreOptions*> options_used{nullptr};  // what it goes by
   alignas(kCacheLineBytes) std::atomic<ShardState> state{ShardState::starting};
   std::atomic<bool> accept_paused{false};
   bool pinned = false;  // to its core; a container may forbid it; written before the first state, as `failure`

@@ -16,16 +16,9 @@
 namespace ringcast {
 namespace {
 
-/// Slots are taken as they are needed; this only keeps their numbers within a handle.
-std::uint32_t subscriptions_bound(const LimitOptions& limits) {
-  const std::uint64_t most =
-      std::uint64_t{limits.connections + kRefusalSlots} * (limits.subscriptions + 1);  // one is a user's own
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
-}
-std::uint32_t logs_bound(const LimitOptions& limits) {
-  const std::uint64_t most = std::uint64_t{limits.channels} * kForms;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
-}
+// Of logs and subscriptions: slots are taken as they are needed, and what bounds them is how many channels there are,
+// and what each connection may have. A reload may change both.
+constexpr std::uint32_t kSlotsMax = Handle::kNone - 1;
 
 }  // namespace
 
@@ -34,8 +27,7 @@ struct ShardCore::State final : AnswerSink {
       : options{&context.options},
         stats{&context.stats},
         prng{context.seed},
-        delivery{logs_bound(context.options.limits), subscriptions_bound(context.options.limits), context.budget,
-                 context.stats},
+        delivery{kSlotsMax, kSlotsMax, context.budget, context.stats},
         rankings{delivery, context.stats},
         sends{delivery, context.budget, context.stats},
         usage{context.usage == nullptr
@@ -211,6 +203,7 @@ void ShardCore::expire_timers(Now now) {
     state.router.sweep(now);
     if (state.router.patterns().active()) state.sessions.tell_patterns(now);
     if (state.usage != nullptr) state.usage->settle();
+    state.sessions.follow_options(now);
     state.stats->publish_ledger(state.delivery.ledger());
     state.rank_connections(now);
   }
@@ -228,6 +221,13 @@ bool ShardCore::settle_usage() {
   if (usage == nullptr) return true;
   usage->settle();
   return usage->settled();
+}
+
+void ShardCore::reconfigure(const CoreOptions& options) {
+  State& state = *state_;
+  state.sessions.reconfigure(options);
+  state.router.reconfigure(options);
+  state.options = &options;
 }
 
 void ShardCore::begin_shutdown(Now now) {

@@ -80,6 +80,10 @@ class ShardCore {
   /// At the end, when nobody is left: whether the entitlement record has all of what was noted. To be asked again while
   /// its writer is behind.
   bool settle_usage();
+  /// A reload: other options from now on, with as many shards as before. They outlive the core, or the next call of
+  /// this; the earlier ones are not used any more when it returns. Channels and connections follow within some ticks
+  /// of housekeeping.
+  void reconfigure(const CoreOptions& options);
   /// Starts the graceful end: refuses new work, lets every reader have what is in its logs, closes with 1001.
   void begin_shutdown(Now now);
 

@@ -114,6 +114,8 @@ enum class Seen : std::uint8_t {
   store_kills_in_transaction,
   store_peaceful_ends,
   subscriptions_recorded,
+  reloads,
+  reloads_apart,
   end,
 };
 inline constexpr std::size_t kSituations = std::to_underlying(Seen::end);
@@ -224,6 +226,8 @@ inline constexpr std::array kSeen{
     RINGCAST_SEEN(store_kills_in_transaction),
     RINGCAST_SEEN(store_peaceful_ends),
     RINGCAST_SEEN(subscriptions_recorded),
+    RINGCAST_SEEN(reloads),
+    RINGCAST_SEEN(reloads_apart),
 };
 #undef RINGCAST_SEEN
 static_assert(kSeen.size() == kSituations, "every situation has a name");

@@ -40,6 +40,15 @@ constexpr std::array kBytesNamespaces{
     NamespacePlan{"blobs", SlowPolicy::conflate, DedupeBy::off, DedupeScope::publisher, StateKeeping::last},
 };
 
+void draw_bounds(NamespaceRule& rule, Dice& dice) {
+  rule.lag.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 4'096 : dice.between(1, 40));
+  rule.lag.bytes = dice.one_in(3) ? 4_MiB : dice.size(2'048, 512 * 1'024);
+  rule.lag.time = milliseconds{dice.one_in(3) ? 10'000 : dice.between(5, 2'000)};
+  rule.history.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 1'000 : dice.between(1, 50));
+  rule.history.bytes = dice.one_in(3) ? 1_MiB : dice.size(1'024, 256 * 1'024);
+  rule.history.age = milliseconds{dice.between(1'000, 300'000)};
+}
+
 NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
   NamespaceRule rule;
   rule.match = fmt::format("{}.>", plan.prefix);
@@ -48,12 +57,7 @@ NamespaceRule rule_for(const NamespacePlan& plan, Dice& dice) {
   rule.dedupe.scope = plan.scope;
   rule.dedupe.window =
       plan.by == DedupeBy::payload ? milliseconds{hours{4}} : milliseconds{dice.between(1'000, 60'000)};
-  rule.lag.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 4'096 : dice.between(1, 40));
-  rule.lag.bytes = dice.one_in(3) ? 4_MiB : dice.size(2'048, 512 * 1'024);
-  rule.lag.time = milliseconds{dice.one_in(3) ? 10'000 : dice.between(5, 2'000)};
-  rule.history.messages = static_cast<std::uint32_t>(dice.one_in(3) ? 1'000 : dice.between(1, 50));
-  rule.history.bytes = dice.one_in(3) ? 1_MiB : dice.size(1'024, 256 * 1'024);
-  rule.history.age = milliseconds{dice.between(1'000, 300'000)};
+  draw_bounds(rule, dice);
   rule.state = plan.state;
   rule.state_age = milliseconds{dice.between(1'000, 300'000)};
   rule.resume = !dice.one_in(5);
@@ -113,6 +117,30 @@ milliseconds Scenario::held_max() const {
   milliseconds longest{1'000};  // of an interval: one message a second
   for (const ChannelPlan& channel : channels) longest = std::max(longest, channel.batch_delay);
   return longest + kTimerTick;
+}
+
+CoreOptions Scenario::reloaded(Dice& dice) const {
+  CoreOptions fresh = options;
+  for (NamespaceRule& rule : fresh.namespaces) {
+    if (dice.one_in(3)) continue;
+    draw_bounds(rule, dice);
+    rule.state_age = milliseconds{dice.between(1'000, 300'000)};
+    rule.priority = dice.one_in(4) ? Priority::high : Priority::normal;
+    if (rule.batch_delay.count() != 0) {  // never where nothing was to wait: clients may rely on that
+      const milliseconds delay{dice.between(0, static_cast<std::size_t>(rule.batch_delay.count()))};
+      rule.batch_delay = std::min(delay, rule.lag.time / 2);
+      rule.batch_max = static_cast<std::uint32_t>(dice.one_in(2) ? 0 : dice.between(1, 20));
+    }
+  }
+  if (dice.one_in(2)) fresh.heartbeat.interval *= static_cast<int>(dice.between(1, 3));
+  if (dice.one_in(2)) fresh.heartbeat.interval_exchange *= static_cast<int>(dice.between(1, 3));
+  if (dice.one_in(2)) fresh.limits.handshake_time *= static_cast<int>(dice.between(1, 3));
+  if (dice.one_in(2)) fresh.limits.connections += static_cast<std::uint32_t>(dice.below(10));
+  if (dice.one_in(2)) fresh.limits.subscriptions += static_cast<std::uint32_t>(dice.below(4));
+  if (dice.one_in(2)) fresh.limits.channels += static_cast<std::uint32_t>(dice.below(10));
+  fresh.limits.channel_idle_time = milliseconds{dice.between(500, 300'000)};
+  fresh.compression.threshold = static_cast<std::uint32_t>(dice.one_in(3) ? 1'024 : dice.below(300));
+  return fresh;
 }
 
 Scenario Scenario::from(Dice& dice) {
@@ -193,6 +221,7 @@ Scenario Scenario::from(Dice& dice) {
   if (dice.one_in(2)) {
     for (ClientPlan& client : plan.clients) client.patterns = dice.percent(50);
   }
+  plan.reloads = dice.one_in(3) ? dice.between(1, 8) : 0;
   return plan;
 }
 

@@ -64,6 +64,7 @@ struct Scenario {
   std::size_t starving = 0;        // a shard gets no turn for a while
   std::size_t resets = 0;          // of client actions, in a thousand
   std::size_t jumps = 0;           // of steps, in a thousand: time leaps
+  std::size_t reloads = 0;         // of steps, in a thousand: the node is given other options
   nanoseconds step_time_max{};     // time between two steps
   std::size_t starving_steps = 0;  // for how long a starved shard gets no turn
   std::size_t socket_bytes_max = 0;
@@ -72,6 +73,10 @@ struct Scenario {
 
   /// The longest that news may wait for its time although nothing is in its way: intervals and delays.
   [[nodiscard]] milliseconds held_max() const;
+
+  /// Other options for the node while it runs: of what clients may rely on nothing is taken back, everything else is as
+  /// the dice say.
+  [[nodiscard]] CoreOptions reloaded(Dice& dice) const;
 
   [[nodiscard]] static Scenario from(Dice& dice);
   /// The same node for a long run: enough clients that read, leave and come back, and messages that are small.

@@ -57,8 +57,10 @@ World::World(std::uint64_t seed, bool print_trace, bool is_long)
                                                           .seed = dice_.next(),
                                                           .usage = usage_.lane(i)},
                                              now());
+    shard.options = &scenario_.options;
     for (const PurposeRow& row : kPurposes) shard.floor.push_back(shard.budget->used(row.purpose));
   }
+  note_bounds(scenario_.options);
   for (std::uint32_t i = 0; i < scenario_.clients.size(); ++i) {
     clients_.push_back(std::make_unique<Client>(i, scenario_.clients[i], surroundings_));
   }
@@ -115,6 +117,7 @@ void World::chaos_step() {
     pass_time(milliseconds{dice_.size(1, 20'000)});
     trace_.note("time leaps");
   }
+  if (scenario_.reloads != 0 && dice_.below(1'000) < scenario_.reloads) reload();
   for (std::size_t i = 0; i < scenario_.actions_per_turn; ++i) dice_.pick(clients_)->act(now().mono);
   if (network_.connections() != 0) {
     const std::size_t moves = dice_.between(1, 8);
@@ -132,6 +135,28 @@ void World::chaos_step() {
     trace_.note("shard {} gets no turn for a while", index);
   }
   if (step_ >= shard.starved_until && wants_turn(index)) turn(index);
+}
+
+/// The control thread has loaded other options, and wakes every shard; each takes them when its turn comes.
+void World::reload() {
+  trace_.note("reload");
+  coverage_.add(Seen::reloads);
+  reloaded_.push_back(std::make_unique<const CoreOptions>(scenario_.reloaded(dice_)));
+  note_bounds(*reloaded_.back());
+  for (Shard& shard : shards_) shard.doorbell = true;
+}
+
+void World::follow_reload(std::uint32_t index) {
+  const CoreOptions* newest = reloaded_.back().get();
+  if (shards_[index].options == newest) return;
+  trace_.note("shard {} goes by what was loaded", index);
+  shards_[index].core->reconfigure(*newest);
+  shards_[index].options = newest;
+  if (std::ranges::all_of(shards_, [&](const Shard& shard) { return shard.options == newest; })) {
+    reloaded_.erase(reloaded_.begin(), reloaded_.end() - 1);  // who still looked at them would be found out
+  } else {
+    coverage_.add(Seen::reloads_apart);
+  }
 }
 
 bool World::wants_turn(std::uint32_t index) {
@@ -208,6 +233,7 @@ bool World::turn(std::uint32_t index) {
   ShardCore& core = *shard.core;
   const bool claimed_work = !shard.asleep;
   const bool was_rung = std::exchange(shard.doorbell, false);
+  if (!reloaded_.empty()) follow_reload(index);
   bool did = deliver(index, dice_.one_in(3) ? dice_.between(1, 4) : ~std::size_t{0});
   did = carry_out(index) || did;
   core.drain_mesh(now());
@@ -277,18 +303,21 @@ void World::audit(std::uint32_t index) {
   resolve_exchange(false);
 }
 
+void World::note_bounds(const CoreOptions& options) {
+  for (const NamespaceRule& rule : options.namespaces) {
+    lag_bytes_max_ = std::max(lag_bytes_max_, rule.lag.bytes);
+    history_bytes_max_ = std::max(history_bytes_max_, rule.history.bytes);
+  }
+}
+
 void World::check_memory(std::uint32_t index) {
   const Shard& shard = shards_[index];
   const Budget& budget = *shard.budget;
   const CoreOptions& options = scenario_.options;
   const std::uint64_t connections = shard.core->connections();
   const std::uint64_t channels = scenario_.channels.size() + 5;  // and what vandals name, and personal ones
-  std::uint64_t logs = 0;
-  std::uint64_t history = 0;
-  for (const NamespaceRule& rule : options.namespaces) {
-    logs = std::max<std::uint64_t>(logs, rule.lag.bytes);
-    history = std::max<std::uint64_t>(history, rule.history.bytes);
-  }
+  const std::uint64_t logs = lag_bytes_max_;
+  const std::uint64_t history = history_bytes_max_;
   const std::uint64_t slack = 2 * (options.limits.message_bytes + 64_KiB);  // a last frame and a block not yet full
   struct Bound {
     Purpose purpose;

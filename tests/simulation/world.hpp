@@ -52,6 +52,7 @@ class World {
     std::unique_ptr<ShardStats> stats;
     std::unique_ptr<ShardCore> core;
     std::vector<std::uint64_t> floor;  // bytes by purpose when the core was new
+    const CoreOptions* options = nullptr;  // what it goes by
     bool doorbell = false;
     bool asleep = false;            // it was idle when its last turn ended, and nobody looks again
     Instant wakes_at{};             // the deadline that it went to sleep with
@@ -67,11 +68,14 @@ class World {
   bool turn(std::uint32_t shard);
   bool deliver(std::uint32_t shard, std::size_t most);
   bool carry_out(std::uint32_t shard);
+  void reload();
+  void follow_reload(std::uint32_t shard);
   void pass_time(nanoseconds by);
   void wait_for_next_deadline(nanoseconds at_most);
   [[nodiscard]] Now now() { return clock_.now(); }
 
   // The checks.
+  void note_bounds(const CoreOptions& options);
   void audit(std::uint32_t shard);
   void check_memory(std::uint32_t shard);
   void resolve_exchange(bool final);
@@ -116,6 +120,9 @@ class World {
   Surroundings surroundings_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<SendReport> reports_;
+  std::vector<std::unique_ptr<const CoreOptions>> reloaded_;  // the newest last; earlier ones until nobody goes by them
+  std::uint64_t lag_bytes_max_ = 0;                           // of all rules there ever were
+  std::uint64_t history_bytes_max_ = 0;
   std::size_t step_ = 0;
 };
 

@@ -188,6 +188,30 @@ TEST(LruMap, AgreesWithAListOverRandomSteps) {
   }
 }
 
+TEST(LruMap, AnotherBoundHoldsAtOnce) {
+  LruMap map{4};
+  for (std::uint64_t i = 1; i <= 4; ++i) map.insert(key(i), sequenced(i));
+  map.set_entries_max(6);
+  for (std::uint64_t i = 5; i <= 7; ++i) map.insert(key(i), sequenced(i));
+  EXPECT_EQ(map.size(), 6U);
+  EXPECT_FALSE(map.find(key(1), at(0)));
+  EXPECT_TRUE(map.find(key(2), at(0)));
+  EXPECT_TRUE(map.validate());
+  map.set_entries_max(2);
+  EXPECT_EQ(map.size(), 2U);
+  EXPECT_TRUE(map.find(key(2), at(0))) << "it was used last";
+  EXPECT_TRUE(map.find(key(7), at(0)));
+  map.insert(key(8), sequenced(8));
+  EXPECT_EQ(map.size(), 2U);
+  EXPECT_TRUE(map.validate());
+  LruMap empty{100};
+  empty.insert(key(1), sequenced(1));  // room for 64, one of it used
+  empty.set_entries_max(10);
+  for (std::uint64_t i = 2; i <= 20; ++i) empty.insert(key(i), sequenced(i));
+  EXPECT_EQ(empty.size(), 10U);
+  EXPECT_TRUE(empty.validate());
+}
+
 TEST(LruMapDeathTest, StopsAtABoundItCannotHold) {
   EXPECT_DEATH(LruMap{0}, "1 to kEntriesMax");
   EXPECT_DEATH(LruMap{LruMap::kEntriesMax + 1}, "1 to kEntriesMax");

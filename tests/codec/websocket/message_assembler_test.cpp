@@ -325,6 +325,38 @@ TEST(MessageAssembler, RefusesATooLargeMessageFromItsHeaderAlone) {
   EXPECT_EQ(assembler.bytes_held(), 0U);
 }
 
+TEST(MessageAssembler, AnotherBoundHoldsFromTheNextMessageOn) {
+  const auto code_after = [](MessageAssembler& assembler, std::size_t bytes) {
+    Raw message = bytes_of({{kBinary, true, std::string(bytes, 'm')}}, Role::server);
+    MutableBytes input{message};
+    const auto event = assembler.next(input);
+    return !event ? "nothing" : event->kind == Kind::binary ? "taken" : "too large";
+  };
+  MessageAssembler assembler{Role::server, {.message_bytes_max = 100}};
+  EXPECT_STREQ(code_after(assembler, 100), "taken");
+  assembler.set_message_bytes_max(200);
+  EXPECT_STREQ(code_after(assembler, 200), "taken");
+  assembler.set_message_bytes_max(50);
+  EXPECT_STREQ(code_after(assembler, 50), "taken");
+  EXPECT_STREQ(code_after(assembler, 51), "too large");
+}
+
+TEST(MessageAssembler, ALowerBoundLetsAMessageEndThatHasBegun) {
+  const Raw bytes =
+      bytes_of({{kBinary, false, std::string(80, 'm')}, {kContinuation, true, std::string(20, 'n')}}, Role::server);
+  for (std::size_t split = 1; split < bytes.size(); ++split) {
+    Raw copy = bytes;
+    MessageAssembler assembler{Role::server, {.message_bytes_max = 100}};
+    MutableBytes input = MutableBytes{copy}.first(split);
+    ASSERT_FALSE(assembler.next(input));
+    assembler.set_message_bytes_max(10);
+    input = MutableBytes{copy}.subspan(split);
+    const auto event = assembler.next(input);
+    ASSERT_TRUE(event) << split;
+    EXPECT_EQ(event->kind, Kind::binary) << split;
+  }
+}
+
 TEST(MessageAssembler, AWholeMessageIsAViewIntoTheInputAndNothingIsHeld) {
   Raw bytes = bytes_of({{kText, true, "Hello"}, {kPing, true, "p"}, {kText, false, ""}, {kContinuation, true, "x"}},
                        Role::server);

@@ -36,6 +36,18 @@ TEST(ChannelTable, AFullTableAnswersNullUntilAChannelEnds) {
   EXPECT_NE(table.find_or_create("c", ShardIndex{}, rule_of), nullptr);
 }
 
+TEST(ChannelTable, AnotherBoundHoldsForChannelsThatAreMadeLater) {
+  Budget budget;
+  ChannelTable table{2, budget};
+  for (const std::string_view name : {"a", "b"}) ASSERT_NE(table.find_or_create(name, ShardIndex{}, rule_of), nullptr);
+  table.set_channels_max(1);
+  EXPECT_NE(table.find("b"), nullptr);
+  EXPECT_EQ(table.find_or_create("c", ShardIndex{}, rule_of), nullptr);
+  table.set_channels_max(3);
+  EXPECT_NE(table.find_or_create("c", ShardIndex{}, rule_of), nullptr);
+  EXPECT_EQ(table.find_or_create("d", ShardIndex{}, rule_of), nullptr);
+}
+
 TEST(ChannelTable, NamesStayFoundWhenTheTableGrowsAndShrinks) {
   Budget budget;
   ChannelTable table{10'000, budget};

@@ -54,6 +54,43 @@ TEST(NamespaceRules, TheDedupeWindowIsAsLargeAsTheLargestThatIsInUse) {
   EXPECT_EQ((NamespaceRules{{small}}.dedupe_entries_max()), DedupeOptions{}.entries);  // channels outside every rule
 }
 
+// ---- a reload ----
+
+TEST(NamespaceRules, AfterAReloadAChannelGoesByItsNewRule) {
+  NamespaceRules rules{{rule("a", 1), rule("b.*", 2), rule(">", 3)}};
+  const NamespaceRule& a = rules.rule_of("a");
+  const NamespaceRule& b = rules.rule_of("b.1");
+  rules.replace({rule("b.1", 4), rule(">", 5)});
+  EXPECT_EQ(a.lag.messages, 1U) << "what a channel goes by stays until it was told what follows";
+  EXPECT_EQ(rules.earlier(), 1U);
+  EXPECT_EQ(rules.rule_after("a", a).lag.messages, 5U);
+  EXPECT_EQ(rules.rule_after("a", a).match, ">");
+  const NamespaceRule& after = rules.rule_after("b.1", b);
+  EXPECT_EQ(after.lag.messages, 4U);
+  EXPECT_EQ(&after, &rules.rule_of("b.1")) << "where nothing has to stay as it was there is one rule";
+  rules.forget_earlier();
+  EXPECT_EQ(rules.earlier(), 0U);
+  EXPECT_EQ(&rules.rule_after("b.1", after), &after) << "told twice, nothing changes";
+}
+
+TEST(NamespaceRules, WhatAChannelCarriesStaysAsItBegan) {
+  NamespaceRule bytes = rule("a.*", 1);
+  bytes.payload = PayloadKind::binary;
+  NamespaceRules rules{{bytes}};
+  const NamespaceRule& before = rules.rule_of("a.1");
+  rules.replace({rule("a.*", 2)});
+  EXPECT_EQ(rules.rule_of("a.1").payload, PayloadKind::json);
+  const NamespaceRule& after = rules.rule_after("a.1", before);
+  EXPECT_EQ(after.payload, PayloadKind::binary);
+  EXPECT_EQ(after.lag.messages, 2U);
+  EXPECT_EQ(&rules.rule_after("a.2", before), &after) << "as many of these as differ, not one a channel";
+  rules.replace({rule("a.*", 3)});
+  const NamespaceRule& third = rules.rule_after("a.1", after);
+  EXPECT_EQ(third.payload, PayloadKind::binary) << "over any number of reloads";
+  EXPECT_EQ(third.lag.messages, 3U);
+  EXPECT_EQ(rules.earlier(), 2U);
+}
+
 TEST(NamespaceRulesDeathTest, APatternThatConfigurationLetThroughStopsTheProcess) {
   EXPECT_DEATH((NamespaceRules{{rule("a>b", 1)}}), "checked every namespace pattern");
 }

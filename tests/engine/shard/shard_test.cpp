@@ -224,7 +224,32 @@ TEST(ShardConnections, AreBoundedByTheLimitAndByTheRing) {
     const std::uint32_t most = shard_connections_max({.connections = row.limit}, row.shards, 1);
     EXPECT_GE(most, row.fitting_least) << row.sentence;
     EXPECT_LE(most, row.fitting_most) << row.sentence;
+    // The ring's queue is a power of two: what is beyond the limit is room for a reload.
+    const std::uint32_t room = shard_connections_room({.connections = row.limit}, row.shards, 1);
+    EXPECT_GE(room, most) << row.sentence;
+    EXPECT_LE(room, row.fitting_most * 2) << row.sentence;
+    EXPECT_GE(shard_connections_max({.connections = room - kRefusalSlots}, row.shards, 1), room) << row.sentence;
   }
+}
+
+TEST_F(ShardTest, GoesByTheOptionsThatItIsGivenAndSaysSo) {
+  options_.limits.connections = 1;
+  make();
+  Peer first = connect();
+  first.write(std::string{kUpgrade});
+  EXPECT_NE(turn_until_read(first, "welcome").find("HTTP/1.1 101"), std::string::npos);
+  EXPECT_EQ(control_.options_used.load(), &options_);
+  CoreOptions fresh = options_;
+  fresh.limits.connections = 2;
+  fresh.memory_budget = 64_MiB;
+  control_.options.store(&fresh, std::memory_order_release);
+  shard_->run_turn();
+  EXPECT_EQ(control_.options_used.load(), &fresh);
+  EXPECT_EQ(budget_.limit(), 64_MiB);
+  Peer second = connect();
+  second.write(std::string{kUpgrade});
+  EXPECT_NE(turn_until_read(second, "welcome").find("HTTP/1.1 101"), std::string::npos);
+  shard_->finish();
 }
 
 }  // namespace
