@@ -243,6 +243,14 @@ std::string toml_value(const KeyRow<Target>& row, const Target& target) {
 }
 
 template <class Target>
+void copy_value(const KeyRow<Target>& row, Target& into, const Target& from) {
+  Target copy = from;  // the accessors are for writing too
+  const auto set = Overloaded{[&](const ChoiceField<Target>& field) { field.set(into, field.get(from)); },
+                              [&](auto* at) { at(into) = at(copy); }};
+  std::visit(set, row.field);
+}
+
+template <class Target>
 std::string form_of(const KeyRow<Target>& row) {
   const auto form =
       Overloaded{[](const ChoiceField<Target>& field) { return fmt::format("{}", fmt::join(field.words, " | ")); },
@@ -269,6 +277,7 @@ template Assigned assign(const KeyRow<NodeOptions>&, NodeOptions&, const RawValu
 template Assigned assign(const KeyRow<NamespaceRule>&, NamespaceRule&, const RawValue&);
 template std::string toml_value(const KeyRow<NodeOptions>&, const NodeOptions&);
 template std::string toml_value(const KeyRow<NamespaceRule>&, const NamespaceRule&);
+template void copy_value(const KeyRow<NodeOptions>&, NodeOptions&, const NodeOptions&);
 template std::string form_of(const KeyRow<NodeOptions>&);
 template std::string form_of(const KeyRow<NamespaceRule>&);
 

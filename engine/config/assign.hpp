@@ -39,6 +39,11 @@ template <class Target>
 extern template std::string toml_value(const KeyRow<NodeOptions>&, const NodeOptions&);
 extern template std::string toml_value(const KeyRow<NamespaceRule>&, const NamespaceRule&);
 
+/// The field of the row, and only that.
+template <class Target>
+void copy_value(const KeyRow<Target>& row, Target& into, const Target& from);
+extern template void copy_value(const KeyRow<NodeOptions>&, NodeOptions&, const NodeOptions&);
+
 /// How the row's value is written, for --help and the reference page: "size", "true or false", "conflate | disconnect".
 template <class Target>
 [[nodiscard]] std::string form_of(const KeyRow<Target>& row);

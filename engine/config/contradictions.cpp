@@ -53,7 +53,10 @@ class Checker {
     const auto source = where.starts_with("flag ")          ? ConfigProblem::Source::flag
                         : where.starts_with("environment ") ? ConfigProblem::Source::environment
                                                             : ConfigProblem::Source::file;
-    problems_.push_back({source, std::move(where), std::move(key), std::move(sentence)});
+    const bool known = std::ranges::any_of(problems_, [&](const ConfigProblem& problem) {  // one variable, many rules
+      return problem.where == where && problem.key == key && problem.sentence == sentence;
+    });
+    if (!known) problems_.push_back({source, std::move(where), std::move(key), std::move(sentence)});
   }
   std::string_view origin_of(std::string_view key) const {
     const auto rows = node_keys();
@@ -200,6 +203,11 @@ class Checker {
       report_at(where(origin, "match"), "namespace.match",
                 fmt::format("'{}' is no pattern: {}", rule.match, sentence_of(pattern.error())));
     }
+    if (rule.batch_delay > rule.lag.time / 2) {  // of shipped rules as well: a variable may have set it
+      report_at(where(origin, "batch_delay"), "namespace.batch_delay",
+                fmt::format("{} is more than half of lag.time ({}): readers would be late through our own waiting",
+                            duration_text(rule.batch_delay), duration_text(rule.lag.time)));
+    }
     if (origin.table == kOriginShipped) return;
     for (std::size_t earlier = 0; earlier < index; ++earlier) {
       if (!hides(options_.core.namespaces[earlier].match, rule.match)) continue;
@@ -227,11 +235,6 @@ class Checker {
     }
     if (rule.batch_max != 0 && rule.batch_delay.count() == 0) {
       report_at(where(origin, "batch_max"), "namespace.batch_max", "nothing waits: this rule has no batch_delay");
-    }
-    if (rule.batch_delay > rule.lag.time / 2) {
-      report_at(where(origin, "batch_delay"), "namespace.batch_delay",
-                fmt::format("{} is more than half of lag.time ({}): readers would be late through our own waiting",
-                            duration_text(rule.batch_delay), duration_text(rule.lag.time)));
     }
     if (rule.durable()) check_durable(rule, origin);
     const bool keeps = rule.history.messages > 0 && rule.history.bytes > 0 && rule.history.age.count() > 0;

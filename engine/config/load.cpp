@@ -21,7 +21,7 @@ namespace ringcast {
 namespace {
 
 // Variables that are not keys: they are read by tools.
-constexpr std::string_view kOtherVariables[] = {"RINGCAST_CONFIG", "RINGCAST_TOKEN", "RINGCAST_URL"};
+constexpr std::string_view kVariablesOfTools[] = {"RINGCAST_CONFIG", "RINGCAST_TOKEN", "RINGCAST_URL"};
 // The secret that tokens are signed with. It has no key and no flag: files are copied, command lines are seen by all.
 constexpr std::string_view kSecretVariable = "RINGCAST_AUTH_SECRET";
 constexpr std::string_view kSecretVariableElsewhere = "JWT_SECRET";  // what existing systems set; ours wins
@@ -31,6 +31,8 @@ constexpr std::uint32_t kConnectionsPerAddress = 10;
 constexpr std::uint32_t kMessagesPerSecond = 10;
 constexpr std::uint32_t kUserMessagesPerSecond = 50;      // five connections' worth
 constexpr std::uint32_t kAddressMessagesPerSecond = 100;  // as many connections as an address has
+constexpr std::string_view kConnectionTimeoutOrigin = "environment WEBSOCKET_CONNECTION_TIMEOUT";
+constexpr std::int64_t kMissedMost = 1'000;  // the range of heartbeat.missed_max
 
 RawValue raw_value(const toml::node& node) {
   if (const auto truth = node.value_exact<bool>()) return *truth;
@@ -77,15 +79,25 @@ struct Scope {
   std::string_view prefix;  // in front of a key when it is reported: "namespace."
 };
 
+/// What a variable says for every rule of a namespace.
+struct NamespaceDefault {
+  std::size_t row = 0;  // of namespace_keys()
+  std::string text;
+  std::string where;
+};
+
 class Loader {
  public:
   Result<Configuration, std::vector<ConfigProblem>> run(const ConfigSources& sources) {
     configuration_.origins.assign(node_keys().size(), std::string{kOriginDefault});
     if (sources.file) read_file(*sources.file);
+    for (const OtherVariableRow& row : other_variables()) take_other_variable(row, sources.environment);
     for (const Setting& setting : sources.environment) take_variable(setting);
     for (const Setting& setting : sources.flags) take_flag(setting);
     add_shipped_namespaces();
-    settle_exposure();
+    for (const NamespaceDefault& other : namespace_defaults_) apply(other);
+    settle_connection_timeout();
+    settle_exposure(configuration_);
     if (problems_.empty()) problems_ = find_contradictions(configuration_);
     if (!problems_.empty()) return unexpected(std::move(problems_));
     return std::move(configuration_);
@@ -115,6 +127,9 @@ class Loader {
     if (text.size() > kConfigBytesMax) {
       return report(ConfigProblem::Source::file, path, "",
                     fmt::format("is larger than {}: not a configuration", size_text(kConfigBytesMax)));
+    }
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos) {  // cut off, or not yet written
+      return report(ConfigProblem::Source::file, path, "", "is empty: what changes nothing says so in a comment");
     }
     if (const std::size_t zero = text.find('\0'); zero != std::string::npos) {
       const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
@@ -176,7 +191,8 @@ class Loader {
   // ---- environment and flags ----
 
   void take_variable(const Setting& setting) {
-    if (std::ranges::find(kOtherVariables, setting.name) != std::end(kOtherVariables)) return;
+    if (std::ranges::find(kVariablesOfTools, setting.name) != std::end(kVariablesOfTools)) return;
+    if (std::ranges::find(other_variables(), setting.name, &OtherVariableRow::name) != other_variables().end()) return;
     if (setting.name == kSecretVariable || setting.name == kSecretVariableElsewhere) return take_secret(setting);
     const std::string where = "environment " + setting.name;
     for (const auto& row : node_keys()) {
@@ -197,6 +213,70 @@ class Loader {
     if (setting.text.empty() || origin == kSecretVariable) return;
     configuration_.options.auth.secret = setting.text;
     origin = setting.name;
+  }
+
+  void take_other_variable(const OtherVariableRow& row, const std::vector<Setting>& environment) {
+    const auto setting = std::ranges::find(environment, row.name, &Setting::name);
+    if (setting == environment.end() || setting->text.empty()) return;
+    const std::string where = "environment " + setting->name;
+    std::string text = setting->text;
+    if (row.unit == OtherVariableRow::Unit::in_ms) {
+      if (!parse_count(text)) {
+        const std::string_view prefix = row.of == OtherVariableRow::Of::namespaces ? "namespace." : "";
+        return report(ConfigProblem::Source::environment, where, fmt::format("{}{}", prefix, row.key),
+                      fmt::format("'{}' is not a whole number of milliseconds", text));
+      }
+      text += "ms";
+    }
+    if (row.of == OtherVariableRow::Of::node) {
+      return take_text(ConfigProblem::Source::environment, where, row.key, {setting->name, std::move(text)});
+    }
+    const auto rows = namespace_keys();
+    const auto at = std::ranges::find(rows, row.key, &KeyRow<NamespaceRule>::key);
+    NamespaceRule scratch;
+    if (const Assigned assigned = assign(*at, scratch, PlainText{text}); !assigned) {
+      return report(ConfigProblem::Source::environment, where, fmt::format("namespace.{}", row.key), assigned.error());
+    }
+    namespace_defaults_.push_back({static_cast<std::size_t>(at - rows.begin()), std::move(text), where});
+  }
+
+  /// For each rule that does not say it itself.
+  void apply(const NamespaceDefault& other) {
+    const KeyRow<NamespaceRule>& row = namespace_keys()[other.row];
+    bool used = false;
+    for (std::size_t i = 0; i < configuration_.namespaces.size(); ++i) {
+      NamespaceRule& rule = configuration_.options.core.namespaces[i];
+      std::string& origin = configuration_.namespaces[i].keys[other.row];
+      const bool is_said = origin != kOriginDefault && origin != kOriginShipped;
+      const bool nothing_waits = row.key == "batch_max" && rule.batch_delay.count() == 0;
+      used = used || !nothing_waits;
+      if (is_said || nothing_waits) continue;
+      (void)assign(row, rule, PlainText{other.text});  // it could be assigned before
+      origin = other.where;
+    }
+    if (!used) {
+      report(ConfigProblem::Source::environment, other.where, fmt::format("namespace.{}", row.key),
+             "nothing waits: no namespace has a batch_delay");
+    }
+  }
+
+  /// Where that variable comes from, whoever is silent for so long is closed. Here he is pinged meanwhile, as often as
+  /// fits into the time.
+  void settle_connection_timeout() {
+    std::string& idle = origin_of("limits.idle_time");
+    std::string& missed = origin_of("heartbeat.missed_max");
+    const bool is_below = missed == kOriginDefault || (!path_.empty() && missed.starts_with(path_ + ":"));
+    if (idle != kConnectionTimeoutOrigin || !is_below) return;
+    CoreOptions& core = configuration_.options.core;
+    if (core.heartbeat.interval.count() == 0) return;
+    const std::int64_t pings = core.limits.idle_time / core.heartbeat.interval;
+    core.heartbeat.missed_max = static_cast<std::uint32_t>(std::clamp<std::int64_t>(pings, 1, kMissedMost));
+    missed = kConnectionTimeoutOrigin;
+  }
+  std::string& origin_of(std::string_view key) {
+    const auto rows = node_keys();
+    const auto row = std::ranges::find(rows, key, &KeyRow<NodeOptions>::key);
+    return configuration_.origins[static_cast<std::size_t>(row - rows.begin())];
   }
 
   void take_flag(const Setting& setting) {
@@ -231,6 +311,9 @@ class Loader {
       if (!is_accepted(*row, value)) report(source, where, shown, not_supported(*row));
       return;
     }
+    if (key == "include" || key == "includes") {
+      return report(source, where, shown, "unknown key: a configuration is one file, nothing is included");
+    }
     std::vector<std::string> names;
     for (const auto& row : scope.rows) names.emplace_back(row.key);
     report(source, where, printable(shown), "unknown key" + did_you_mean(key, names));
@@ -247,9 +330,7 @@ class Loader {
     if (is_own(">")) return;  // nothing gets past it
     for (NamespaceRule& rule : shipped_namespaces()) {
       if (is_own(rule.match)) continue;
-      const std::uint64_t message_bytes = configuration_.options.core.limits.message_bytes;
-      rule.lag.bytes = std::max(rule.lag.bytes, message_bytes);
-      rule.history.bytes = std::max(rule.history.bytes, message_bytes);
+      fit_shipped(rule, configuration_.options.core.limits.message_bytes);
       rules.push_back(std::move(rule));
       configuration_.namespaces.push_back(
           {std::string{kOriginShipped},
@@ -257,38 +338,8 @@ class Loader {
     }
   }
 
-  bool is_default(std::string_view key) const {
-    const auto row = std::ranges::find(node_keys(), key, &KeyRow<NodeOptions>::key);
-    return configuration_.origins[static_cast<std::size_t>(row - node_keys().begin())] == kOriginDefault;
-  }
-
-  /// What follows from who can reach the node: limits of strangers are off where there are none.
-  void settle_exposure() {
-    NodeOptions& options = configuration_.options;
-    CoreOptions& core = options.core;
-    core.access.authenticates = options.auth.has_key();
-    core.access.spares_loopback =
-        is_default("limits.connections_per_address") && is_default("rate.address_messages_per_second");
-    const bool reachable = std::ranges::any_of(options.listen, [](const auto& address) { return !address.loopback; });
-    const auto settle = [&](std::string_view key, std::uint32_t& field, std::uint32_t number) {
-      if (is_default(key)) field = number;
-    };
-    if (reachable) {
-      settle("limits.connections_per_address", core.limits.connections_per_address, kConnectionsPerAddress);
-    }
-    if (reachable || core.access.authenticates) {
-      settle("rate.messages_per_second", core.rate.messages_per_second, kMessagesPerSecond);
-      // Those of a user or an address are never below what somebody gave each connection.
-      const std::uint32_t each = core.rate.messages_per_second;
-      if (each == 0) return;
-      settle("rate.user_messages_per_second", core.rate.user_messages_per_second,
-             std::max(kUserMessagesPerSecond, each));
-      settle("rate.address_messages_per_second", core.rate.address_messages_per_second,
-             std::max(kAddressMessagesPerSecond, each));
-    }
-  }
-
   Configuration configuration_;
+  std::vector<NamespaceDefault> namespace_defaults_;
   std::vector<ConfigProblem> problems_;
   std::string path_;
 };
@@ -320,7 +371,10 @@ std::vector<Setting> environment_settings(const char* const* environment) {
     const std::string_view variable{*environment};
     const std::size_t equals = variable.find('=');
     if (equals == std::string_view::npos) continue;
-    if (!variable.starts_with("RINGCAST_") && variable.substr(0, equals) != kSecretVariableElsewhere) continue;
+    const bool is_other = std::ranges::find(other_variables(), variable.substr(0, equals), &OtherVariableRow::name) !=
+                              other_variables().end() ||
+                          variable.substr(0, equals) == kSecretVariableElsewhere;
+    if (!variable.starts_with("RINGCAST_") && !is_other) continue;
     settings.push_back({std::string{variable.substr(0, equals)}, std::string{variable.substr(equals + 1)}});
   }
   return settings;
@@ -330,6 +384,35 @@ std::string text_of(const ConfigProblem& problem) {
   std::string text = problem.where;
   if (!problem.key.empty()) text += ": " + problem.key;
   return text + ": " + problem.sentence;
+}
+
+void settle_exposure(Configuration& configuration) {
+  NodeOptions& options = configuration.options;
+  CoreOptions& core = options.core;
+  const auto is_default = [&](std::string_view key) {
+    const auto rows = node_keys();
+    const auto row = std::ranges::find(rows, key, &KeyRow<NodeOptions>::key);
+    return configuration.origins[static_cast<std::size_t>(row - rows.begin())] == kOriginDefault;
+  };
+  core.access.authenticates = options.auth.has_key();
+  core.access.spares_loopback =
+      is_default("limits.connections_per_address") && is_default("rate.address_messages_per_second");
+  const bool reachable = std::ranges::any_of(options.listen, [](const auto& address) { return !address.loopback; });
+  const bool strangers = reachable || core.access.authenticates;
+  const auto settle = [&](std::string_view key, std::uint32_t& field, std::uint32_t number) {
+    if (is_default(key)) field = number;
+  };
+  settle("limits.connections_per_address", core.limits.connections_per_address,
+         reachable ? kConnectionsPerAddress : LimitOptions{}.connections_per_address);
+  settle("rate.messages_per_second", core.rate.messages_per_second,
+         strangers ? kMessagesPerSecond : RateOptions{}.messages_per_second);
+  // Those of a user or an address are never below what somebody gave each connection.
+  const std::uint32_t each = core.rate.messages_per_second;
+  const bool limited = strangers && each != 0;
+  settle("rate.user_messages_per_second", core.rate.user_messages_per_second,
+         limited ? std::max(kUserMessagesPerSecond, each) : RateOptions{}.user_messages_per_second);
+  settle("rate.address_messages_per_second", core.rate.address_messages_per_second,
+         limited ? std::max(kAddressMessagesPerSecond, each) : RateOptions{}.address_messages_per_second);
 }
 
 Result<Configuration, std::vector<ConfigProblem>> load_configuration(const ConfigSources& sources) {

@@ -40,11 +40,11 @@ struct FlagRow {
 };
 [[nodiscard]] std::vector<FlagRow> configuration_flags();
 
-/// The variables that configure a node: those whose name starts with RINGCAST_, and JWT_SECRET, which existing systems
-/// set. `environment` is a null-terminated list of name=value.
+/// The variables that configure a node: those whose name starts with RINGCAST_, other_variables() of the schema, and
+/// JWT_SECRET, which existing systems set. `environment` is a null-terminated list of name=value.
 [[nodiscard]] std::vector<Setting> environment_settings(const char* const* environment);
 
-/// The later overrides the earlier: defaults, file, environment, flags.
+/// The later overrides the earlier: defaults, file, environment (other_variables() first), flags.
 struct ConfigSources {
   std::optional<std::string> file;
   std::vector<Setting> environment;
@@ -72,6 +72,9 @@ struct Configuration {
   std::vector<NamespaceOrigin> namespaces;  // one a rule of options.core.namespaces
   std::string secret_origin;                // the variable that auth.secret came in; empty: there is none
 };
+
+/// Sets what follows from other values, where nobody has set it: limits of strangers are off where there are none.
+void settle_exposure(Configuration& configuration);
 
 [[nodiscard]] Result<Configuration, std::vector<ConfigProblem>> load_configuration(const ConfigSources& sources);
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/config/assign.hpp"
+#include "engine/config/reload.hpp"
 #include "engine/config/schema.hpp"
 
 namespace ringcast {
@@ -13,9 +14,9 @@ namespace {
 
 constexpr std::size_t kCommentColumn = 44;
 
-std::string line(std::string_view key, std::string_view value, std::string_view origin) {
+std::string line(std::string_view key, std::string_view value, std::string_view origin, Effect effect) {
   const std::string assignment = fmt::format("{} = {}", key, value);
-  return fmt::format("{:<{}}  # {}\n", assignment, kCommentColumn, origin);
+  return fmt::format("{:<{}}  # {}; {}\n", assignment, kCommentColumn, origin, word_of(effect));
 }
 
 struct Split {
@@ -31,16 +32,18 @@ Split split(std::string_view key) {
 
 template <class Target>
 void write_rows(std::string& page, std::span<const KeyRow<Target>> rows, const Target& initial, bool has_flags) {
-  page += has_flags ? "| key | written as | default | range | what it does | flag and variable |\n"
-                      "| --- | --- | --- | --- | --- | --- |\n"
-                    : "| key | written as | default | range | what it does |\n| --- | --- | --- | --- | --- |\n";
+  page += has_flags ? "| key | written as | default | range | what it does | reload | flag and variable |\n"
+                      "| --- | --- | --- | --- | --- | --- | --- |\n"
+                    : "| key | written as | default | range | what it does | reload |\n"
+                      "| --- | --- | --- | --- | --- | --- |\n";
   for (const auto& row : rows) {
     std::string form = form_of(row);
     for (std::size_t bar = form.find('|'); bar != std::string::npos; bar = form.find('|', bar + 2)) {
       form.replace(bar, 1, "\\|");
     }
-    page += fmt::format("| `{}` | {} | `{}` | {} | {} |", row.key, form, toml_value(row, initial),
-                        range_text(row.measure, row.range), row.description);
+    const Effect effect = has_flags ? effect_of_node_key(row.key) : effect_of_namespace_key(row.key);
+    page += fmt::format("| `{}` | {} | `{}` | {} | {} | {} |", row.key, form, toml_value(row, initial),
+                        range_text(row.measure, row.range), row.description, word_of(effect));
     if (has_flags) {
       const std::string alias = row.flag_alias.empty() ? std::string{} : fmt::format(", `--{}`", row.flag_alias);
       page += fmt::format(" `--{}`{}, `{}` |", flag_name(row.key), alias, environment_name(row.key));
@@ -54,6 +57,18 @@ void write_later(std::string& page, std::span<const LaterRow> rows) {
   for (const LaterRow& row : rows) {
     const std::string accepted = row.accepted.empty() ? std::string{"none"} : fmt::format("`{}`", row.accepted);
     page += fmt::format("| `{}` | {} | {} |\n", row.key, row.description, accepted);
+  }
+}
+
+void write_other_variables(std::string& page) {
+  page += "| variable | key | its number is |\n| --- | --- | --- |\n";
+  for (const OtherVariableRow& row : other_variables()) {
+    const bool later = std::ranges::find(later_node_keys(), row.key, &LaterRow::key) != later_node_keys().end();
+    page += fmt::format("| `{}` | `{}`{} | {} |\n", row.name, row.key,
+                        later                                        ? ", which is not in this version"
+                        : row.of == OtherVariableRow::Of::namespaces ? " of every namespace that does not say it itself"
+                                                                     : "",
+                        row.unit == OtherVariableRow::Unit::in_ms ? "in milliseconds" : "as the key's");
   }
 }
 
@@ -74,6 +89,10 @@ An unknown key, a value of the wrong type or out of range, and values that contr
 start: each is reported with file, line and key, all of them at once. That holds for variables too: one that begins with
 `RINGCAST_` and stands for no key is an error.
 
+A node that runs reads all of this again on SIGHUP ([operations.md](operations.md), "Reloading"). The column *reload*
+says when a changed value takes effect: `live` with the reload; `new` with the reload, for connections or channels that
+begin after it; `restart` with the next start. `config print` says the same behind each value.
+
 ## Keys of a node
 
 )";
@@ -93,6 +112,15 @@ shipped rules are never less than `limits.message_bytes`; a rule of the file tha
 
 )";
 
+constexpr std::string_view kOtherHead = R"(
+## Variables under other names
+
+Deployments of earlier systems set these. Each is a second name of a key: above the file, below the key's own variable.
+An empty one is not set. `WEBSOCKET_CONNECTION_TIMEOUT` also sets `heartbeat.missed_max` to as many pings as fit into
+the time, unless a variable or flag says that one.
+
+)";
+
 constexpr std::string_view kLaterHead = R"(
 ## Keys of features that are not in this version
 
@@ -104,7 +132,9 @@ anyway, it may be written.
 }  // namespace
 
 std::string print_configuration(const Configuration& configuration) {
-  std::string text = "# The effective configuration of a node; behind each value, where it comes from.\n\n";
+  std::string text =
+      "# The effective configuration of a node; behind each value, where it comes from, and when a change of it takes\n"
+      "# effect: with a reload (live), with a reload but for what begins after it (new), or with a restart.\n\n";
   std::string_view section;
   const auto node_rows = node_keys();
   for (std::size_t i = 0; i < node_rows.size(); ++i) {
@@ -113,7 +143,8 @@ std::string print_configuration(const Configuration& configuration) {
       section = row_section;
       text += fmt::format("\n[{}]\n", section);
     }
-    text += line(name, toml_value(node_rows[i], configuration.options), configuration.origins[i]);
+    text += line(name, toml_value(node_rows[i], configuration.options), configuration.origins[i],
+                 effect_of_node_key(node_rows[i].key));
   }
   if (!configuration.secret_origin.empty()) {
     text += fmt::format("\n# Tokens are checked with the secret in the environment variable {}, which is not shown.\n",
@@ -124,8 +155,8 @@ std::string print_configuration(const Configuration& configuration) {
     const NamespaceOrigin& origin = configuration.namespaces[rule];
     text += fmt::format("\n[[namespace]]  # {}\n", origin.table);
     for (std::size_t i = 0; i < rule_rows.size(); ++i) {
-      text +=
-          line(rule_rows[i].key, toml_value(rule_rows[i], configuration.options.core.namespaces[rule]), origin.keys[i]);
+      text += line(rule_rows[i].key, toml_value(rule_rows[i], configuration.options.core.namespaces[rule]),
+                   origin.keys[i], effect_of_namespace_key(rule_rows[i].key));
     }
   }
   return text;
@@ -143,6 +174,8 @@ std::string configuration_reference() {
   }
   page += kNamespaceRest;
   write_rows(page, rows, NamespaceRule{}, false);
+  page += kOtherHead;
+  write_other_variables(page);
   page += kLaterHead;
   write_later(page, later_node_keys());
   if (!later_namespace_keys().empty()) {

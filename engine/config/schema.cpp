@@ -1,5 +1,6 @@
 #include "engine/config/schema.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -88,7 +89,7 @@ const std::array kNodeKeys{
     NodeRow{"shards.spin", at<&NodeOptions::shards, &ShardOptions::spin>(), kTime,
         between(nanoseconds{0}, seconds{1}), "how long an idle shard polls before it sleeps"},
 
-    NodeRow{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, 10'000'000},
+    NodeRow{"limits.connections", limits<&LimitOptions::connections>(), kCount, {1, kConnectionsMax},
         "connections to the node; further ones get 503"},
     NodeRow{"limits.connections_per_address", limits<&LimitOptions::connections_per_address>(), kCount,
         {0, ConnectionBoard::kCountMax}, "connections from one address, or one /64 of IPv6; further ones get 429; 0 "
@@ -97,7 +98,7 @@ const std::array kNodeKeys{
         "subscriptions of a connection, the channels that its patterns bind among them"},
     NodeRow{"limits.patterns", limits<&LimitOptions::patterns>(), kCount, {0, kCommandChannelsMax},
         "patterns that a connection subscribes to; 0 refuses them all"},
-    NodeRow{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, 100'000'000},
+    NodeRow{"limits.channels", limits<&LimitOptions::channels>(), kCount, {1, kChannelsMax},
         "channels of the node"},
     NodeRow{"limits.presence", limits<&LimitOptions::presence>(), kCount, {1, 1'000'000'000},
         "users in channels with presence that a shard lists; more are counted only"},
@@ -262,15 +263,31 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"shards.max", "", "scaling shards at run time"},
     LaterRow{"shards.scale_up", "", "scaling shards at run time"},
     LaterRow{"shards.scale_down", "", "scaling shards at run time"},
-    LaterRow{"memory.warning", "", "steps of memory pressure"},
-    LaterRow{"memory.critical", "", "steps of memory pressure"},
-    LaterRow{"memory.emergency", "", "steps of memory pressure"},
+    LaterRow{"memory.warning", "70", "other steps of memory pressure"},
+    LaterRow{"memory.critical", "85", "other steps of memory pressure"},
+    LaterRow{"memory.emergency", "95", "other steps of memory pressure"},
     LaterRow{"tls.certificate", "", "TLS"},
     LaterRow{"tls.key", "", "TLS"},
     LaterRow{"tls.admin", "false", "TLS"},
 };
 
 constexpr std::array<LaterRow, 0> kLaterNamespaceKeys{};  // all are there
+
+constexpr auto kNode = OtherVariableRow::Of::node;
+constexpr auto kNamespaces = OtherVariableRow::Of::namespaces;
+constexpr auto kAsWritten = OtherVariableRow::Unit::as_written;
+constexpr auto kMilliseconds = OtherVariableRow::Unit::in_ms;
+constexpr std::array kOtherVariables{
+    OtherVariableRow{"WEBSOCKET_MAX_CONNECTIONS", "limits.connections", kNode, kAsWritten},
+    OtherVariableRow{"WEBSOCKET_HEARTBEAT_INTERVAL", "heartbeat.interval", kNode, kMilliseconds},
+    OtherVariableRow{"WEBSOCKET_CONNECTION_TIMEOUT", "limits.idle_time", kNode, kMilliseconds},
+    OtherVariableRow{"MEMORY_WARNING_THRESHOLD", "memory.warning", kNode, kAsWritten},
+    OtherVariableRow{"MEMORY_CRITICAL_THRESHOLD", "memory.critical", kNode, kAsWritten},
+    OtherVariableRow{"MEMORY_EMERGENCY_THRESHOLD", "memory.emergency", kNode, kAsWritten},
+    OtherVariableRow{"MESSAGE_BATCH_DELAY", "batch_delay", kNamespaces, kMilliseconds},
+    OtherVariableRow{"MESSAGE_BATCH_SIZE", "batch_max", kNamespaces, kAsWritten},
+    OtherVariableRow{"DEDUPE_CACHE_SIZE", "dedupe.entries", kNamespaces, kAsWritten},
+};
 // clang-format on
 
 }  // namespace
@@ -279,6 +296,7 @@ std::span<const KeyRow<NodeOptions>> node_keys() { return kNodeKeys; }
 std::span<const KeyRow<NamespaceRule>> namespace_keys() { return kNamespaceKeys; }
 std::span<const LaterRow> later_node_keys() { return kLaterNodeKeys; }
 std::span<const LaterRow> later_namespace_keys() { return kLaterNamespaceKeys; }
+std::span<const OtherVariableRow> other_variables() { return kOtherVariables; }
 
 std::vector<NamespaceRule> shipped_namespaces() {
   struct Row {
@@ -304,6 +322,11 @@ std::vector<NamespaceRule> shipped_namespaces() {
     rule.state = row.state;
   }
   return rules;
+}
+
+void fit_shipped(NamespaceRule& rule, std::uint64_t message_bytes) {
+  rule.lag.bytes = std::max(LagLimits{}.bytes, message_bytes);
+  rule.history.bytes = std::max(HistoryLimits{}.bytes, message_bytes);
 }
 
 std::string flag_name(std::string_view key) {

@@ -1,6 +1,7 @@
 #include "engine/config/load.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -220,6 +221,23 @@ const BadRow kBad[] = {
     {"a table twice", "[limits]\nchannels = 1\n[limits]\nconnections = 1\n", "FILE:3: ~"},
     {"broken TOML", "echo = true\nlimits = [\n", "FILE:~"},
     {"a value that is missing", "echo =\n", "FILE:1: ~"},
+    {"a file that is empty", "", "FILE: is empty: what changes nothing says so in a comment\n"},
+    {"a file of blanks", " \t\r\n\n", "FILE: is empty: what changes nothing says so in a comment\n"},
+    {"a file that includes another", "include = \"other.toml\"\n",
+     "FILE:1: include: unknown key: a configuration is one file, nothing is included\n"},
+    {"a file that includes itself, in a list", "echo = true\nincludes = [\"ringcast.toml\"]\n",
+     "FILE:2: includes: unknown key: a configuration is one file, nothing is included\n"},
+    {"a namespace that includes", "[[namespace]]\nmatch = \"a\"\ninclude = \"b.toml\"\n",
+     "FILE:3: namespace.include: unknown key: a configuration is one file, nothing is included\n"},
+    {"a zero byte within text", std::string_view{"echo = true\nname = \"a\0b\"\n", 25},
+     "FILE:2: has a zero byte: not a text\n"},
+    {"the text of another system, two bytes a character",
+     std::string_view{"\xff\xfe"
+                      "e\0c\0h\0o\0",
+                      10},
+     "FILE:1: has a zero byte: not a text\n"},
+    {"a character that is cut off", "name = \"a\xe2\x82\n", "FILE:~"},
+    {"a character that is written too long", "name = \"\xc0\xaf\"\n", "FILE:1: ~"},
     {"bytes that are no text",
      std::string_view{"\x7f"
                       "ELF\0\0\0",
@@ -235,8 +253,7 @@ const BadRow kBad[] = {
      "FILE:2: tls.certificate: not supported in this version (TLS)\n"},
     {"a feature that is not there, where one value says so", "tls.admin = true\n",
      "FILE:1: tls.admin: not supported in this version (TLS); only false may be written\n"},
-    {"a threshold beyond all messages", "compression.threshold = \"2GiB\"\n",
-     "FILE:1: compression.threshold: ~"},
+    {"a threshold beyond all messages", "compression.threshold = \"2GiB\"\n", "FILE:1: compression.threshold: ~"},
 
     {"a namespace without a pattern", "[[namespace]]\nslow = \"conflate\"\n",
      "FILE:1: namespace.match: is missing: which channels is this for?\n"},
@@ -313,7 +330,6 @@ struct GoodRow {
   std::string_view text;
 };
 const GoodRow kGood[] = {
-    {"an empty file changes nothing", ""},
     {"a file of comments changes nothing", "# nothing here\n\n"},
     {"a byte order mark is no key",
      "\xef\xbb\xbf"
@@ -324,6 +340,8 @@ const GoodRow kGood[] = {
     {"listening to other hosts with a word about it", "listen = \"0.0.0.0:1\"\naccess.insecure = true\n"},
     {"a free port may be asked for twice", "listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n"},
     {"a feature that is not there may be turned off", "tls.admin = false\nrate.publish_per_second = 0\n"},
+    {"the steps of memory pressure are those that there are",
+     "memory = { warning = 70, critical = 85, emergency = 95 }\n"},
     {"the same for namespaces",
      "[[namespace]]\nmatch = \"a\"\nstate = \"none\"\npresence = false\npayload = \"json\"\n"},
     {"a rate where messages may be left out", "[[namespace]]\nmatch = \"a\"\nslow = \"conflate\"\nmax_rate = 1000\n"},
@@ -347,6 +365,13 @@ TEST(LoadConfiguration, SaysWhyAFileCannotBeRead) {
   };
   EXPECT_EQ(report("/nowhere/ringcast.toml"), "/nowhere/ringcast.toml: cannot be read: No such file or directory");
   EXPECT_TRUE(report("/tmp").starts_with("/tmp: cannot be read: ")) << report("/tmp");
+  EXPECT_EQ(report("/dev/null"), "/dev/null: is empty: what changes nothing says so in a comment");
+  EXPECT_EQ(report("/dev/zero"), "/dev/zero: is larger than 1MiB: not a configuration");  // it never ends
+  const TemporaryFile file{"#"};
+  const std::string link = file.path() + "-link";
+  ASSERT_EQ(::symlink(link.c_str(), link.c_str()), 0);
+  EXPECT_EQ(report(link), link + ": cannot be read: Too many levels of symbolic links");
+  ::unlink(link.c_str());
 }
 
 TEST(LoadConfiguration, AFileLargerThanAnyConfigurationIsRefused) {
@@ -401,7 +426,7 @@ TEST(LoadConfiguration, ShippedRulesStandBehindTheUsers) {
     return all;
   };
   using Matches = std::vector<std::string>;
-  EXPECT_EQ(matches(""), (Matches{"*@bookTicker", "*@trade", "*@aggTrade", "*@depth>", ">"}));
+  EXPECT_EQ(matches("#"), (Matches{"*@bookTicker", "*@trade", "*@aggTrade", "*@depth>", ">"}));
   EXPECT_EQ(matches("[[namespace]]\nmatch = \"*@trade\"\n[[namespace]]\nmatch = \"a\"\n"),
             (Matches{"*@trade", "a", "*@bookTicker", "*@aggTrade", "*@depth>", ">"}));
   EXPECT_EQ(matches("[[namespace]]\nmatch = \">\"\n"), (Matches{">"}));

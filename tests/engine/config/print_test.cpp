@@ -34,7 +34,7 @@ std::string values_of(const Configuration& configuration) {
 
 TEST(PrintConfiguration, WhatIsPrintedLoadsAsTheSame) {
   const std::string_view texts[] = {
-      "",
+      "#",
       "name = \"a\"\nlisten = [\"127.0.0.1:0\", \"[::1]:7\", \"unix:/tmp/a b\"]\nshards = { count = 2, cores = \"0-1\" "
       "}\n",
       "access = { origins = [\"https://a.b\", \"http://c:1\"], hosts = [\"a.b\"], insecure = true }\nlisten = "
@@ -52,7 +52,7 @@ TEST(PrintConfiguration, WhatIsPrintedLoadsAsTheSame) {
   }
 }
 
-TEST(PrintConfiguration, SaysWhereEachValueComesFrom) {
+TEST(PrintConfiguration, SaysWhereEachValueComesFromAndWhenAChangeTakesEffect) {
   const TemporaryFile file{"[limits]\nchannels = 7\n[[namespace]]\nmatch = \"a\"\n"};
   const auto loaded =
       load_configuration({.file = file.path(), .environment = {{"RINGCAST_ECHO", "true"}}, .flags = {{"name", "b"}}});
@@ -63,13 +63,15 @@ TEST(PrintConfiguration, SaysWhereEachValueComesFrom) {
     const std::string line = at == std::string::npos ? "" : printed.substr(at, printed.find('\n', at) - at);
     EXPECT_TRUE(line.ends_with("  # " + std::string{origin})) << value << ": " << line;
   };
-  has_line("name = \"b\"", "flag --name");
-  has_line("echo = true", "environment RINGCAST_ECHO");
-  has_line("channels = 7", file.path() + ":2");
-  has_line("connections = 10000", "default");
+  has_line("name = \"b\"", "flag --name; restart");
+  has_line("echo = true", "environment RINGCAST_ECHO; live");
+  has_line("channels = 7", file.path() + ":2; live");
+  has_line("connections = 10000", "default; live");
+  has_line("origins = []", "default; new");
   has_line("[[namespace]]", file.path() + ":3");
-  has_line("match = \"a\"", file.path() + ":4");
-  has_line("match = \">\"", "shipped");
+  has_line("match = \"a\"", file.path() + ":4; live");
+  has_line("payload = \"json\"", "default; new");
+  has_line("match = \">\"", "shipped; live");
 }
 
 TEST(Schema, NamesAreUniqueInEveryForm) {
