@@ -64,12 +64,16 @@ void add_configuration_options(CLI::App& command, ConfigArguments& arguments) {
   add_configuration_flags(command, arguments);
 }
 
-Result<Configuration, int> load_or_report(const ConfigArguments& arguments) {
+ConfigSources sources_of(const ConfigArguments& arguments) {
   ConfigSources sources;
   if (!arguments.file.empty()) sources.file = arguments.file;
   sources.environment = environment_settings(environ);
   sources.flags = given_flags(arguments);
-  auto loaded = load_configuration(sources);
+  return sources;
+}
+
+Result<Configuration, int> load_or_report(const ConfigArguments& arguments) {
+  auto loaded = load_configuration(sources_of(arguments));
   if (loaded) return *std::move(loaded);
   bool only_flags = true;
   for (const ConfigProblem& problem : loaded.error()) {

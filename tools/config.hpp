@@ -34,7 +34,10 @@ void add_configuration_flags(CLI::App& command, ConfigArguments& arguments);
 /// Adds those and `--config FILE`, whose default is RINGCAST_CONFIG: what `serve` takes.
 void add_configuration_options(CLI::App& command, ConfigArguments& arguments);
 
-/// Loads file, environment and flags. On failure every problem has been printed to stderr and the error is the exit
+/// Where the values come from: file, environment and flags, as they were given.
+[[nodiscard]] ConfigSources sources_of(const ConfigArguments& arguments);
+
+/// Loads them. On failure every problem has been printed to stderr and the error is the exit
 /// code: kExitUsage if only flags were wrong, otherwise kExitFailure.
 [[nodiscard]] Result<Configuration, int> load_or_report(const ConfigArguments& arguments);
 

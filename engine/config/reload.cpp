@@ -26,7 +26,9 @@ struct EffectRow {
 constexpr std::array kNodeEffects{
     EffectRow{"echo", Effect::live},
     EffectRow{"limits.connections", Effect::live},
+    EffectRow{"limits.connections_per_address", Effect::anew},
     EffectRow{"limits.subscriptions", Effect::live},
+    EffectRow{"limits.patterns", Effect::live},
     EffectRow{"limits.channels", Effect::live},
     EffectRow{"limits.message_bytes", Effect::live},
     EffectRow{"limits.header_bytes", Effect::live},

@@ -63,17 +63,23 @@ struct Log::Sink {
   spdlog::logger logger;
 };
 
-Log::Log(const LogSetup& setup) : least_{setup.least}, json_{setup.json}, sink_{std::make_unique<Sink>(setup.file)} {
-  // Times are UTC. The text format colours the level, on a terminal only.
-  const char* pattern =
-      json_ ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%fZ %^%-7l%$ %v";
-  sink_->logger.set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
-  sink_->logger.set_level(to_spdlog(setup.least));
+Log::Log(const LogSetup& setup) : least_{}, json_{}, sink_{std::make_unique<Sink>(setup.file)} {
+  change(setup.least, setup.json);
   sink_->logger.set_error_handler([](const std::string&) {});  // a full disk or closed terminal must not end the node
 }
 Log::~Log() = default;
 Log::Log(Log&&) noexcept = default;
 Log& Log::operator=(Log&&) noexcept = default;
+
+void Log::change(LogSeverity least, bool json) {
+  least_ = least;
+  json_ = json;
+  // Times are UTC. The text format colours the level, on a terminal only.
+  const char* pattern =
+      json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%fZ %^%-7l%$ %v";
+  sink_->logger.set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
+  sink_->logger.set_level(to_spdlog(least));
+}
 
 void Log::write(LogSeverity severity, WallTime when, std::string_view event, std::initializer_list<LogField> fields) {
   if (!wants(severity) || severity == LogSeverity::off) return;

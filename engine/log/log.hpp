@@ -42,6 +42,8 @@ class Log {
   Log(Log&&) noexcept;
   Log& operator=(Log&&) noexcept;
 
+  /// Another level and format from the next line on; where it goes to stays.
+  void change(LogSeverity least, bool json);
   [[nodiscard]] bool wants(LogSeverity severity) const { return severity >= least_; }
   /// One line: "2026-11-20T10:00:00.123456Z info  slow_disconnected messages=4097", or the same as a JSON object.
   void write(LogSeverity severity, WallTime when, std::string_view event, std::initializer_list<LogField> fields);

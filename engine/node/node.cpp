@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
@@ -76,6 +77,8 @@ Result<void, std::string> Node::open_parts() {
   if (!placement) return unexpected(std::move(placement.error()));
   placement_ = std::move(*placement);
   options_.core.shards = shards();
+
+  given_.push_back(std::make_unique<const CoreOptions>(options_.core));
 
   const auto listeners = static_cast<std::uint32_t>(options_.listen.size());
   const std::uint64_t fitting =
@@ -178,7 +181,7 @@ void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
   name_this_thread("shard-" + std::to_string(index));
   control.pinned = pin_this_thread(placement_.core_of_shard[index]);
   ShardSetup setup{.index = ShardIndex{index},
-                   .options = options_.core,
+                   .options = *given_.front(),
                    .clock = clock_,
                    .mesh = *mesh_,
                    .doorbells = *doorbells_,
@@ -229,9 +232,13 @@ void Node::publish_findings() {
     log_.write(LogSeverity::debug, now, "found",
                {LogField::words("key", finding.key), LogField::words("value", finding.value)});
   }
+  warn_of_descriptors();
+}
+
+void Node::warn_of_descriptors() {
   const std::uint64_t wanted = options_.core.limits.connections + kDescriptorsBesideConnections;
   if (descriptors_.now < wanted) {
-    log_.write(LogSeverity::warn, now, "descriptors_short",
+    log_.write(LogSeverity::warn, clock_.now().wall, "descriptors_short",
                {LogField::number("limit", descriptors_.now), LogField::number("wanted", wanted),
                 LogField::words("text", "limits.connections cannot be reached; raise the hard limit (ulimit -Hn)")});
   }
@@ -249,11 +256,12 @@ std::uint32_t Node::connections() const {
 void Node::tick() {
   const Now now = clock_.now();
   segment_->heartbeat(now);
-  watch_->look(now, controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run);
+  watch_->look(now, stopping());
   if (bridge_ != nullptr) tell_store_notes(now);
   look_at_access(now);
   write_usage(now);
   tail_->follow(log_, now.wall);
+  if (given_.size() > 2 && options_settled()) given_.erase(given_.begin() + 1, given_.end() - 1);
 }
 
 void Node::tell_store_notes(Now now) {
@@ -300,6 +308,47 @@ void Node::write_usage(Now now) {
   }
   usage_failing_ = failed;
 }
+
+ReloadBounds Node::reload_bounds() const {
+  const LimitOptions& first = given_.front()->limits;
+  const auto listeners = static_cast<std::uint32_t>(options_.listen.size());
+  const std::uint32_t room = shard_connections_room(first, shards(), listeners);  // any shard may be given them all
+  ReloadBounds bounds{.connections = std::max(first.connections, room - std::min(room, kRefusalSlots)),
+                      .message_bytes = Mesh::message_bytes_room(first.message_bytes)};
+  if (shards() == 1) bounds.message_bytes = std::numeric_limits<std::uint64_t>::max();  // there are no lanes
+  return bounds;
+}
+
+void Node::apply(const NodeOptions& options) {
+  const std::uint32_t connections_before = options_.core.limits.connections;
+  options_ = options;
+  options_.core.shards = shards();
+  given_.push_back(std::make_unique<const CoreOptions>(options_.core));
+  for (std::uint16_t i = 0; i < shards(); ++i) {
+    controls_[i].options.store(given_.back().get(), std::memory_order_release);
+    doorbells_->ring_event(ShardIndex{i});
+  }
+  if (options_.core.limits.connections > connections_before) warn_of_descriptors();
+}
+
+void Node::note_reloaded(std::uint64_t changes, std::uint64_t kept, std::string_view who) {
+  own_stats_->add(CounterId::config_reloads);
+  own_stats_->event(EventCode::config_reloaded, clock_.now(), changes, kept, who);
+}
+
+void Node::note_refused(std::uint64_t problems, std::string_view who) {
+  own_stats_->add(CounterId::config_reloads_refused);
+  own_stats_->event(EventCode::config_refused, clock_.now(), problems, 0, who);
+}
+
+bool Node::options_settled() const {
+  for (std::uint32_t i = 0; i < shards(); ++i) {
+    if (controls_[i].options_used.load(std::memory_order_acquire) != given_.back().get()) return false;
+  }
+  return true;
+}
+
+bool Node::stopping() const { return controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run; }
 
 void Node::quiet_event() {
   std::uint64_t count = 0;

@@ -1,7 +1,8 @@
 // engine/node/node.hpp: the composition root: who creates whom, and in which order they go.
 //
 // Owner    run_node(), or a test.  Thread  the control thread's: every function here; shards run on their own.
-// Memory   the mesh, the statistics segment (0.6 MiB a shard), and what each shard takes.
+// Memory   the mesh, the statistics segment (0.6 MiB a shard), what each shard takes, and the options that were given
+//          to the shards: those of the start, those in force, and earlier ones until no shard goes by them.
 // Failure  start() says in one sentence why a node cannot start (address taken, name taken, no io_uring, ...), and
 //          leaves nothing behind.
 // Not here signals and exit codes (run_node.hpp), what a shard does (engine/shard).
@@ -20,6 +21,7 @@
 #include "engine/access/shared_board.hpp"
 #include "engine/bridge/bridge.hpp"
 #include "engine/config/node_options.hpp"
+#include "engine/config/reload.hpp"
 #include "engine/log/log.hpp"
 #include "engine/node/access_control.hpp"
 #include "engine/node/event_tail.hpp"
@@ -64,6 +66,20 @@ class Node {
   /// Reads keys and revocations again at the next tick, and opens the entitlement record anew: it may be a rotated one.
   void reload_access();
 
+  // ---- a reload (reloader.hpp) ----
+
+  /// How far a reload may raise what was laid out at the start.
+  [[nodiscard]] ReloadBounds reload_bounds() const;
+  /// What plan_reload() made of a configuration: every shard goes by it from its next turn on, this thread at once.
+  void apply(const NodeOptions& options);
+  /// Notes in counters and flight recorder how a reload ended, and who asked for it.
+  void note_reloaded(std::uint64_t changes, std::uint64_t kept, std::string_view who);
+  void note_refused(std::uint64_t problems, std::string_view who);
+  [[nodiscard]] const NodeOptions& options() const { return options_; }
+  /// No shard uses earlier options any more; tick() lets go of them then.
+  [[nodiscard]] bool options_settled() const;
+  [[nodiscard]] bool stopping() const;
+
   /// Every shard refuses new connections, sends what it owes, and closes with 1001.
   void begin_shutdown();
   /// After begin_shutdown(): no shard has a connection.
@@ -83,12 +99,14 @@ class Node {
   void tell_store_notes(Now now);
   void look_at_access(Now now);
   void write_usage(Now now);
+  void warn_of_descriptors();
   void command_all(ShardCommand command);
   [[nodiscard]] bool every_shard(ShardState least) const;
 
   Clock& clock_;
   Log& log_;
-  NodeOptions options_;  // core.shards is set
+  NodeOptions options_;  // core.shards is set; the control thread's: shards go by what is given to them
+  std::vector<std::unique_ptr<const CoreOptions>> given_;  // to shards: first those of the start, last the newest
   RingFeatures features_;
   Placement placement_;
   DescriptorLimit descriptors_;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "engine/node/node.hpp"
+#include "engine/node/reloader.hpp"
 #include "engine/time/system_clock.hpp"
 
 namespace ringcast {
@@ -25,12 +26,7 @@ constexpr int kFailure = 1;
 constexpr milliseconds kDeadlineGrace{1'000};  // shards end by the deadline themselves; later they are told to
 
 LogSetup to_setup(const LogOptions& options) {
-  constexpr std::array kSeverities{LogSeverity::trace, LogSeverity::debug, LogSeverity::info,
-                                   LogSeverity::warn,  LogSeverity::error, LogSeverity::off};
-  static_assert(kSeverities.size() == std::to_underlying(LogLevel::off) + 1U, "every level has its severity");
-  return {.least = kSeverities[std::to_underlying(options.level)],
-          .json = options.format == LogFormat::json,
-          .file = stderr};
+  return {.least = severity_of(options.level), .json = options.format == LogFormat::json, .file = stderr};
 }
 
 /// The signals that a node obeys, as a descriptor. Blocked in this thread and all that it starts.
@@ -73,8 +69,8 @@ void say_ready(const Node& node) {
 /// What the control thread does until the node has ended.
 class ControlLoop {
  public:
-  ControlLoop(const NodeOptions& options, Node& node, Signals& signals, Clock& clock, Log& log)
-      : options_{options}, node_{node}, signals_{signals}, clock_{clock}, log_{log} {}
+  ControlLoop(Node& node, Reloader& reloader, Signals& signals, Clock& clock, Log& log)
+      : node_{node}, reloader_{reloader}, signals_{signals}, clock_{clock}, log_{log} {}
 
   int run() {
     while (!ended_) {
@@ -98,11 +94,9 @@ class ControlLoop {
   void obey(int signal) {
     const Now now = clock_.now();
     if (signal == SIGHUP) {
-      node_.reload_access();
-      log_.write(LogSeverity::info, now.wall, "reload",
-                 {LogField::words("text", "keys, revocations and the usage log; the configuration stays as it is")});
+      (void)reloader_.reload("SIGHUP");  // the log has the report
     } else if (!deadline_) {
-      deadline_ = now.mono + options_.core.shutdown.deadline + kDeadlineGrace;
+      deadline_ = now.mono + node_.options().core.shutdown.deadline + kDeadlineGrace;
       node_.begin_shutdown();
     } else {
       log_.write(LogSeverity::warn, now.wall, "shutdown_forced",
@@ -112,8 +106,8 @@ class ControlLoop {
     }
   }
 
-  const NodeOptions& options_;
   Node& node_;
+  Reloader& reloader_;
   Signals& signals_;
   Clock& clock_;
   Log& log_;
@@ -124,21 +118,25 @@ class ControlLoop {
 
 }  // namespace
 
-int run_node(const NodeOptions& options) {
+int run_node(Configuration configuration, ConfigSources sources) {
   Signals signals;
   if (signals.fd() < 0) {
     std::fprintf(stderr, "ringcast: no signalfd: %s\n", std::strerror(errno));
     return kFailure;
   }
   SystemClock clock;
-  Log log{to_setup(options.log)};
-  auto node = Node::start(options, clock, log);
+  Log log{to_setup(configuration.options.log)};
+  auto node = Node::start(configuration.options, clock, log);
   if (!node) {
     std::fprintf(stderr, "ringcast: %s\n", node.error().c_str());
     return kFailure;
   }
   say_ready(**node);
-  return ControlLoop{options, **node, signals, clock, log}.run();
+  Reloader reloader{std::move(sources), std::move(configuration), **node, clock, log};
+  reloader.add({"access", [&node](const NodeOptions&) -> Result<ReloadPart::Take, std::string> {
+                  return ReloadPart::Take{[&node] { (*node)->reload_access(); }};  // what is wrong it says itself
+                }});
+  return ControlLoop{**node, reloader, signals, clock, log}.run();
 }
 
 }  // namespace ringcast

@@ -9,13 +9,14 @@
 //
 // SIGTERM, SIGINT  graceful: no new connections, everybody gets what is owed and 1001, at most shutdown.deadline long;
 //                  then 0. A second one ends at once: connections are reset; then 1.
-// SIGHUP           reads keys and revocations again, and opens the usage log anew; the configuration stays as it is.
+// SIGHUP           a reload (reloader.hpp), which reads keys and revocations again and opens the usage log anew as well.
 #pragma once
 
-#include "engine/config/node_options.hpp"
+#include "engine/config/load.hpp"
 
 namespace ringcast {
 
-[[nodiscard]] int run_node(const NodeOptions& options);
+/// sources  what `configuration` was loaded from: a reload loads them again.
+[[nodiscard]] int run_node(Configuration configuration, ConfigSources sources);
 
 }  // namespace ringcast

@@ -245,6 +245,9 @@ enum class CounterId : std::uint16_t {
   forwarded_untrusted,
   usage_records,
   usage_refusals,
+  // the node
+  config_reloads,
+  config_reloads_refused,
   end,
 };
 inline constexpr std::size_t kCounterCount = std::to_underlying(CounterId::end);
@@ -484,6 +487,9 @@ inline constexpr auto kCounters = [] {
       {forwarded_untrusted, counter, "forwarded", "verdict=untrusted", "requests", "Requests with an X-Forwarded-For that nobody vouches for: ignored"},
       {usage_records, counter, "usage_records", "", "records", "Lines for the entitlement record"},
       {usage_refusals, counter, "usage_refusals", "", "subscriptions", "Subscriptions refused because the entitlement record is behind"},
+      // the node
+      {config_reloads, counter, "config_reloads", "", "reloads", "Configurations that were loaded again and taken"},
+      {config_reloads_refused, counter, "config_reloads_refused", "", "reloads", "Configurations that were loaded again and refused: nothing changed"},
   });
 }();
 static_assert(kCounters.size() == kCounterCount, "every counter has a row");

@@ -54,6 +54,8 @@ enum class EventCode : std::uint16_t {
   usage_log_failed,
   fault,
   store_state,
+  config_reloaded,
+  config_refused,
   end,
 };
 inline constexpr std::size_t kEventCodes = std::to_underlying(EventCode::end);
@@ -108,6 +110,8 @@ inline constexpr auto kEvents = [] {
       {usage_log_failed, error, "usage_log_failed", "errno", ""},
       {fault, error, "fault", "errno", ""},
       {store_state, warning, "store_state", "state", "state_before"},
+      {config_reloaded, info, "config_reloaded", "changes", "kept"},
+      {config_refused, error, "config_refused", "problems", ""},
   });
 }();
 static_assert(kEvents.size() == kEventCodes, "every event has a row");

@@ -52,6 +52,21 @@ constexpr LineRow kLineRows[] = {
      "\n"},
 };
 
+TEST(Log, LevelAndFormatMayChange) {
+  const std::string text = written({.least = LogSeverity::warn, .json = false, .file = nullptr}, [&](Log& log) {
+    log.write(LogSeverity::info, kWhen, "first", {});
+    log.change(LogSeverity::info, true);
+    log.write(LogSeverity::info, kWhen, "second", {});
+    log.change(LogSeverity::off, false);
+    log.write(LogSeverity::error, kWhen, "third", {});
+    log.change(LogSeverity::error, false);
+    log.write(LogSeverity::error, kWhen, "fourth", {});
+  });
+  EXPECT_EQ(text,
+            "{\"time\":\"2026-11-20T10:00:00.123456Z\",\"level\":\"info\",\"event\":\"second\"}\n"
+            "2026-11-20T10:00:00.123456Z error   fourth\n");
+}
+
 TEST(Log, WritesOneLineAnEvent) {
   for (const LineRow& row : kLineRows) {
     const std::string text = written({.least = LogSeverity::info, .json = row.json, .file = nullptr}, [&](Log& log) {

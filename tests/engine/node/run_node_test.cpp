@@ -7,8 +7,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "engine/config/schema.hpp"
+#include "tests/doubles/temporary_file.hpp"
 #include "tests/engine/node/node_fixture.hpp"
 
 namespace ringcast {
@@ -21,14 +26,21 @@ using test::TestClient;
 /// A node in a process of its own, whose standard error we read.
 class NodeProcess {
  public:
-  explicit NodeProcess(const NodeOptions& options) {
+  explicit NodeProcess(const NodeOptions& options, const ConfigSources& sources = {}) {
+    Configuration configuration;
+    configuration.options = options;
+    configuration.origins.assign(node_keys().size(), std::string{kOriginDefault});
+    const std::size_t rules = options.core.namespaces.size();
+    configuration.namespaces.assign(
+        rules,
+        {std::string{kOriginShipped}, std::vector<std::string>(namespace_keys().size(), std::string{kOriginShipped})});
     std::array<int, 2> fds{};
     EXPECT_EQ(pipe(fds.data()), 0);
     child_ = fork();
     if (child_ == 0) {
       dup2(fds[1], STDERR_FILENO);
       close(fds[0]);
-      _exit(run_node(options));
+      _exit(run_node(std::move(configuration), sources));
     }
     close(fds[1]);
     read_fd_ = fds[0];
@@ -115,13 +127,23 @@ TEST(RunNode, ASecondSignalEndsItAtOnce) {
   EXPECT_TRUE(contains(process.said(), "shutdown_forced")) << process.said();
 }
 
-TEST(RunNode, HangupReadsKeysAndRevocationsAgainAndChangesNothingElse) {
-  NodeOptions options = node_options(1);
-  options.log.level = LogLevel::info;
-  NodeProcess process{options};
+TEST(RunNode, HangupReadsTheConfigurationAgain) {
+  const TemporaryFile file{"limits.subscriptions = 5\n"};
+  const ConfigSources sources{.file = file.path(),
+                              .environment = {},
+                              .flags = {{"name", test::unique_name()}, {"listen", "127.0.0.1:0"}, {"shards", "1"}}};
+  const auto loaded = load_configuration(sources);
+  ASSERT_TRUE(loaded);
+  NodeProcess process{loaded->options, sources};
   const std::uint16_t port = process.port();
+  std::ofstream{file.path()} << "limits.subscriptions = 6\n";
   process.signal(SIGHUP);
-  EXPECT_TRUE(process.says("keys, revocations and the usage log; the configuration stays as it is"));
+  EXPECT_TRUE(process.says("config_changed key=limits.subscriptions before=5 after=6 effect=live")) << process.said();
+  EXPECT_TRUE(process.says("config_reloaded changes=1 kept=0 text=SIGHUP")) << process.said();
+  std::ofstream{file.path()} << "limits.subscription = 7\n";
+  process.signal(SIGHUP);
+  EXPECT_TRUE(process.says("limits.subscription: unknown key")) << process.said();
+  EXPECT_TRUE(process.says("config_refused problems=1")) << process.said();
   TestClient client{port};
   EXPECT_TRUE(contains(client.wait_for("welcome"), "welcome"));
   process.signal(SIGTERM);

@@ -61,10 +61,12 @@ def unique_name():
     return f"test-{os.getpid()}-{next(_count)}"
 
 
+CONFIGURES = re.compile("RINGCAST_|WEBSOCKET_|MEMORY_.*_THRESHOLD$|MESSAGE_BATCH_|DEDUPE_CACHE_SIZE$|JWT_SECRET$")
+
+
 def environment(**more):
     """Ours without anything that configures a node."""
-    kept = {key: value for key, value in os.environ.items()
-            if not key.startswith("RINGCAST_") and key != "JWT_SECRET"}
+    kept = {key: value for key, value in os.environ.items() if not CONFIGURES.match(key)}
     return {**kept, **more}
 
 
@@ -95,6 +97,7 @@ class Node:
         self._process = None
         self._directory = tempfile.TemporaryDirectory(prefix="ringcast-system-")
         self._log = pathlib.Path(self._directory.name) / "log"
+        self.configuration = pathlib.Path(self._directory.name) / "node.toml"
 
     def url(self, path="/ws/connect"):
         return f"ws://127.0.0.1:{self.port}{path}"
@@ -121,9 +124,8 @@ class Node:
         """Starts the program and does not wait for it to be ready."""
         flags = list(self._flags)
         if self._config:
-            file = pathlib.Path(self._directory.name) / "node.toml"
-            file.write_text(self._config)
-            flags += ["--config", str(file)]
+            self.configuration.write_text(self._config)
+            flags += ["--config", str(self.configuration)]
 
         def before_exec():
             die_with_parent()
@@ -159,6 +161,19 @@ class Node:
         self._process.send_signal(with_signal)
         status = await self.wait(seconds)
         equal(status, 0, f"the exit status of a node that was asked to end; its log: {self.log()[-2000:]}")
+
+    async def reload(self, text=None, seconds=5):
+        """Writes the configuration anew and asks the node to read it again: 'config_reloaded' or 'config_refused', and
+        what it said about it."""
+        if text is not None:
+            beside = self.configuration.with_suffix(".new")
+            beside.write_text(text)
+            beside.rename(self.configuration)
+        said = len(self.log())
+        self._process.send_signal(signal.SIGHUP)
+        outcome = await eventually(lambda: re.search(r"config_reloaded|config_refused", self.log()[said:]),
+                                   "the node says what became of the reload", seconds)
+        return outcome.group(), self.log()[said:]
 
     async def kill(self):
         """kill -9."""
