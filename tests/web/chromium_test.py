@@ -229,6 +229,20 @@ async def is_refused(config, reason):
 table("a page is refused with", REFUSED_PAGES, is_refused, CASE_SECONDS)
 
 
+@case("a page that is taken off the list by a reload stays, and cannot come back", CASE_SECONDS)
+async def _():
+    with PageServer() as server:
+        async with Node(config=listed(server)) as node, Browser() as browser:
+            page = await browser.open(server.page)
+            await opened(page, node.url(), [JSON_DIALECT])
+            await page.call("take", 1, 10_000)
+            outcome, said = await node.reload(PATIENT)
+            equal(outcome, "config_reloaded", f"the outcome of the reload: {said}")
+            equal((await asked(page, type="ping", id=7))["type"], "pong", "the answer to who is there")
+            answer = await page.call("connect", node.url(), [JSON_DIALECT])
+            equal(answer["open"], False, "whether it comes back")
+
+
 # ---- with TLS and tokens -------------------------------------------------------------------------------------------
 
 SECRET = "0123456789abcdef0123456789abcdef"
