@@ -26,7 +26,7 @@ struct EffectRow {
 constexpr std::array kNodeEffects{
     EffectRow{"echo", Effect::live},
     EffectRow{"limits.connections", Effect::live},
-    EffectRow{"limits.connections_per_address", Effect::anew},
+    EffectRow{"limits.connections_per_address", Effect::anew},  // who is there may stay
     EffectRow{"limits.subscriptions", Effect::live},
     EffectRow{"limits.patterns", Effect::live},
     EffectRow{"limits.channels", Effect::live},
@@ -35,6 +35,7 @@ constexpr std::array kNodeEffects{
     EffectRow{"limits.header_fields", Effect::live},
     EffectRow{"limits.handshake_time", Effect::anew},  // of those under way the timer runs
     EffectRow{"limits.idle_time", Effect::live},
+    EffectRow{"limits.lifetime", Effect::anew},
     EffectRow{"limits.channel_idle_time", Effect::live},
     EffectRow{"heartbeat.interval", Effect::live},
     EffectRow{"heartbeat.interval_exchange", Effect::live},
@@ -43,6 +44,15 @@ constexpr std::array kNodeEffects{
     EffectRow{"access.origins", Effect::anew},
     EffectRow{"access.hosts", Effect::anew},
     EffectRow{"access.insecure", Effect::anew},
+    EffectRow{"access.trusted_proxies", Effect::anew},
+    EffectRow{"auth.expiry_notice", Effect::live},
+    EffectRow{"auth.verifications_per_second", Effect::live},
+    EffectRow{"rate.messages_per_second", Effect::live},
+    EffectRow{"rate.burst", Effect::live},
+    EffectRow{"rate.publish_per_second", Effect::live},
+    EffectRow{"rate.publish_burst", Effect::live},
+    EffectRow{"rate.user_messages_per_second", Effect::live},
+    EffectRow{"rate.address_messages_per_second", Effect::live},
     EffectRow{"compression.enabled", Effect::anew},  // who has agreed on it keeps it
     EffectRow{"compression.threshold", Effect::live},
     EffectRow{"rate.errors_max", Effect::live},
@@ -130,6 +140,12 @@ class Planner {
     if (key == "limits.message_bytes" && limits.message_bytes > bounds_.message_bytes) {
       return fmt::format("the lanes between this node's shards have room for {}", size_text(bounds_.message_bytes));
     }
+    const bool by_address = key == "limits.connections_per_address" && limits.connections_per_address != 0;
+    if (by_address && !bounds_.counts_addresses) return "this node was started without counting addresses";
+    const RateOptions& rate = plan_.configuration.options.core.rate;
+    const bool by_rate = (key == "rate.user_messages_per_second" && rate.user_messages_per_second != 0) ||
+                         (key == "rate.address_messages_per_second" && rate.address_messages_per_second != 0);
+    if (by_rate && !bounds_.counts_rates) return "this node was started without counting what users and addresses send";
     return std::nullopt;
   }
 

@@ -31,6 +31,8 @@ enum class Effect : std::uint8_t {
 struct ReloadBounds {
   std::uint64_t connections = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t message_bytes = std::numeric_limits<std::uint64_t>::max();
+  bool counts_addresses = true;  // there is a board for connections by address
+  bool counts_rates = true;      // and one for what users and addresses send
 };
 
 struct ReloadChange {

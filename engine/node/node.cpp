@@ -314,7 +314,9 @@ ReloadBounds Node::reload_bounds() const {
   const auto listeners = static_cast<std::uint32_t>(options_.listen.size());
   const std::uint32_t room = shard_connections_room(first, shards(), listeners);  // any shard may be given them all
   ReloadBounds bounds{.connections = std::max(first.connections, room - std::min(room, kRefusalSlots)),
-                      .message_bytes = Mesh::message_bytes_room(first.message_bytes)};
+                      .message_bytes = Mesh::message_bytes_room(first.message_bytes),
+                      .counts_addresses = boards_.connections != nullptr,
+                      .counts_rates = boards_.rates != nullptr};
   if (shards() == 1) bounds.message_bytes = std::numeric_limits<std::uint64_t>::max();  // there are no lanes
   return bounds;
 }

@@ -40,6 +40,10 @@ static_assert(std::to_underlying(CounterId::tokens_received_message) -
 
 void Sessions::set_access(const SessionAccess& access) {
   access_ = access;
+  decide_guards();
+}
+
+void Sessions::decide_guards() {
   const RateOptions& rate = options_->rate;
   guards_ = options_->access.authenticates || options_->limits.lifetime.count() != 0 ||
             options_->limits.connections_per_address != 0 || rate.messages_per_second != 0 ||
@@ -55,8 +59,8 @@ bool Sessions::takes_address(const PeerInfo& peer) const {
   if (access_.boards == nullptr || access_.boards->connections == nullptr || peer.unix_socket) return true;
   if (is_trusted_proxy(options_->access.trusted_proxies, peer.address)) return true;
   const std::uint64_t site = site_name(peer.address);
-  return site == 0 ||
-         access_.boards->connections->count(site) < options_->limits.connections_per_address + kAddressRefusals;
+  const std::uint32_t limit = options_->limits.connections_per_address;
+  return site == 0 || limit == 0 || access_.boards->connections->count(site) < limit + kAddressRefusals;
 }
 
 void Sessions::begin_guard(Connection& connection, const PeerInfo& peer, Now now) {
@@ -67,6 +71,19 @@ void Sessions::begin_guard(Connection& connection, const PeerInfo& peer, Now now
   if (peer.unix_socket) return;
   guard.proxied = is_trusted_proxy(options_->access.trusted_proxies, peer.address);
   if (!guard.proxied) settle_address(connection, now);
+}
+
+/// For a connection that was there when a reload brought the first limit; of its address nothing is counted.
+void Sessions::give_guard(Connection& connection) {
+  connection.guard = std::make_unique<Guard>(connection.timer.tag);
+  budget_->charge(Purpose::connections, sizeof(Guard));
+}
+
+/// What a reload changes: a message of who has yet to authenticate stays small.
+std::uint32_t Sessions::message_bytes_of(const Connection& connection) const {
+  const bool known = connection.guard != nullptr && connection.guard->grant != nullptr;
+  const std::uint32_t bytes = options_->limits.message_bytes;
+  return options_->access.authenticates && !known ? std::min<std::uint32_t>(bytes, kStrangerBytesMax) : bytes;
 }
 
 void Sessions::end_guard(Connection& connection) {
@@ -93,7 +110,8 @@ void Sessions::settle_address(Connection& connection, Now now) {
   const std::uint32_t before = access_.boards->connections->count(guard.site);
   access_.boards->connections->add(access_.here, guard.site);
   guard.counted = true;
-  guard.over_address = before >= options_->limits.connections_per_address;
+  const std::uint32_t limit = options_->limits.connections_per_address;
+  guard.over_address = limit != 0 && before >= limit;
   if (!guard.over_address) return;
   stats_->add(CounterId::connections_refused_address);
   stats_->event(EventCode::address_refused, now, before, options_->limits.connections_per_address,

@@ -94,6 +94,7 @@ void Sessions::reconfigure(const CoreOptions& options) {
                       beat.interval_exchange != options.heartbeat.interval_exchange ||
                       options_->limits.idle_time != options.limits.idle_time;
   options_ = &options;
+  decide_guards();
   native_.set_limits({.channels_max = options.limits.subscriptions});
   exchange_.set_limits({.channels_max = options.limits.subscriptions});
   compression_.set_message_bytes_max(options.limits.message_bytes);
@@ -105,8 +106,11 @@ void Sessions::follow_options(Now now) {
   for (std::uint32_t i = 0; i < kSweepSlotsPerTick && follow_next_ != follow_end_; ++i) {
     Connection* connection = connections_.at(follow_next_++);
     if (connection == nullptr || connection->phase > Connection::Phase::open) continue;
-    connection->assembler.set_message_bytes_max(options_->limits.message_bytes);
-    if (follow_heartbeat_ && connection->phase == Connection::Phase::open) arm_heartbeat(*connection, now, true);
+    const bool is_open = connection->phase == Connection::Phase::open;
+    if (is_open && guards_ && connection->guard == nullptr) give_guard(*connection);
+    connection->assembler.set_message_bytes_max(is_open ? message_bytes_of(*connection)
+                                                        : options_->limits.message_bytes);
+    if (follow_heartbeat_ && is_open) arm_heartbeat(*connection, now, true);
   }
   if (follow_next_ == follow_end_) follow_heartbeat_ = false;
 }

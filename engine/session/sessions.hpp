@@ -173,7 +173,10 @@ class Sessions {
   [[nodiscard]] bool takes_address(const PeerInfo& peer) const;
   void begin_guard(Connection& connection, const PeerInfo& peer, Now now);
   void open_guard(Connection& connection, Now now);
+  void give_guard(Connection& connection);
   void end_guard(Connection& connection);
+  void decide_guards();
+  [[nodiscard]] std::uint32_t message_bytes_of(const Connection& connection) const;
   void arm_guard(Connection& connection, Now now);
   void on_guard_timer(Connection& connection, Now now);
   void notice_expiry(Connection& connection, Now now);

@@ -396,6 +396,7 @@ void ChannelRouter::reconfigure(const CoreOptions& options) {
   ensure(options.shards == shards_, "a node keeps its number of shards");
   const bool same_rules = options.namespaces == options_->namespaces;
   options_ = &options;
+  patterns_.reconfigure(options);
   channels_.set_channels_max(options.limits.channels);
   if (!same_rules) {
     rules_.replace(options.namespaces);

@@ -18,11 +18,6 @@ constexpr Refusal kNoRoom{.code = ErrorCode::overloaded,
 
 std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
 
-std::uint32_t subscriptions_bound(const LimitOptions& limits) {
-  const std::uint64_t most = std::uint64_t{limits.connections + kRefusalSlots} * limits.patterns;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, Handle::kNone - 1));
-}
-
 JoinRequest request_of(const PatternBinding& binding, const SubscribeOptions& options) {
   return {.resume = binding.resumes ? &binding.from : nullptr,
           .options = binding.plain ? SubscribeOptions{.snapshot = options.snapshot} : options,
@@ -45,7 +40,7 @@ PatternTraffic::PatternTraffic(ShardIndex here, const CoreOptions& options, Chan
       router_{&router},
       delivery_{&delivery},
       stats_{&stats},
-      table_{options.shards, subscriptions_bound(options.limits), budget, stats},
+      table_{options.shards, Handle::kNone - 1, budget, stats},  // bounded by what each connection may have
       watches_{options.shards},
       peers_(options.shards) {}
 

@@ -70,6 +70,9 @@ class PatternTraffic final : public PatternPort {
   /// A channel has been silent for long, and is read: if only patterns do, it is let go.
   void let_go(Channel& channel, HomeChannel& home, Now now);
 
+  /// Other options from now on (a reload).
+  void reconfigure(const CoreOptions& options) { options_ = &options; }
+
   // ---- a turn ----
 
   /// Anybody here subscribes to a pattern, or watches this shard.
