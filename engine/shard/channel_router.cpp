@@ -422,7 +422,12 @@ void ChannelRouter::follow_rule(Channel& channel) {
   HomeChannel* home = channel.home_state.valid() ? &homes_[channel.home_state.slot] : nullptr;
   if (home != nullptr) {
     home->rule = &rule;
-    home->history.set_bounds({.frames = rule.history.messages, .bytes = rule.history.bytes});
+    LogBounds bounds{.frames = rule.history.messages, .bytes = rule.history.bytes};
+    if (home->durable.valid()) {  // all that the store keeps has to fit as well
+      bounds.frames = std::max(bounds.frames, home->history.bounds().frames);
+      bounds.bytes = std::max(bounds.bytes, home->history.bounds().bytes);
+    }
+    home->history.set_bounds(bounds);
   }
   for (const Handle log : channel.logs) {
     if (log.valid()) delivery_->set_rule(log.slot, rule, home != nullptr ? home->high_last : Sequence{});

@@ -55,7 +55,7 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   bool leave(Outbox& reader, std::string_view channel, Now now) override;
   void leave_all(Outbox& reader, Now now) override;
   void change_form(Outbox& reader, Now now) override;
-  bool lists_users(std::string_view channel) override { return rules_.rule_of(channel).presence; }
+  bool lists_users(std::string_view channel) override { return rule_of(channel).presence; }
   std::string_view channel_of(std::uint32_t subscription) override;
   std::uint32_t next_subscription(std::uint32_t subscription) override;
   bool is_by_pattern(std::uint32_t subscription) override { return delivery_->subscription(subscription).by_pattern; }
@@ -117,7 +117,11 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   [[nodiscard]] PatternTraffic& patterns() { return patterns_; }
   [[nodiscard]] Slab<HomeChannel>& homes() { return homes_; }
   [[nodiscard]] ChannelTable& channels() { return channels_; }
-  [[nodiscard]] const NamespaceRule& rule_of(std::string_view channel) const { return rules_.rule_of(channel); }
+  /// What this channel goes by: one that exists may have begun under another rule than is in force.
+  [[nodiscard]] const NamespaceRule& rule_of(std::string_view name) {
+    const Channel* channel = channels_.find(name);
+    return channel != nullptr ? *channel->rule : rules_.rule_of(name);
+  }
   /// kNoSlot: the connection does not have the channel.
   [[nodiscard]] std::uint32_t subscription_of(const Outbox& reader, std::string_view channel);
   /// A subscription whose connection has switched its form goes on in that.

@@ -51,7 +51,7 @@ void ChannelRouter::wait_for_store(Handle connection) {
 bool ChannelRouter::waits_for_store(std::string_view name) {
   const Channel* channel = channels_.find(name);
   if (channel == nullptr || !channel->home_state.valid()) {
-    return durable_.full() && rules_.rule_of(name).durable();
+    return durable_.full() && rule_of(name).durable();
   }
   const HomeChannel& home = homes_[channel->home_state.slot];
   return home.durable.valid() && durable_.admit(home) == DurableChannels::Admission::hold;
@@ -235,7 +235,7 @@ Sequence ChannelRouter::keep_of(const HomeChannel& home, Now now) const {
 
 /// A history query of a channel whose past is not here yet. It is asked for; the query is tried again.
 bool ChannelRouter::waits_for_past(std::string_view name, Now now) {
-  if (!durable_.has_store() || !rules_.rule_of(name).durable()) return false;
+  if (!durable_.has_store() || !rule_of(name).durable()) return false;
   if (durable_.state() != StoreState::good && durable_.state() != StoreState::full) return false;
   Channel* channel = channels_.find_or_create(
       name, here_, [&](std::string_view n) -> const NamespaceRule& { return rules_.rule_of(n); });
