@@ -9,7 +9,7 @@
 //
 // SIGTERM, SIGINT  graceful: no new connections, everybody gets what is owed and 1001, at most shutdown.deadline long;
 //                  then 0. A second one ends at once: connections are reset; then 1.
-// SIGHUP           a reload (reloader.hpp), which reads keys and revocations again and opens the usage log anew as well.
+// SIGHUP           a reload (reloader.hpp), which also reads keys and revocations again and opens the usage log anew.
 #pragma once
 
 #include "engine/config/load.hpp"

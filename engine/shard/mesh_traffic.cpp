@@ -292,8 +292,9 @@ void ChannelRouter::on_attach(ShardIndex from, Bytes record, Now now) {
       channel != nullptr && channel->rule->payload == PayloadKind::binary && plain_of(header.form) != Form::binary;
   const ResumePoint after{.epoch = header.epoch, .seq = Sequence{value(header.wanted) - 1}};
   const bool wants = header.wanted != Sequence{};
-  const Handle log =
-      channel == nullptr || unreadable ? Handle{} : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
+  const Handle log = channel == nullptr || unreadable
+                         ? Handle{}
+                         : ensure_log(*channel, header.form, wants ? &after : nullptr, now, refusal);
   if (!log.valid()) {
     if (channel != nullptr && channel->unused()) channels_.erase(*channel);
     peer(from).refusals.push_back({.log = header.log, .reason = MeshHello::Refused::no_room});
