@@ -19,13 +19,14 @@ namespace ringcast {
 // ---- fixed ----
 
 inline constexpr std::size_t kTurnBytesMax = 64_KiB;              // design.md, step 9 of the path of a message
+inline constexpr std::size_t kTlsTurnBytesMax = 16_KiB;           // of a TLS connection: one record
 inline constexpr std::size_t kSendBatchMax = 32;                  // sends a submit; measurements.md "When to send"
 inline constexpr std::uint32_t kExpandShare = 4;                  // readers looked at for news, for each turn given
 inline constexpr std::uint8_t kHighTurnsMax = 3;                  // a normal channel begins every fourth turn at least
 inline constexpr std::size_t kPinnedFrameBytesMin = 16_KiB;       // larger broken frames are pinned, not copied
 inline constexpr std::size_t kControlBytesMax = 256_KiB;          // replies left unread before a client's input pauses
 inline constexpr std::uint8_t kLargeWindowBits = 15;              // RFC 7692: who does not ask for less
-inline constexpr std::uint8_t kSmallWindowBits = 12;              // what Python's websockets asks for
+inline constexpr std::uint8_t kSmallWindowBits = 12;              // decision: 4 KiB at the client; most messages fit
 inline constexpr std::size_t kReplyBytesMax = 64_KiB;             // one reply; a longer list is split or refused
 inline constexpr std::uint32_t kHistoryQueryMax = 1'000;          // messages in one answer; `more` tells of the rest
 inline constexpr std::uint32_t kHistoryQueryDefault = 100;
@@ -215,6 +216,7 @@ struct CoreOptions {
   [[nodiscard]] bool trusts_everybody() const { return !access.insecure && !access.authenticates; }
 };
 
+static_assert(kTlsTurnBytesMax <= kTurnBytesMax);
 static_assert(kPinnedFrameBytesMin <= kTurnBytesMax);
 static_assert(kReplyBytesMax <= kControlBytesMax);
 

@@ -24,6 +24,7 @@
 #include "tools/publish_window.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -35,6 +36,7 @@ constexpr seconds kAcknowledgementTime{30};   // without an answer for this long
 struct PubOptions {
   std::string url = kDefaultUrl;
   BearerOptions bearer;
+  TlsTrustOptions trust;
   std::string channel, payload, event, message_id, file, priority = "normal", state;
   std::uint64_t as_of = 0;  // 0: not said
   bool has_payload = false;
@@ -270,7 +272,7 @@ int run_pub(const PubOptions& options) {
     complain("pub", *fault);
     return kExitUsage;
   }
-  const auto parsed = parse_endpoint(options.url).and_then([&](Endpoint place) {
+  const auto parsed = parse_endpoint(options.url, options.trust).and_then([&](Endpoint place) {
     return with_token(std::move(place), options.bearer);
   });
   if (!parsed) {
@@ -292,9 +294,10 @@ int run_pub(const PubOptions& options) {
 void add_pub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<PubOptions>();
   CLI::App* command = app.add_subcommand("pub", "publish one message, or one for each line of stdin; prints each seq");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
   add_bearer_options(*command, options->bearer);
+  add_trust_options(*command, options->trust);
   command->add_option("channel", options->channel, "the channel to publish to")->required();
   CLI::Option* payload =
       command->add_option("payload", options->payload, "a JSON value; without it, one is read from each line of stdin");

@@ -18,6 +18,7 @@
 #include "tools/replay_schedule.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -30,6 +31,7 @@ struct ReplayOptions {
   std::vector<std::string> files;
   std::string url = kDefaultUrl;
   BearerOptions bearer;
+  TlsTrustOptions trust;
   std::string speed = "1";
   std::string prefix;
   double snapshots = 0;  // seconds of feed time between two snapshots of a book; 0: none are made
@@ -253,7 +255,7 @@ int run_replay(const ReplayOptions& options) {
     complain("replay", fmt::format("--speed '{}': a number above 0, or max", options.speed));
     return kExitUsage;
   }
-  const auto parsed = parse_endpoint(options.url).and_then([&](Endpoint place) {
+  const auto parsed = parse_endpoint(options.url, options.trust).and_then([&](Endpoint place) {
     return with_token(std::move(place), options.bearer);
   });
   if (!parsed) {
@@ -285,9 +287,10 @@ void add_replay_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("replay", "publish captured feeds with their original timing");
   command->add_option("files", options->files, "captures, gzip or plain; several are merged by receive time")
       ->required();
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
   add_bearer_options(*command, options->bearer);
+  add_trust_options(*command, options->trust);
   command->add_option("--speed", options->speed, "1: as it was; N: so many times faster; max: flat out")
       ->capture_default_str();
   command

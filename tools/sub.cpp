@@ -19,6 +19,7 @@
 #include "tools/printing_subscriber.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -26,11 +27,13 @@ namespace {
 struct SubOptions {
   std::string url = kDefaultUrl;
   BearerOptions bearer;
+  TlsTrustOptions trust;
   std::vector<std::string> since;
   PrintingOptions subscriber;
   std::uint32_t retries = 0;     // 0: no bound
   std::optional<bool> conflate;  // unsaid: as the channel's namespace has it
   bool no_snapshot = false;
+  bool compress = false;
 };
 
 std::optional<ResumePoint> parse_since(std::string_view text) {
@@ -72,7 +75,9 @@ int subscribe_until_done(const SubOptions& options, Endpoint endpoint, PrintingS
     if (!first && options.subscriber.renews_token) renew_token(endpoint, options.bearer);
     const auto personal = subscriber.personal_place();
     auto client = Client::open(personal ? with_since(endpoint, *personal) : endpoint,
-                               {.also_readable = stop.fd(), .takes_binary = options.subscriber.binary});
+                               {.also_readable = stop.fd(),
+                                .offers_deflate = options.compress,
+                                .takes_binary = options.subscriber.binary});
     if (StopSignals::requested()) return kExitSuccess;
     milliseconds at_least{0};
     if (client) {
@@ -162,7 +167,7 @@ int run_sub(SubOptions& options) {
     }
     positions[wanted.channels[i]] = ChannelPosition{*position};
   }
-  const auto parsed = parse_endpoint(options.url).and_then([&](Endpoint place) {
+  const auto parsed = parse_endpoint(options.url, options.trust).and_then([&](Endpoint place) {
     return with_token(std::move(place), options.bearer);
   });
   if (!parsed) {
@@ -178,9 +183,11 @@ int run_sub(SubOptions& options) {
 void add_sub_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SubOptions>();
   CLI::App* command = app.add_subcommand("sub", "print what arrives on channels; reconnects and resumes by itself");
-  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH] or unix:/PATH")
+  command->add_option("--url", options->url, "where to connect to: ws://HOST:PORT[/PATH], wss://… or unix:/PATH")
       ->capture_default_str();
   add_bearer_options(*command, options->bearer);
+  add_trust_options(*command, options->trust);
+  command->add_flag("--compress", options->compress, "offer permessage-deflate");
   PrintingOptions& subscriber = options->subscriber;
   command
       ->add_option(

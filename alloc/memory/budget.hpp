@@ -38,6 +38,7 @@ enum class Purpose : std::uint8_t {
   compression,
   users,
   offline,
+  tls,
   end
 };
 inline constexpr std::size_t kPurposeCount = std::to_underlying(Purpose::end);
@@ -64,6 +65,7 @@ inline constexpr std::array kPurposes{
     PurposeRow{Purpose::compression, "compression", "What messages are packed and unpacked with"},
     PurposeRow{Purpose::users, "users", "Users, who is in which channel, and their directory"},
     PurposeRow{Purpose::offline, "offline", "Messages that wait for the offline store, and the lanes to it"},
+    PurposeRow{Purpose::tls, "tls", "Sessions of TLS connections, and what is encrypted and not yet taken"},
 };
 static_assert(kPurposes.size() == kPurposeCount, "every purpose has a row");
 static_assert(

@@ -28,6 +28,7 @@ class Checker {
     check_name();
     check_listen();
     check_shards();
+    check_tls();
     check_origins();
     check_hosts();
     check_offline();
@@ -86,7 +87,11 @@ class Checker {
       }
       const bool any_port = address.family != ListenAddress::Family::unix_path && address.port == 0;
       const auto before = options_.listen.begin() + static_cast<std::ptrdiff_t>(i);
-      if (!any_port && std::find(options_.listen.begin(), before, address) != before) {
+      const auto same = [&address](const ListenAddress& other) {  // plain or not, it is one address
+        return other.family == address.family && other.host == address.host && other.port == address.port &&
+               other.path == address.path;
+      };
+      if (!any_port && std::find_if(options_.listen.begin(), before, same) != before) {
         report({"listen"}, fmt::format("{} is named twice", address_text(address)));
       }
     }
@@ -101,6 +106,17 @@ class Checker {
     if (shards.cores.size() > kShardsMax) {
       report({"shards.cores"},
              fmt::format("{} cores are more than the {} shards that a node can have", shards.cores.size(), kShardsMax));
+    }
+  }
+
+  void check_tls() {
+    const TlsOptions& tls = options_.tls;
+    if (tls.certificates.size() != tls.keys.size()) {
+      report({"tls.key", "tls.certificate"},
+             fmt::format("{} certificates need as many keys, in the same order; there are {}", tls.certificates.size(),
+                         tls.keys.size()));
+    } else if (!tls.client_ca.empty() && !tls.enabled()) {
+      report({"tls.client_ca"}, "clients show certificates to a node that speaks TLS: set tls.certificate and tls.key");
     }
   }
 

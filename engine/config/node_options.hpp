@@ -12,6 +12,7 @@
 
 #include "alloc/base/time.hpp"
 #include "engine/limits.hpp"
+#include "engine/transport/tls_options.hpp"
 
 namespace ringcast {
 
@@ -23,6 +24,7 @@ struct ListenAddress {
   std::uint16_t port = 0;          // 0: the kernel chooses
   std::string path;                // unix_path only
   bool loopback = true;            // reachable from this host only: 127.0.0.0/8, ::1 or a Unix socket
+  bool plain = false;              // no TLS here, although there are certificates ("plain:127.0.0.1:9001")
 
   bool operator==(const ListenAddress&) const = default;
 };
@@ -67,6 +69,7 @@ struct NodeOptions {
   AuthOptions auth;
   std::string usage_log;                // the entitlement record's file; empty: none is kept
   LogOptions log;
+  TlsOptions tls;
 };
 
 }  // namespace ringcast

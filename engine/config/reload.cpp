@@ -45,6 +45,9 @@ constexpr std::array kNodeEffects{
     EffectRow{"access.hosts", Effect::anew},
     EffectRow{"access.insecure", Effect::anew},
     EffectRow{"access.trusted_proxies", Effect::anew},
+    EffectRow{"tls.certificate", Effect::anew},  // who is connected keeps what the handshake agreed on
+    EffectRow{"tls.key", Effect::anew},
+    EffectRow{"tls.client_ca", Effect::anew},
     EffectRow{"auth.expiry_notice", Effect::live},
     EffectRow{"auth.verifications_per_second", Effect::live},
     EffectRow{"rate.messages_per_second", Effect::live},
@@ -84,7 +87,10 @@ Effect effect_in(const std::array<EffectRow, Rows>& rows, std::string_view key, 
 class Planner {
  public:
   Planner(const Configuration& running, const Configuration& fresh, const ReloadBounds& bounds)
-      : running_{running}, bounds_{bounds}, plan_{.configuration = fresh, .changes = {}} {}
+      : running_{running},
+        bounds_{bounds},
+        tls_switched_{running.options.tls.enabled() != fresh.options.tls.enabled()},
+        plan_{.configuration = fresh, .changes = {}} {}
 
   Result<ReloadPlan, std::vector<ConfigProblem>> run() {
     const auto rows = node_keys();
@@ -140,6 +146,7 @@ class Planner {
     if (key == "limits.message_bytes" && limits.message_bytes > bounds_.message_bytes) {
       return fmt::format("the lanes between this node's shards have room for {}", size_text(bounds_.message_bytes));
     }
+    if (tls_switched_ && key.starts_with("tls.")) return "whether a node speaks TLS is settled when it starts";
     const bool by_address = key == "limits.connections_per_address" && limits.connections_per_address != 0;
     if (by_address && !bounds_.counts_addresses) return "this node was started without counting addresses";
     const RateOptions& rate = plan_.configuration.options.core.rate;
@@ -200,6 +207,7 @@ class Planner {
 
   const Configuration& running_;
   const ReloadBounds& bounds_;
+  bool tls_switched_;
   ReloadPlan plan_;
 };
 

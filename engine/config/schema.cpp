@@ -78,7 +78,8 @@ const std::array kNodeKeys{
     NodeRow{"name", at<&NodeOptions::name>(), kNone, {},
         "names the statistics segment /dev/shm/ringcast.<name> and the log; letters, digits, '.', '_' and '-'"},
     NodeRow{"listen", at<&NodeOptions::listen>(), kNone, {},
-        "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one"},
+        "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one; "
+        "plain: in front keeps TLS away from it"},
     NodeRow{"echo", core<&CoreOptions::echo>(), kNone, {},
         "serve /echo, which sends data messages back (conformance testing)"},
 
@@ -140,6 +141,16 @@ const std::array kNodeKeys{
         "proxies whose PROXY header or X-Forwarded-For says whose connection it is"},
     NodeRow{"access.usage_log", at<&NodeOptions::usage_log>(), kNone, {},
         "a file to which a line is appended for each subscription that begins or ends; empty means none"},
+
+    NodeRow{"tls.certificate", at<&NodeOptions::tls, &TlsOptions::certificates>(), kNone, {},
+        "PEM files, each a certificate with its chain: the data port speaks TLS, except where listen says plain:; "
+        "the client's server name chooses among several, the first is for all others"},
+    NodeRow{"tls.key", at<&NodeOptions::tls, &TlsOptions::keys>(), kNone, {},
+        "PEM files with their keys, in the same order"},
+    NodeRow{"tls.client_ca", at<&NodeOptions::tls, &TlsOptions::client_ca>(), kNone, {},
+        "a PEM file: only clients with a certificate that one of its authorities signed may connect"},
+    NodeRow{"tls.handshakes_max", at<&NodeOptions::tls, &TlsOptions::handshakes_max>(), kCount, {1, 100'000},
+        "TLS handshakes under way at a time, a shard; others wait, within limits.handshake_time"},
 
     NodeRow{"compression.enabled", core<&CoreOptions::compression, &CompressionOptions::enabled>(), kNone, {},
         "agree to permessage-deflate (RFC 7692) when a client offers it"},
@@ -266,8 +277,6 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"memory.warning", "70", "other steps of memory pressure"},
     LaterRow{"memory.critical", "85", "other steps of memory pressure"},
     LaterRow{"memory.emergency", "95", "other steps of memory pressure"},
-    LaterRow{"tls.certificate", "", "TLS"},
-    LaterRow{"tls.key", "", "TLS"},
     LaterRow{"tls.admin", "false", "TLS"},
 };
 

@@ -41,7 +41,7 @@ constexpr std::array kSizeUnits{SizeUnit{"TiB", 1024_GiB}, SizeUnit{"GiB", 1_GiB
 constexpr std::string_view kSizeForm = "a size is written like 1500, 64KiB, 1MiB or 2GiB";
 
 constexpr std::string_view kAddressForm =
-    "an address is written 127.0.0.1:9001, [::1]:9001, localhost:9001 or unix:/path";
+    "an address is written 127.0.0.1:9001, [::1]:9001, localhost:9001 or unix:/path; plain: may stand before it";
 
 constexpr std::uint32_t kCoreMax = 1'023;  // CPU_SETSIZE - 1: what sched_setaffinity can name
 
@@ -144,6 +144,12 @@ Result<std::uint64_t, std::string> parse_count(std::string_view text) {
 }
 
 Result<ListenAddress, std::string> parse_listen_address(std::string_view text) {
+  constexpr std::string_view kPlain = "plain:";
+  if (text.starts_with(kPlain) && !text.substr(kPlain.size()).starts_with(kPlain)) {
+    auto address = parse_listen_address(text.substr(kPlain.size()));
+    if (address) address->plain = true;
+    return address;
+  }
   constexpr std::string_view kUnix = "unix:";
   if (text.starts_with(kUnix)) return parse_unix_path(text.substr(kUnix.size()));
   const std::size_t colon = text.rfind(':');
@@ -176,10 +182,11 @@ Result<ListenAddress, std::string> parse_listen_address(std::string_view text) {
 }
 
 std::string address_text(const ListenAddress& address) {
+  const std::string_view plain = address.plain ? "plain:" : "";
   switch (address.family) {
-    case ListenAddress::Family::ipv4: return fmt::format("{}:{}", address.host, address.port);
-    case ListenAddress::Family::ipv6: return fmt::format("[{}]:{}", address.host, address.port);
-    case ListenAddress::Family::unix_path: return fmt::format("unix:{}", address.path);
+    case ListenAddress::Family::ipv4: return fmt::format("{}{}:{}", plain, address.host, address.port);
+    case ListenAddress::Family::ipv6: return fmt::format("{}[{}]:{}", plain, address.host, address.port);
+    case ListenAddress::Family::unix_path: return fmt::format("{}unix:{}", plain, address.path);
   }
   return {};
 }

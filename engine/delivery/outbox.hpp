@@ -17,6 +17,7 @@
 #include "alloc/log/block_pool.hpp"
 #include "alloc/memory/budget.hpp"
 #include "codec/dialect/command.hpp"
+#include "engine/limits.hpp"
 
 namespace ringcast {
 
@@ -56,6 +57,7 @@ struct Outbox {
   bool failed : 1 = false;                  // the socket is broken: nothing is sent any more
   bool messages_held : 1 = false;           // closing: only control bytes go out
   bool tell_when_empty : 1 = false;         // report OutboxEvent::empty once nothing is left
+  bool encrypted : 1 = false;               // TLS: a turn is one record
   bool tell_control_low : 1 = false;        // report OutboxEvent::control_low once replies have drained
   bool notices_missed : 1 = false;          // it reads too little: notices were left out, and come before messages
   std::uint8_t high_turns = 0;              // in a row that began with a high channel while a normal one waited
@@ -67,6 +69,7 @@ struct Outbox {
 
   [[nodiscard]] bool has_remainder() const { return unsent != nullptr && unsent->rest_bytes != 0; }
   [[nodiscard]] std::size_t control_bytes() const { return unsent == nullptr ? 0 : unsent->control_bytes(); }
+  [[nodiscard]] std::size_t turn_bytes_max() const { return encrypted ? kTlsTurnBytesMax : kTurnBytesMax; }
   [[nodiscard]] bool has_news() const {
     return has_remainder() || control_bytes() != 0 || (pending_first != kNoSlot && !messages_held);
   }

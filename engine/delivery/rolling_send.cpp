@@ -75,7 +75,7 @@ void RollingSend::plan_turn(Outbox& outbox, std::uint8_t* scratch, Now now) {
     if (const std::size_t waiting = outbox.control_bytes(); waiting != 0) {
       const std::uint8_t* control =
           reinterpret_cast<const std::uint8_t*>(outbox.unsent->control.data()) + outbox.unsent->control_sent;
-      filled = static_cast<std::uint32_t>(std::min(waiting, kTurnBytesMax));
+      filled = static_cast<std::uint32_t>(std::min(waiting, outbox.turn_bytes_max()));
       if (messages) {
         std::memcpy(scratch, control, filled);
       } else {
@@ -102,6 +102,7 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
                                 const std::uint8_t*& direct, Now now) {
   if (outbox.pending_high_last != kNoSlot) delivery_->yield_to_normal(outbox);
   const bool only_one = outbox.pending_first == outbox.pending_last;
+  const std::size_t turn_max = outbox.turn_bytes_max();
   for (std::uint32_t slot = outbox.pending_first; slot != kNoSlot;) {
     Subscription& subscription = delivery_->subscription(slot);
     const std::uint32_t next_slot = subscription.pending_next;
@@ -122,11 +123,11 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
       if (!plan_skip(outbox, slot, verdict, scratch, filled)) return;
       from = verdict.next;
     }
-    const std::size_t room = kTurnBytesMax - filled;
+    const std::size_t room = turn_max - filled;
     if (room == 0) return;
     const auto run = source.run_from(from, room);
     if (run && run->first == from) {
-      if (filled == 0 && (only_one || run->bytes > kTurnBytesMax / 2)) {  // straight from the log
+      if (filled == 0 && (only_one || run->bytes > turn_max / 2)) {  // straight from the log
         direct = run->data;
         filled = run->bytes;
         parts_.push_back({.kind = Part::Kind::frames, .bytes = run->bytes, .subscription = slot, .run = *run});
@@ -184,7 +185,7 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
                     .channel_id = log.channel_id};
   const std::size_t payload = gap_payload_size(outbox.form, gap);
   const std::size_t bytes = frame_header_bytes(payload) + payload;
-  if (filled + bytes > kTurnBytesMax) return false;
+  if (filled + bytes > outbox.turn_bytes_max()) return false;
   std::uint8_t* out = scratch + filled;
   const FrameStart start{.opcode = frame_opcode(outbox.form)};
   const std::size_t header = write_frame_header(MutableBytes{out, bytes}, start, payload);

@@ -22,12 +22,20 @@ namespace {
 constexpr milliseconds kStopTick{1};
 constexpr std::uint64_t kDescriptorsBesideConnections = 64;  // standard streams, segment, eventfds, rings, listeners
 
-BindAddress to_bind(const ListenAddress& address) {
+BindAddress to_bind(const ListenAddress& address, bool tls) {
   switch (address.family) {
     case ListenAddress::Family::ipv4:
-      return {.family = BindAddress::Family::ipv4, .host = address.host, .port = address.port, .path = {}};
+      return {.family = BindAddress::Family::ipv4,
+              .host = address.host,
+              .port = address.port,
+              .path = {},
+              .tls = tls && !address.plain};
     case ListenAddress::Family::ipv6:
-      return {.family = BindAddress::Family::ipv6, .host = address.host, .port = address.port, .path = {}};
+      return {.family = BindAddress::Family::ipv6,
+              .host = address.host,
+              .port = address.port,
+              .path = {},
+              .tls = tls && !address.plain};
     case ListenAddress::Family::unix_path: break;
   }
   return {.family = BindAddress::Family::unix_path, .host = {}, .port = 0, .path = address.path};
@@ -90,6 +98,12 @@ Result<void, std::string> Node::open_parts() {
   }
 
   const Now now = clock_.now();
+  if (options_.tls.enabled()) {
+    auto tls = TlsContext::load(options_.tls, nullptr, now.mono);
+    if (!tls) return unexpected(std::move(tls.error()));
+    tls_ = std::move(*tls);
+    tls_renew_at_ = now.mono + kTicketKeyTime;
+  }
   auto segment = StatsSegment::create(options_.name, kServerVersion, shards(), now);
   if (!segment) return unexpected(std::move(segment.error().sentence));
   segment_ = std::make_unique<StatsSegment>(std::move(*segment));
@@ -148,7 +162,7 @@ Result<void, std::string> Node::open_store() {
 Result<void, std::string> Node::open_addresses() {
   listeners_.resize(shards());
   for (const ListenAddress& address : options_.listen) {
-    auto listeners = open_listeners(to_bind(address), shards(), {});
+    auto listeners = open_listeners(to_bind(address, options_.tls.enabled()), shards(), {});
     if (!listeners) return unexpected(std::move(listeners.error()));
     addresses_.push_back(listeners->front().address());
     for (std::size_t i = 0; i < listeners->size(); ++i) listeners_[i].push_back(std::move((*listeners)[i]));
@@ -197,7 +211,9 @@ void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
                    .store = store_lanes_ != nullptr ? &store_lanes_->of(ShardIndex{index}) : nullptr,
                    .bridge = bridge_ != nullptr ? &bridge_->bell() : nullptr,
                    .boards = &boards_,
-                   .usage = usage_ != nullptr ? &usage_->lane(index) : nullptr};
+                   .usage = usage_ != nullptr ? &usage_->lane(index) : nullptr,
+                   .tls = tls_,
+                   .tls_handshakes_max = options_.tls.handshakes_max};
   for (std::uint32_t i = 0; i < shards(); ++i) setup.all_blocks.push_back(&segment_->shard_block(i));
   auto shard = Shard::make(std::move(setup));
   if (!shard) {
@@ -219,6 +235,10 @@ void Node::publish_findings() {
                                                       : std::to_string(options_.shards.spin.count()) + " us at most"});
   findings.push_back({"descriptors_max", std::to_string(descriptors_.now)});
   for (const BindAddress& address : addresses_) findings.push_back({"listen", to_text(address)});
+  if (tls_ != nullptr) {
+    findings.push_back({"tls", "OpenSSL " + tls_library_version()});
+    findings.push_back({"tls_in_kernel", kernel_offers_tls() ? "yes, not used" : "no"});
+  }
 
   rcs_findings published{};
   published.count = std::min<std::size_t>(findings.size(), RCS_FINDINGS);
@@ -256,6 +276,7 @@ std::uint32_t Node::connections() const {
 void Node::tick() {
   const Now now = clock_.now();
   segment_->heartbeat(now);
+  if (tls_ != nullptr && now.mono >= tls_renew_at_) renew_ticket_keys();
   watch_->look(now, stopping());
   if (bridge_ != nullptr) tell_store_notes(now);
   look_at_access(now);
@@ -351,6 +372,32 @@ bool Node::options_settled() const {
 }
 
 bool Node::stopping() const { return controls_[0].command.load(std::memory_order_relaxed) != ShardCommand::run; }
+
+Result<std::function<void()>, std::string> Node::prepare_tls(const TlsOptions& options) {
+  if (tls_ == nullptr || !options.enabled()) return std::function<void()>{[] {}};  // on or off takes a restart
+  auto loaded = TlsContext::load(options, tls_.get(), clock_.now().mono);
+  if (!loaded) return unexpected(std::move(loaded.error()));
+  return std::function<void()>{[this, fresh = *std::move(loaded)] { use_tls(fresh); }};
+}
+
+void Node::use_tls(std::shared_ptr<const TlsContext> fresh) {
+  const Now now = clock_.now();
+  tls_ = std::move(fresh);
+  tls_renew_at_ = now.mono + kTicketKeyTime;
+  for (std::uint32_t i = 0; i < shards(); ++i) controls_[i].hand_over(tls_);
+  for (std::uint16_t i = 0; i < shards(); ++i) doorbells_->ring_event(ShardIndex{i});
+  own_stats_->event(EventCode::tls_reloaded, now, options_.tls.certificates.size());
+}
+
+/// Ticket keys do not last. What is wrong with the files by then is told, and tried again when the next keys are due.
+void Node::renew_ticket_keys() {
+  tls_renew_at_ = clock_.now().mono + kTicketKeyTime;
+  if (auto prepared = prepare_tls(options_.tls)) {
+    (*prepared)();
+  } else {
+    log_.write(LogSeverity::error, clock_.now().wall, "tls_reload_failed", {LogField::words("text", prepared.error())});
+  }
+}
 
 void Node::quiet_event() {
   std::uint64_t count = 0;

@@ -36,6 +36,7 @@
 #include "engine/stats/stats_segment.hpp"
 #include "engine/time/clock.hpp"
 #include "engine/transport/listener.hpp"
+#include "engine/transport/tls_context.hpp"
 
 namespace ringcast {
 
@@ -59,6 +60,9 @@ class Node {
 
   /// To be called every kNodeTick: heartbeat, log lines, and once a second memory and health.
   void tick();
+  /// Reads the certificates that `options` name, and changes nothing: what it returns puts them in force. Connections
+  /// keep what they began with. The error says which file is wrong, and why.
+  Result<std::function<void()>, std::string> prepare_tls(const TlsOptions& options);
   /// Readable when a shard has changed its state; read() makes it quiet.
   [[nodiscard]] int event_fd() const { return event_fd_; }
   void quiet_event();
@@ -99,6 +103,8 @@ class Node {
   void tell_store_notes(Now now);
   void look_at_access(Now now);
   void write_usage(Now now);
+  void use_tls(std::shared_ptr<const TlsContext> fresh);
+  void renew_ticket_keys();
   void warn_of_descriptors();
   void command_all(ShardCommand command);
   [[nodiscard]] bool every_shard(ShardState least) const;
@@ -127,6 +133,8 @@ class Node {
   std::vector<BindAddress> addresses_;
   std::unique_ptr<StoreLanes> store_lanes_;  // where messages are stored
   std::unique_ptr<Bridge> bridge_;
+  std::shared_ptr<const TlsContext> tls_;  // null: no certificates
+  Instant tls_renew_at_{};
   std::unique_ptr<EventTail> tail_;
   std::unique_ptr<NodeWatch> watch_;
   std::unique_ptr<std::latch> all_ended_;  // no ring goes while another shard may still ring it

@@ -61,7 +61,8 @@ class Signals {
 void say_ready(const Node& node) {
   for (const BindAddress& address : node.addresses()) {
     const bool unix_path = address.family == BindAddress::Family::unix_path;
-    std::fprintf(stderr, "listening on %s%s\n", unix_path ? "" : "ws://", to_text(address).c_str());
+    const char* const scheme = unix_path ? "" : address.tls ? "wss://" : "ws://";
+    std::fprintf(stderr, "listening on %s%s\n", scheme, to_text(address).c_str());
   }
   std::fflush(stderr);
 }
@@ -136,6 +137,7 @@ int run_node(Configuration configuration, ConfigSources sources) {
   reloader.add({"access", [&node](const NodeOptions&) -> Result<ReloadPart::Take, std::string> {
                   return ReloadPart::Take{[&node] { (*node)->reload_access(); }};  // what is wrong it says itself
                 }});
+  reloader.add({"tls", [&node](const NodeOptions& options) { return (*node)->prepare_tls(options.tls); }});
   return ControlLoop{**node, reloader, signals, clock, log}.run();
 }
 

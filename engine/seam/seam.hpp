@@ -22,6 +22,7 @@ struct PeerInfo {
   std::array<std::uint8_t, 16> address{};
   std::uint16_t port = 0;
   bool unix_socket = false;
+  bool tls = false;                    // what is sent is encrypted, at most one record a turn
   std::uint32_t node_connections = 0;  // open on the whole node just before this one (from the stats blocks)
 };
 

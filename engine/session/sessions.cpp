@@ -74,6 +74,7 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   connection.address = peer.address;
   connection.port = peer.port;
   connection.over_capacity = full;
+  connection.outbox.encrypted = peer.tls;
   connection.received_at = now.mono;
   connection.opened_at = now.wall;
   connection.id = prng_->next();

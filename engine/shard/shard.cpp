@@ -104,13 +104,14 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .boards = setup_.boards,
              .usage = setup_.usage},
             now},
-      transport_{*ring_, *buffers_, *this, std::move(setup_.listeners)},
+      transport_{*ring_, *buffers_, *this, setup_.budget, std::move(setup_.listeners), setup_.tls_handshakes_max},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
       idle_{setup_.spin},
       now_{now} {
   setup_.control.authenticator_used.store(setup_.control.authenticator.load(std::memory_order_acquire),
                                           std::memory_order_release);
   setup_.control.options_used.store(options_, std::memory_order_release);
+  transport_.use_tls(std::move(setup_.tls));
   setup_.budget.charge(Purpose::receive_buffers, buffers_->bytes());
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.charge(Purpose::offline, store_lane_bytes(setup_.store));
@@ -146,9 +147,10 @@ bool Shard::run_turn() {
 
   turn_worked_ = has_work();
   obey();
-  ring_->poll();                         // kernel to plain data; nothing reacts yet
-  turn_worked_ |= handle_completions();  // to the core
-  core_.drain_mesh(now_);                // other shards' records to the core
+  turn_worked_ |= transport_.begin_turn();  // handshakes that the last turn had no room for
+  ring_->poll();                            // kernel to plain data; nothing reacts yet
+  turn_worked_ |= handle_completions();     // to the core
+  core_.drain_mesh(now_);                   // other shards' records to the core
   expire_timers();
   apply_actions();
   ring_doorbells();                 // neighbours may begin while we send
@@ -180,6 +182,10 @@ void Shard::follow_options() {
 void Shard::obey() {
   follow_authenticator();
   follow_options();
+  if (setup_.control.tls_next.load(std::memory_order_relaxed) != nullptr) {
+    const std::unique_ptr<const TlsHandover> next{setup_.control.tls_next.exchange(nullptr, std::memory_order_acquire)};
+    transport_.use_tls(next->context);  // connections keep what they began with
+  }
   switch (setup_.control.command.load(std::memory_order_acquire)) {
     case ShardCommand::run: return;
     case ShardCommand::drain:
@@ -259,6 +265,7 @@ void Shard::publish_counters() {
   stats_.set(CounterId::accept_paused, accepts.pauses);
   stats_.set(CounterId::accept_errors, accepts.errors);
   stats_.set(CounterId::receive_buffers_exhausted, exhausted);
+  if (transport_.tls().on()) publish_tls_counters();
   stats_.set(CounterId::turns, meter_.turns);
   stats_.set(CounterId::turns_idle, meter_.turns_idle);
   stats_.set(CounterId::sleeps, meter_.sleeps);
@@ -267,8 +274,22 @@ void Shard::publish_counters() {
   stats_.set(CounterId::wakes_received, doorbell_.heard());
 }
 
+void Shard::publish_tls_counters() {
+  static_assert(kTlsFailures == std::to_underlying(TlsFailure::end), "each failure has its counter");
+  const TlsPath::Counters& tls = transport_.tls().counters();
+  stats_.set(CounterId::tls_handshakes, tls.handshakes);
+  stats_.set(CounterId::tls_resumed, tls.resumed);
+  stats_.set(CounterId::tls_waited, tls.waited);
+  stats_.set(CounterId::tls_deferred, tls.deferred);
+  stats_.set(CounterId::tls_unfinished, tls.unfinished);
+  stats_.set(CounterId::tls_handshaking, transport_.tls().handshaking());
+  for (std::size_t i = 0; i < tls.failed.size(); ++i) {
+    stats_.set(tls_failed_counter(static_cast<std::uint8_t>(i)), tls.failed[i]);
+  }
+}
+
 bool Shard::has_work() const {
-  return !core_.idle() || ring_->has_news() ||
+  return !core_.idle() || ring_->has_news() || transport_.has_work() ||
          setup_.control.command.load(std::memory_order_acquire) == ShardCommand::stop;
 }
 
@@ -359,5 +380,9 @@ void Shard::receive_ended(Handle connection, int error) { core_.receive_ended(co
 void Shard::writable(Handle connection) { core_.writable(connection, now_); }
 void Shard::remainder_sent(Handle connection, std::int32_t result) { core_.remainder_sent(connection, result, now_); }
 void Shard::closed(Handle connection) { core_.closed(connection); }
+void Shard::tls_failed(Handle connection, TlsFailure failure, std::string_view detail) {
+  stats_.event(EventCode::tls_failed, now_, std::to_underlying(failure), connection.slot,
+               detail.empty() ? sentence_of(failure) : detail);
+}
 
 }  // namespace ringcast

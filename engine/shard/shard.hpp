@@ -56,11 +56,13 @@ struct ShardSetup {
   std::vector<Listener> listeners;
   nanoseconds spin{0};
   std::uint64_t seed = 0;
-  int control_event_fd = -1;  // written when the state changes
+  int control_event_fd = -1;   // written when the state changes
   StoreLane* store = nullptr;  // where a namespace keeps messages, and who serves it
   BridgeBell* bridge = nullptr;
   AccessBoards* boards = nullptr;
   UsageLane* usage = nullptr;  // null: no entitlement record is kept
+  std::shared_ptr<const TlsContext> tls{};  // for listeners that speak it
+  std::uint32_t tls_handshakes_max = TlsOptions{}.handshakes_max;
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.
@@ -106,6 +108,7 @@ class Shard final : private TransportEvents {
   void apply_actions();
   void ring_doorbells();
   void publish_counters();
+  void publish_tls_counters();
 
   [[nodiscard]] bool has_work() const;
   [[nodiscard]] Instant next_deadline() const;
@@ -118,6 +121,7 @@ class Shard final : private TransportEvents {
   void writable(Handle connection) override;
   void remainder_sent(Handle connection, std::int32_t result) override;
   void closed(Handle connection) override;
+  void tls_failed(Handle connection, TlsFailure failure, std::string_view detail) override;
 
   ShardSetup setup_;
   const CoreOptions* options_;  // those of setup_, until a reload

@@ -248,6 +248,23 @@ enum class CounterId : std::uint16_t {
   // the node
   config_reloads,
   config_reloads_refused,
+  // TLS
+  tls_handshakes,
+  tls_resumed,
+  tls_handshaking,
+  tls_waited,
+  tls_deferred,
+  tls_unfinished,
+  tls_failed_not_tls,
+  tls_failed_version,
+  tls_failed_parameters,
+  tls_failed_alpn,
+  tls_failed_certificate,
+  tls_failed_record,
+  tls_failed_renegotiation,
+  tls_failed_refused,
+  tls_failed_truncated,
+  tls_failed_flood,
   end,
 };
 inline constexpr std::size_t kCounterCount = std::to_underlying(CounterId::end);
@@ -490,6 +507,23 @@ inline constexpr auto kCounters = [] {
       // the node
       {config_reloads, counter, "config_reloads", "", "reloads", "Configurations that were loaded again and taken"},
       {config_reloads_refused, counter, "config_reloads_refused", "", "reloads", "Configurations that were loaded again and refused: nothing changed"},
+      // TLS
+      {tls_handshakes, counter, "tls_handshakes", "", "handshakes", "TLS handshakes completed"},
+      {tls_resumed, counter, "tls_resumed", "", "handshakes", "Of them, resumed by a ticket"},
+      {tls_handshaking, gauge, "tls_handshaking", "", "handshakes", "TLS handshakes under way now"},
+      {tls_waited, counter, "tls_waited", "", "connections", "Connections that waited because tls.handshakes_max were under way"},
+      {tls_deferred, counter, "tls_deferred", "", "steps", "Steps of handshakes put off to a later turn"},
+      {tls_unfinished, counter, "tls_unfinished", "", "connections", "Ended before their TLS handshake was complete, without a mistake"},
+      {tls_failed_not_tls, counter, "tls_failed", "reason=not_tls", "connections", "The first bytes were no TLS"},
+      {tls_failed_version, counter, "tls_failed", "reason=version", "connections", "The client spoke no TLS above 1.1"},
+      {tls_failed_parameters, counter, "tls_failed", "reason=parameters", "connections", "No cipher, group or signature in common"},
+      {tls_failed_alpn, counter, "tls_failed", "reason=alpn", "connections", "The client offered protocols, but not http/1.1"},
+      {tls_failed_certificate, counter, "tls_failed", "reason=certificate", "connections", "The client's certificate was missing or not trusted"},
+      {tls_failed_record, counter, "tls_failed", "reason=record", "connections", "A broken record, or a handshake against the rules"},
+      {tls_failed_renegotiation, counter, "tls_failed", "reason=renegotiation", "connections", "The client asked to renegotiate"},
+      {tls_failed_refused, counter, "tls_failed", "reason=refused", "connections", "The client refused with an alert"},
+      {tls_failed_truncated, counter, "tls_failed", "reason=truncated", "connections", "The connection ended within a record"},
+      {tls_failed_flood, counter, "tls_failed", "reason=flood", "connections", "More input than a handshake may have, or answers left unread"},
   });
 }();
 static_assert(kCounters.size() == kCounterCount, "every counter has a row");
@@ -561,6 +595,15 @@ static_assert(std::to_underlying(CounterId::errors_sent_not_supported) -
 /// The counter for an error reply; `code` is std::to_underlying(ErrorCode).
 [[nodiscard]] constexpr CounterId error_counter(std::uint8_t code) {
   return static_cast<CounterId>(std::to_underlying(CounterId::errors_sent_invalid_message) + code);
+}
+
+inline constexpr std::size_t kTlsFailures = 10;
+static_assert(std::to_underlying(CounterId::tls_failed_flood) - std::to_underlying(CounterId::tls_failed_not_tls) +
+                      1 == kTlsFailures,
+              "one row a reason, in the order of TlsFailure (engine/transport/tls_stream.hpp)");
+/// The counter for a TLS connection that failed; `reason` is std::to_underlying(TlsFailure).
+[[nodiscard]] constexpr CounterId tls_failed_counter(std::uint8_t reason) {
+  return static_cast<CounterId>(std::to_underlying(CounterId::tls_failed_not_tls) + reason);
 }
 
 inline constexpr std::size_t kGapReasons = 4;

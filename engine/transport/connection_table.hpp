@@ -1,7 +1,7 @@
 // engine/transport/connection_table.hpp: the shell's side of each connection: its descriptor and what is in flight.
 //
 // Owner    transport.  Thread  the shard's.
-// Memory   20 bytes a slot that was ever used, in one array that grows to the shard's largest slot.
+// Memory   32 bytes a slot that was ever used, in one array that grows to the shard's largest slot.
 // Failure  a slot used twice stops the process.
 // Not here everything a connection means (the core); the core gives the handles.
 #pragma once
@@ -14,15 +14,18 @@
 
 namespace ringcast {
 
+struct TlsConnection;
+
 struct ConnectionState {
-  std::int32_t fd = -1;  // -1: the slot is free
+  TlsConnection* tls = nullptr;  // tls_path's; null: the bytes are what the core says and hears
+  std::int32_t fd = -1;          // -1: the slot is free
   std::uint32_t generation = 0;
   std::uint32_t last_batch = 0;  // number of the last batch that held a send of this connection
 
   // Requests at the kernel, each of which will complete once more:
   bool receiving = false;
   bool polling = false;    // for writability
-  bool remainder = false;  // a completion-wanted send
+  bool remainder = false;  // a completion-wanted send: of the core's, or of what TLS made of it
 
   bool receive_wanted = false;     // not paused
   bool receive_cancelled = false;  // a cancel is on its way to the armed receive

@@ -24,6 +24,7 @@ struct BindAddress {
   std::string host;        // numeric, without brackets; empty for unix_path
   std::uint16_t port = 0;  // 0: the kernel chooses
   std::string path;        // unix_path only
+  bool tls = false;        // who comes in by it speaks TLS
 };
 /// "127.0.0.1:9001", "[::1]:9001", "unix:/run/ringcast.sock"
 [[nodiscard]] std::string to_text(const BindAddress& address);
@@ -51,6 +52,7 @@ class Listener {
   void close();
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] int backlog() const { return backlog_; }
+  [[nodiscard]] bool speaks_tls() const { return address_.tls; }
   [[nodiscard]] const BindAddress& address() const { return address_; }  // with the port that was chosen
 
  private:

@@ -46,12 +46,14 @@ void reset_when_closed(int fd) {
 
 }  // namespace
 
-Transport::Transport(Ring& ring, BufferRing& buffers, TransportEvents& events, std::vector<Listener> listeners)
+Transport::Transport(Ring& ring, BufferRing& buffers, TransportEvents& events, Budget& budget,
+                     std::vector<Listener> listeners, std::uint32_t tls_handshakes_max)
     : ring_{ring},
       buffers_{buffers},
       events_{events},
       accepts_{ring, std::move(listeners)},
-      sends_{ring, connections_} {}
+      tls_{ring, connections_, events, budget, tls_handshakes_max},
+      sends_{ring, connections_, tls_} {}
 
 Transport::~Transport() {
   connections_.for_each([](Handle, const ConnectionState& state) { ::close(state.fd); });
@@ -67,7 +69,9 @@ bool Transport::handle(const Completion& completion, Instant now) {
   const Tag tag = completion.tag();
   switch (tag.operation) {
     case Operation::accept:
-      if (const int fd = accepts_.handle(completion, now); fd >= 0) accepted(fd);
+      if (const int fd = accepts_.handle(completion, now); fd >= 0) {
+        accepted(fd, accepts_.listeners()[tag.subject.slot].speaks_tls());
+      }
       break;
     case Operation::receive: received(completion); break;
     case Operation::writable: {
@@ -80,7 +84,11 @@ bool Transport::handle(const Completion& completion, Instant now) {
     case Operation::remainder: {
       ConnectionState& state = known(tag.subject);
       state.remainder = false;
-      events_.remainder_sent(tag.subject, completion.result);
+      if (state.tls != nullptr) {
+        tls_.sent(tag.subject, state, completion.result);
+      } else {
+        events_.remainder_sent(tag.subject, completion.result);
+      }
       close_if_done(tag.subject, state);
       break;
     }
@@ -93,8 +101,9 @@ bool Transport::handle(const Completion& completion, Instant now) {
   return true;
 }
 
-void Transport::accepted(int fd) {
-  const auto peer = peer_of(fd);
+void Transport::accepted(int fd, bool tls) {
+  auto peer = peer_of(fd);
+  if (peer) peer->tls = tls;
   const auto connection = peer ? events_.accept(*peer) : std::nullopt;
   if (!connection) {
     ::close(fd);
@@ -105,7 +114,7 @@ void Transport::accepted(int fd) {
   connections_.add(*connection, fd);
   ConnectionState& state = known(*connection);
   state.receive_wanted = true;
-  arm_receive(*connection, state);
+  if (!tls || tls_.accepted(*connection, state)) arm_receive(*connection, state);
 }
 
 void Transport::received(const Completion& completion) {
@@ -117,7 +126,13 @@ void Transport::received(const Completion& completion) {
   if (completion.has_buffer) {
     const auto size = completion.result > 0 ? static_cast<std::uint32_t>(completion.result) : 0U;
     const MutableBytes bytes = buffers_.view(completion.buffer, size);
-    if (size != 0 && !state.closing) events_.receive(connection, bytes);
+    if (size != 0 && !state.closing) {
+      if (state.tls != nullptr) {
+        tls_.received(connection, state, bytes);
+      } else {
+        events_.receive(connection, bytes);
+      }
+    }
     buffers_.give_back(completion.buffer);
   }
   const int error = completion.result < 0 ? -completion.result : 0;
@@ -125,7 +140,10 @@ void Transport::received(const Completion& completion) {
     ++counters_.buffers_exhausted;
     if (!std::exchange(state.starved, true)) starved_.push_back(connection);
   } else if (completion.result == 0 || (error != 0 && error != ECANCELED && error != EINTR && error != EAGAIN)) {
-    if (!std::exchange(state.ended, true) && !state.closing) events_.receive_ended(connection, error);
+    if (!std::exchange(state.ended, true) && !state.closing) {
+      const bool cut = error == 0 && state.tls != nullptr && tls_.cut_short(connection, state);
+      events_.receive_ended(connection, cut ? EPROTO : error);
+    }
   } else if (!state.receiving) {
     arm_receive(connection, state);
   }
@@ -135,6 +153,7 @@ void Transport::received(const Completion& completion) {
 /// Arms the receive if it is wanted and possible.
 void Transport::arm_receive(Handle connection, ConnectionState& state) {
   if (!state.receive_wanted || state.receiving || state.ended || state.closing || state.starved) return;
+  if (state.tls != nullptr && state.tls->waiting()) return;
   state.receiving = true;
   ring_.receive_multishot({Operation::receive, connection}, state.fd, buffers_.group());
 }
@@ -144,7 +163,25 @@ void Transport::cancel_receive(Handle connection, ConnectionState& state) {
   ring_.cancel({Operation::cancel, connection}, {Operation::receive, connection});
 }
 
+bool Transport::begin_turn() {
+  if (!tls_.on()) return false;
+  const bool any = tls_.begin_turn();
+  arm_admitted();
+  return any;
+}
+
+/// Connections whose handshake may begin.
+void Transport::arm_admitted() {
+  for (const Handle connection : tls_.take_admitted()) {
+    if (ConnectionState* state = connections_.find(connection)) arm_receive(connection, *state);
+  }
+}
+
 void Transport::finish_completions() {
+  if (tls_.on()) {
+    tls_.finish_completions();
+    arm_admitted();
+  }
   buffers_.publish();
   if (starved_.empty()) return;
   for (const Handle connection : starved_) {
@@ -171,10 +208,17 @@ void Transport::apply(std::span<const Action> actions) {
         arm_receive(action.connection, state);  // or when the cancelled one has ended
         break;
       case ActionKind::wait_writable:
-        if (state.closing || std::exchange(state.polling, true)) break;
+        if (state.closing || (state.tls != nullptr && tls_.wait_writable(state))) break;
+        if (std::exchange(state.polling, true)) break;
         ring_.poll_writable({Operation::writable, action.connection}, state.fd);
         break;
-      case ActionKind::shutdown_write: ::shutdown(state.fd, SHUT_WR); break;
+      case ActionKind::shutdown_write:
+        if (state.tls != nullptr) {
+          tls_.shut_down(action.connection, state);
+        } else {
+          ::shutdown(state.fd, SHUT_WR);
+        }
+        break;
       case ActionKind::reset:
         reset_when_closed(state.fd);
         begin_close(action.connection, state);
@@ -197,6 +241,7 @@ void Transport::begin_close(Handle connection, ConnectionState& state) {
 void Transport::close_if_done(Handle connection, ConnectionState& state) {
   if (!state.closing || state.in_flight()) return;
   ::close(state.fd);
+  if (state.tls != nullptr) tls_.forget(connection, state);
   connections_.remove(connection);
   closed_.push_back(connection);
 }

@@ -2,7 +2,7 @@
 // submissions.
 //
 // Owner    shard.  Thread  the shard's.
-// Memory   the connection table, the accept and send paths; receive buffers belong to BufferRing.
+// Memory   the connection table, the accept, send and TLS paths; receive buffers belong to BufferRing.
 // Failure  a peer's failure is an event (receive_ended, a send report); a completion that fits no request of ours stops
 //          the process. What is short (descriptors, buffers) is waited for, never spun on.
 // Not here any decision: TransportEvents is told, and answers with actions later; the ring is reaped by the shard.
@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -24,20 +25,10 @@
 #include "engine/transport/accept_path.hpp"
 #include "engine/transport/connection_table.hpp"
 #include "engine/transport/send_path.hpp"
+#include "engine/transport/tls_path.hpp"
+#include "engine/transport/transport_events.hpp"
 
 namespace ringcast {
-
-/// What is told to the core (shard.cpp passes it on; tests record it). None of these may call back into the transport.
-class TransportEvents {
- public:
-  virtual ~TransportEvents() = default;
-  virtual std::optional<Handle> accept(const PeerInfo& peer) = 0;
-  virtual void receive(Handle connection, MutableBytes bytes) = 0;
-  virtual void receive_ended(Handle connection, int error) = 0;
-  virtual void writable(Handle connection) = 0;
-  virtual void remainder_sent(Handle connection, std::int32_t result) = 0;
-  virtual void closed(Handle connection) = 0;
-};
 
 class Transport {
  public:
@@ -47,7 +38,8 @@ class Transport {
     std::uint64_t completions = 0;
   };
 
-  Transport(Ring& ring, BufferRing& buffers, TransportEvents& events, std::vector<Listener> listeners);
+  Transport(Ring& ring, BufferRing& buffers, TransportEvents& events, Budget& budget, std::vector<Listener> listeners,
+            std::uint32_t tls_handshakes_max = TlsOptions{}.handshakes_max);
   /// Closes what is open. Requests must be over: close_all() first, or the ring be gone.
   ~Transport();
   Transport(const Transport&) = delete;
@@ -56,6 +48,12 @@ class Transport {
   void start_accepting() { accepts_.start(); }
   /// Refuses new connections from now on.
   void stop_accepting() { accepts_.stop(); }
+
+  /// What connections of TLS listeners begin with from now on. Once before start_accepting() if there are any.
+  void use_tls(std::shared_ptr<const TlsContext> context) { tls_.use(std::move(context)); }
+  /// A turn begins. Returns whether there was something to do: handshakes that an earlier turn had no room for.
+  bool begin_turn();
+  [[nodiscard]] bool has_work() const { return tls_.has_work(); }
 
   /// Takes completions of accept, receive, remainder, writable and cancel; true if it was one of these.
   bool handle(const Completion& completion, Instant now);
@@ -74,16 +72,18 @@ class Transport {
 
   [[nodiscard]] std::uint32_t connections() const { return connections_.open(); }
   [[nodiscard]] const AcceptPath& accepts() const { return accepts_; }
+  [[nodiscard]] const TlsPath& tls() const { return tls_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
-  void accepted(int fd);
+  void accepted(int fd, bool tls);
   void received(const Completion& completion);
   void arm_receive(Handle connection, ConnectionState& state);
   void cancel_receive(Handle connection, ConnectionState& state);
   void begin_close(Handle connection, ConnectionState& state);
   void close_if_done(Handle connection, ConnectionState& state);
   void report_closed();
+  void arm_admitted();
   ConnectionState& known(Handle connection);
 
   Ring& ring_;
@@ -91,6 +91,7 @@ class Transport {
   TransportEvents& events_;
   ConnectionTable connections_;
   AcceptPath accepts_;
+  TlsPath tls_;
   SendPath sends_;
   std::vector<Handle> starved_;  // receives that wait for a buffer
   std::vector<Handle> closed_;   // closed and not yet reported

@@ -126,10 +126,13 @@ ConnectionId Network::find(std::uint32_t shard, Handle handle, const char* what)
   return found->second;
 }
 
-std::size_t Network::taken_of(const Socket& socket, std::size_t size) {
-  const std::size_t fits = std::min(socket.room(), size);
+std::size_t Network::taken_of(ConnectionId connection, const Socket& socket, std::size_t size) {
+  const bool sealed = is_sealed(connection);
+  const std::size_t room = sealed && socket.room() != 0 ? kTlsTurnBytesMax : socket.room();
+  const std::size_t fits = std::min(room, size);
   if (habits.healthy || fits == 0 || !dice_.percent(habits.short_sends)) return fits;
-  return dice_.one_in(4) ? 0 : dice_.below(fits + 1);
+  if (dice_.one_in(4)) return 0;
+  return sealed ? fits : dice_.below(fits + 1);
 }
 
 void Network::take(ConnectionId connection, Socket& socket, const std::uint8_t* data, std::size_t size) {
@@ -170,10 +173,11 @@ void Network::send(std::uint32_t shard, std::span<const SendEntry> batch, std::v
       reports.push_back(SendReport{index, -error});
       continue;
     }
-    const std::size_t taken = taken_of(socket, entry.size);
+    const std::size_t taken = taken_of(id, socket, entry.size);
     trace_.note("c{} send takes {} of {} bytes", id, taken, entry.size);
     take(id, socket, entry.data, taken);
     coverage_.add(taken == entry.size ? Seen::sends_whole : taken == 0 ? Seen::sends_again : Seen::sends_short);
+    if (is_sealed(id) && taken != 0) coverage_.add(Seen::sends_sealed);
     if (taken != entry.size) {
       reports.push_back(SendReport{index, taken == 0 ? -EAGAIN : static_cast<std::int32_t>(taken)});
     }

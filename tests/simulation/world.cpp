@@ -178,6 +178,7 @@ bool World::deliver(std::uint32_t index, std::size_t most) {
       peer.address[12] = 127;
       peer.address[15] = 1;
       peer.port = static_cast<std::uint16_t>(1'024 + id);
+      peer.tls = Network::is_sealed(id);
       for (const Shard& other : shards_) peer.node_connections += other.core->connections();
       network_.accepted(id, core.accept(peer, now()));
       continue;

@@ -38,7 +38,22 @@ TEST(Endpoint, SaysWhereEachUrlLeads) {
     EXPECT_EQ(endpoint->authority, row.authority);
     EXPECT_EQ(endpoint->target, row.target);
     EXPECT_EQ(endpoint->text, row.url);
+    EXPECT_FALSE(endpoint->secure);
   }
+}
+
+TEST(Endpoint, ASecureUrlComesWithWhomToBelieve) {
+  for (const std::string_view url : {"wss://h:1/ws", "https://h:1/ws", "WSS://h:1/ws"}) {
+    const auto endpoint = parse_endpoint(url, {.insecure = true});
+    ASSERT_TRUE(endpoint.has_value()) << endpoint.error();
+    EXPECT_TRUE(endpoint->secure);
+    EXPECT_NE(endpoint->trust, nullptr);
+  }
+  EXPECT_EQ(parse_endpoint("wss://h/ws")->port, 443);
+  EXPECT_EQ(parse_endpoint("ws://h:1/ws", TlsTrustOptions{})->trust, nullptr);
+  const auto refused = parse_endpoint("wss://h:1/ws", {.ca = "/nowhere.pem"});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_TRUE(refused.error().contains("/nowhere.pem")) << refused.error();
 }
 
 TEST(Endpoint, RefusesWhatCannotBeConnectedToAndSaysWhy) {
@@ -47,8 +62,6 @@ TEST(Endpoint, RefusesWhatCannotBeConnectedToAndSaysWhy) {
   };
   const std::string long_path = "unix:/" + std::string(108, 'x');
   const Row rows[] = {
-      {"wss://h:1/ws", "wss is not supported in this version"},
-      {"https://h:1/ws", "wss is not supported in this version"},
       {"ws://h:0/ws", "port is not a number"},
       {"ws://h:65536/ws", ""},
       {"ws://:9001/ws", ""},

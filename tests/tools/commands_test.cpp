@@ -75,7 +75,8 @@ TEST(Pub, SaysWhyItCannotConnect) {
   EXPECT_EQ(answered.exit_code, kExitFailure);
   EXPECT_TRUE(answered.errors.contains("503")) << answered.errors;
 
-  EXPECT_EQ(run({"pub", "--url", "wss://127.0.0.1:1", "orders", "1"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"pub", "--url", "wss://127.0.0.1:1", "orders", "1"}).exit_code, kExitFailure);
+  EXPECT_EQ(run({"pub", "--url", "wss://127.0.0.1:1", "--ca", "/nowhere.pem", "orders", "1"}).exit_code, kExitUsage);
   EXPECT_EQ(run({"pub", "--url", "nonsense", "orders", "1"}).exit_code, kExitUsage);
   EXPECT_EQ(run({"pub", "--url", url, "bad\nname", "1"}).exit_code, kExitUsage);
   EXPECT_EQ(run({"pub"}).exit_code, kExitUsage);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "codec/text/utf8.hpp"
 #include "tools/client/client_handshake.hpp"
 
 namespace ringcast {
@@ -71,9 +72,10 @@ Result<UniqueFd, ClientError> connect_any(const Endpoint& endpoint, const Client
 
 }  // namespace
 
-Client::Client(UniqueFd fd, const ClientOptions& options)
-    : fd_{std::move(fd)},
+Client::Client(Stream stream, const ClientOptions& options)
+    : stream_{std::move(stream)},
       assembler_{Role::client, {.message_bytes_max = options.message_bytes_max}},
+      inflater_{options.message_bytes_max},
       buffer_{std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBytes)},
       heard_at_{monotonic_now()},
       takes_binary_{options.takes_binary} {}
@@ -81,7 +83,7 @@ Client::Client(UniqueFd fd, const ClientOptions& options)
 SocketAddress Client::peer() const {
   SocketAddress address;
   address.bytes = sizeof address.storage;
-  getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.bytes);
+  getpeername(stream_.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.bytes);
   return address;
 }
 
@@ -89,23 +91,24 @@ Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientO
   const Instant deadline = monotonic_now() + options.connect_timeout;
   auto fd = connect_any(endpoint, options, deadline);
   if (!fd) return unexpected(fd.error());
-  Client client{std::move(*fd), options};
-  ClientHandshake handshake{endpoint, client.random_};
+  Client client{Stream{std::move(*fd), endpoint}, options};
+  ClientHandshake handshake{endpoint, client.random_, options.offers_deflate};
   client.output_.append_raw(handshake.request());
   const std::span<const int> also{&options.also_readable, options.also_readable >= 0 ? 1U : 0U};
   while (monotonic_now() < deadline) {
-    const auto flushed = client.output_.flush(client.fd_.get());
+    const auto flushed = client.output_.flush(client.stream_);
     if (flushed == FrameOutput::Flushed::failed) {
-      return unexpected(unreachable(endpoint, system_sentence(client.output_.error())));
+      return unexpected(unreachable(endpoint, client.output_.trouble()));
     }
-    const short events = flushed == FrameOutput::Flushed::blocked ? POLLIN | POLLOUT : POLLIN;
+    const bool has_to_write = flushed == FrameOutput::Flushed::blocked && !client.stream_.waits_to_read();
+    const short events = has_to_write ? POLLIN | POLLOUT : POLLIN;
     bool interrupted = false;
-    const short ready = wait_for(client.fd_.get(), events, also, deadline, interrupted);
+    const short ready = wait_for(client.stream_.get(), events, also, deadline, interrupted);
     if (interrupted) return unexpected(interrupted_error());
     if ((ready & ~POLLOUT) == 0) continue;
-    const ssize_t got = ::recv(client.fd_.get(), client.buffer_.get(), kReceiveBytes, MSG_DONTWAIT);
+    const ssize_t got = client.stream_.receive(client.buffer_.get(), kReceiveBytes);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (got < 0) return unexpected(unreachable(endpoint, system_sentence(errno)));
+    if (got < 0) return unexpected(unreachable(endpoint, client.stream_.trouble()));
     if (got == 0) return unexpected(unreachable(endpoint, "the server closed the connection during the handshake"));
     const MutableBytes input{client.buffer_.get(), static_cast<std::size_t>(got)};
     const auto answered = handshake.feed(input);
@@ -115,6 +118,7 @@ Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientO
                                     answered.error().retry_after});
     }
     if (*answered) {
+      if (handshake.agreed_deflate()) client.assembler_.negotiate({.deflate = true});
       client.input_ = input.subspan(**answered);
       return client;
     }
@@ -125,7 +129,7 @@ Result<Client, ClientError> Client::open(const Endpoint& endpoint, const ClientO
 Client::Event Client::ended(CloseCode code, std::string reason) {
   over_ = true;
   input_ = {};
-  fd_.reset();
+  stream_.reset();
   Event event;
   event.kind = Event::Kind::closed;
   event.code = code;
@@ -138,35 +142,19 @@ bool Client::next_buffered(Event& event) {
   while (const std::optional<WsEvent> next = assembler_.next(input_)) {
     switch (next->kind) {
       case WsEvent::Kind::text:
-        event.kind = Event::Kind::text;
-        event.text = next->text();
-        return true;
-      case WsEvent::Kind::binary:
-        if (takes_binary_) {
-          event.kind = Event::Kind::text;
-          event.text = as_text(next->payload);
-          event.binary = true;
-          return true;
-        }
-        output_.append_close(CloseCode::unsupported_data, "binary message", random_);
-        (void)output_.flush(fd_.get());
-        event = ended(CloseCode::unsupported_data, "the server sent a binary message");
-        return true;
+      case WsEvent::Kind::binary: return take_message(*next, event);
       case WsEvent::Kind::ping: output_.append_control(Opcode::pong, next->payload, random_); break;
       case WsEvent::Kind::pong: break;
       case WsEvent::Kind::close: {
         const CloseCode code = next->code;
         std::string reason{next->what};
         output_.append_close(close_reply_code(code), {}, random_);
-        (void)output_.flush(fd_.get());
+        (void)output_.flush(stream_);
         event = ended(code, std::move(reason));
         return true;
       }
       case WsEvent::Kind::error: {
-        const std::string reason{next->what};
-        output_.append_close(next->code, reason, random_);
-        (void)output_.flush(fd_.get());
-        event = ended(CloseCode::abnormal, "the server broke the protocol: " + reason);
+        event = broken(next->code, std::string{next->what});
         return true;
       }
     }
@@ -174,16 +162,46 @@ bool Client::next_buffered(Event& event) {
   return false;
 }
 
+/// A whole message; `event` says what it was, or how the connection ended over it.
+bool Client::take_message(const WsEvent& message, Event& event) {
+  Bytes payload = message.payload;
+  if (message.compressed) {
+    inflater_.trim();
+    const auto unpacked = inflater_.inflate(payload);
+    if (!unpacked || (message.kind == WsEvent::Kind::text && !is_valid_utf8(*unpacked))) {
+      event = broken(CloseCode::invalid_payload, "a compressed message does not unpack");
+      return true;
+    }
+    payload = *unpacked;
+  }
+  if (message.kind == WsEvent::Kind::text || takes_binary_) {
+    event.kind = Event::Kind::text;
+    event.text = as_text(payload);
+    event.binary = message.kind == WsEvent::Kind::binary;
+    return true;
+  }
+  output_.append_close(CloseCode::unsupported_data, "binary message", random_);
+  (void)output_.flush(stream_);
+  event = ended(CloseCode::unsupported_data, "the server sent a binary message");
+  return true;
+}
+
+Client::Event Client::broken(CloseCode code, const std::string& reason) {
+  output_.append_close(code, reason, random_);
+  (void)output_.flush(stream_);
+  return ended(CloseCode::abnormal, "the server broke the protocol: " + reason);
+}
+
 /// Reads once from the socket. True: `event` says how the connection ended.
 bool Client::receive(Event& event) {
-  const ssize_t got = ::recv(fd_.get(), buffer_.get(), kReceiveBytes, MSG_DONTWAIT);
+  const ssize_t got = stream_.receive(buffer_.get(), kReceiveBytes);
   if (got > 0) {
     input_ = {buffer_.get(), static_cast<std::size_t>(got)};
     heard_at_ = monotonic_now();
     return false;
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  event = ended(CloseCode::abnormal, got == 0 ? "the server closed the connection" : system_sentence(errno));
+  event = ended(CloseCode::abnormal, got == 0 ? "the server closed the connection" : stream_.trouble());
   return true;
 }
 
@@ -192,18 +210,19 @@ Client::Event Client::wait(Instant deadline, std::span<const int> also_readable)
   if (over_) return ended(CloseCode::abnormal, "the connection is closed");
   if (next_buffered(event)) return event;
   while (true) {
-    const auto flushed = output_.flush(fd_.get());
+    const auto flushed = output_.flush(stream_);
     if (flushed == FrameOutput::Flushed::failed) {
       // What the server said before it closed may still lie in the socket: its close frame explains more than our
       // errno.
-      const std::string reason = system_sentence(output_.error());
+      const std::string reason = output_.trouble();
       if (receive(event) || input_.empty()) return over_ ? event : ended(CloseCode::abnormal, reason);
       if (next_buffered(event)) return event;
       continue;
     }
-    const short events = flushed == FrameOutput::Flushed::blocked ? POLLIN | POLLOUT : POLLIN;
+    const bool has_to_write = flushed == FrameOutput::Flushed::blocked && !stream_.waits_to_read();
+    const short events = has_to_write ? POLLIN | POLLOUT : POLLIN;
     bool other = false;
-    const short ready = wait_for(fd_.get(), events, also_readable, deadline, other);
+    const short ready = wait_for(stream_.get(), events, also_readable, deadline, other);
     if ((ready & ~POLLOUT) != 0) {
       if (receive(event)) return event;
       if (next_buffered(event)) return event;

@@ -15,11 +15,13 @@
 
 #include "alloc/base/result.hpp"
 #include "alloc/base/time.hpp"
+#include "codec/deflate/message_inflater.hpp"
 #include "codec/websocket/message_assembler.hpp"
 #include "tools/client/endpoint.hpp"
 #include "tools/client/frame_output.hpp"
 #include "tools/client/random.hpp"
 #include "tools/client/socket.hpp"
+#include "tools/client/stream.hpp"
 
 namespace ringcast {
 
@@ -41,6 +43,7 @@ struct ClientOptions {
   milliseconds connect_timeout{5'000};
   std::uint32_t message_bytes_max = 64U << 20;  // a server's limit may be above the default of 1 MiB
   int also_readable = -1;                       // a descriptor that ends the wait in open(): the stop signal
+  bool offers_deflate = false;                  // what the server compresses is unpacked
   bool takes_binary = false;                    // gives binary messages as text; otherwise one ends the connection
 };
 
@@ -74,7 +77,7 @@ class Client {
   [[nodiscard]] Event wait(Instant deadline, std::span<const int> also_readable = {});
 
   /// Sends what the socket takes, without waiting or receiving; a failure shows in the next wait().
-  void flush() { (void)output_.flush(fd_.get()); }
+  void flush() { (void)output_.flush(stream_); }
 
   /// Queues a ping frame; the pong shows only in heard_at().
   void queue_ping() { output_.append_control(Opcode::ping, {}, random_); }
@@ -87,16 +90,19 @@ class Client {
   void close(Instant deadline);
 
  private:
-  Client(UniqueFd fd, const ClientOptions& options);
+  Client(Stream stream, const ClientOptions& options);
 
   [[nodiscard]] bool next_buffered(Event& event);
   [[nodiscard]] bool receive(Event& event);
+  [[nodiscard]] bool take_message(const WsEvent& message, Event& event);
+  Event broken(CloseCode code, const std::string& reason);
   Event ended(CloseCode code, std::string reason);
 
-  UniqueFd fd_;
+  Stream stream_;
   Prng random_;
   FrameOutput output_;
   MessageAssembler assembler_;
+  MessageInflater inflater_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   MutableBytes input_;  // received and not yet consumed, in buffer_
   Instant heard_at_{};

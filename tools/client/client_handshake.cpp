@@ -17,7 +17,7 @@ seconds retry_after_of(const ResponseHead& head) {
 
 }  // namespace
 
-ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
+ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random, bool offers_deflate)
     : authority_{endpoint.authority},
       target_{endpoint.target.empty() ? "/" : endpoint.target},
       subprotocol_{endpoint.subprotocol},
@@ -27,6 +27,7 @@ ClientHandshake::ClientHandshake(const Endpoint& endpoint, Prng& random)
   request_.host = authority_;
   request_.target = target_;
   request_.nonce = random.nonce();
+  request_.offers_deflate = offers_deflate;
   if (!subprotocol_.empty()) request_.subprotocols = offers_;
   if (!endpoint.token.empty()) request_.more_fields = fields_;
   append_upgrade_request(request_text_, request_);
@@ -48,6 +49,7 @@ Result<std::optional<std::size_t>, UpgradeFailure> ClientHandshake::feed(Bytes i
     return unexpected(
         UpgradeFailure{.status = head.status, .sentence = "the server does not speak " + subprotocol_ + " there"});
   }
+  agreed_deflate_ = verdict->deflate.has_value();
   return std::optional{**parsed - seen};
 }
 

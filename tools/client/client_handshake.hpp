@@ -28,7 +28,7 @@ inline constexpr seconds kRetryAfterMax{300};  // a server that wants more is as
 
 class ClientHandshake {
  public:
-  ClientHandshake(const Endpoint& endpoint, Prng& random);
+  ClientHandshake(const Endpoint& endpoint, Prng& random, bool offers_deflate = false);
   ClientHandshake(const ClientHandshake&) = delete;  // request_ has views into its neighbours
   ClientHandshake& operator=(const ClientHandshake&) = delete;
 
@@ -37,6 +37,8 @@ class ClientHandshake {
   /// Takes the next bytes of the answer.
   /// returns  nothing while the head is incomplete; else how many bytes of `input` belonged to it: frames follow.
   [[nodiscard]] Result<std::optional<std::size_t>, UpgradeFailure> feed(Bytes input);
+  /// After that: the server compresses messages.
+  [[nodiscard]] bool agreed_deflate() const { return agreed_deflate_; }
 
  private:
   [[nodiscard]] UpgradeFailure refusal(const ResponseHead& head, std::string_view sentence) const;
@@ -46,6 +48,7 @@ class ClientHandshake {
   HeaderField fields_[1];
   UpgradeRequest request_;
   std::vector<std::uint8_t> answer_;
+  bool agreed_deflate_ = false;
 };
 
 }  // namespace ringcast

@@ -56,13 +56,22 @@ Result<Endpoint, std::string> parse_endpoint(std::string_view url) {
   if (url.starts_with(kUnixScheme)) return parse_unix_endpoint(url);
   const auto parsed = parse_url(url);
   if (!parsed) return unexpected("'" + without_token(url) + "': " + std::string{sentence_of(parsed.error())});
-  if (parsed->secure) return unexpected("'" + without_token(url) + "': wss is not supported in this version");
   Endpoint endpoint;
   endpoint.text = without_token(url);
+  endpoint.secure = parsed->secure;
   endpoint.host = parsed->host;
   endpoint.port = parsed->port;
   endpoint.authority = parsed->authority;
   if (!parsed->target.empty() && parsed->target != "/") endpoint.target = request_target(*parsed);
+  return endpoint;
+}
+
+Result<Endpoint, std::string> parse_endpoint(std::string_view url, const TlsTrustOptions& options) {
+  auto endpoint = parse_endpoint(url);
+  if (!endpoint || !endpoint->secure) return endpoint;
+  auto trust = TlsTrust::make(options);
+  if (!trust) return unexpected(std::move(trust.error()));
+  endpoint->trust = std::move(*trust);
   return endpoint;
 }
 

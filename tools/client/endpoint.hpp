@@ -1,4 +1,4 @@
-// tools/client/endpoint.hpp: where a tool connects to: ws://host:port/path?query, or unix:/path[:/target].
+// tools/client/endpoint.hpp: where a tool connects to: ws:// or wss://host:port/path?query, or unix:/path[:/target].
 //
 // Owner    the caller, by value.  Thread  any.  Memory  its strings.
 // Failure  a sentence that names the URL and what is wrong with it.
@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "alloc/base/result.hpp"
 #include "codec/dialect/command.hpp"
+#include "tools/client/tls_trust.hpp"
 
 namespace ringcast {
 
@@ -26,10 +28,15 @@ struct Endpoint {
   std::string text;         // as the user wrote it, for messages; without the token that its query may carry
   std::string subprotocol;  // asked for, and demanded; empty: none
   std::string token;        // a JSON Web Token, said in Authorization and nowhere else; empty: none
+  bool secure = false;      // by TLS
+  std::shared_ptr<const TlsTrust> trust{};  // secure: set by who connects, before it does
 };
 
-/// Reads a URL. `wss://` is refused: this version has no TLS.
+/// Reads a URL.
 [[nodiscard]] Result<Endpoint, std::string> parse_endpoint(std::string_view url);
+
+/// Reads a URL, and whom to believe if it is a secure one.
+[[nodiscard]] Result<Endpoint, std::string> parse_endpoint(std::string_view url, const TlsTrustOptions& options);
 
 /// The same place with the native dialect's path where the URL names none.
 [[nodiscard]] Endpoint with_native_target(Endpoint endpoint);

@@ -1,7 +1,5 @@
 #include "tools/client/frame_output.hpp"
 
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <cstring>
 
@@ -39,10 +37,10 @@ void FrameOutput::append_close(CloseCode code, std::string_view reason, Prng& ra
   bytes_.insert(bytes_.end(), frame, frame + bytes);
 }
 
-FrameOutput::Flushed FrameOutput::flush(int fd) {
-  if (error_ != 0) return Flushed::failed;
+FrameOutput::Flushed FrameOutput::flush(Stream& stream) {
+  if (!trouble_.empty()) return Flushed::failed;
   while (sent_ < bytes_.size()) {
-    const ssize_t taken = ::send(fd, bytes_.data() + sent_, bytes_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t taken = stream.send(bytes_.data() + sent_, bytes_.size() - sent_);
     if (taken >= 0) {
       sent_ += static_cast<std::size_t>(taken);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -52,7 +50,7 @@ FrameOutput::Flushed FrameOutput::flush(int fd) {
       }
       return Flushed::blocked;
     } else if (errno != EINTR) {
-      error_ = errno;
+      trouble_ = stream.trouble();
       return Flushed::failed;
     }
   }

@@ -8,12 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "codec/websocket/close_code.hpp"
 #include "codec/websocket/opcode.hpp"
 #include "tools/client/random.hpp"
+#include "tools/client/stream.hpp"
 
 namespace ringcast {
 
@@ -33,14 +35,14 @@ class FrameOutput {
   [[nodiscard]] std::size_t pending_bytes() const { return bytes_.size() - sent_; }
 
   enum class Flushed : std::uint8_t { all, blocked, failed };
-  /// Sends as much as the socket takes. After `failed`, error() is the errno.
-  [[nodiscard]] Flushed flush(int fd);
-  [[nodiscard]] int error() const { return error_; }
+  /// Sends as much as the socket takes. After `failed`, trouble() says why.
+  [[nodiscard]] Flushed flush(Stream& stream);
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
   std::vector<std::uint8_t> bytes_;
   std::size_t sent_ = 0;  // of bytes_, already with the kernel
-  int error_ = 0;
+  std::string trouble_;   // not empty: it failed
 };
 
 }  // namespace ringcast

@@ -10,6 +10,7 @@
 #include "tools/load/run.hpp"
 #include "tools/subcommand.hpp"
 #include "tools/terminal.hpp"
+#include "tools/trust_options.hpp"
 
 namespace ringcast {
 namespace {
@@ -36,8 +37,12 @@ std::unique_ptr<Wire> make_wire(const std::string& name, std::span<const WireRow
 void add_load_options(CLI::App& command, LoadOptions& options, std::span<const WireRow> wires) {
   std::vector<std::string> names;
   for (const WireRow& row : wires) names.emplace_back(row.name);
-  command.add_option("--url", options.url, "where to connect to: ws://HOST:PORT or unix:/PATH")->capture_default_str();
+  command.add_option("--url", options.url, "where to connect to: ws://HOST:PORT, wss://HOST:PORT or unix:/PATH")
+      ->capture_default_str();
   add_bearer_options(command, options.bearer);
+  add_trust_options(command, options.trust);
+  command.add_flag("--tls", options.tls, "connect by TLS although the URL says ws://");
+  command.add_flag("--compress", options.compress, "the subscribers offer permessage-deflate");
   command.add_option("--connections", options.connections, "subscribers")->capture_default_str();
   command.add_option("--channels", options.channels, "channels that they are spread over")->capture_default_str();
   command.add_option("--rate", options.rate, "messages published a second, over all channels")->capture_default_str();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/bearer_token.hpp"
+#include "tools/client/tls_trust.hpp"
 #include "tools/replay_schedule.hpp"
 #include "tools/subcommand.hpp"
 
@@ -18,6 +19,9 @@ namespace ringcast {
 struct LoadOptions {
   std::string url = kDefaultUrl;
   BearerOptions bearer;
+  TlsTrustOptions trust;
+  bool tls = false;       // wss:// although the URL says ws://
+  bool compress = false;  // subscribers offer permessage-deflate
   std::uint32_t connections = 100;
   std::uint32_t channels = 1;
   std::string wire = "native";  // how subscribers join and what they receive

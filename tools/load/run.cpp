@@ -54,7 +54,8 @@ rcs_ledger difference(const rcs_ledger& after, const rcs_ledger& before) {
 }  // namespace
 
 Result<void, std::string> LoadRun::prepare() {
-  auto endpoint = parse_endpoint(options_.url).and_then([&](Endpoint place) {
+  if (options_.tls && options_.url.starts_with("ws://")) options_.url = std::string{"wss"}.append(options_.url, 2);
+  auto endpoint = parse_endpoint(options_.url, options_.trust).and_then([&](Endpoint place) {
     return with_token(std::move(place), options_.bearer);
   });
   if (!endpoint) return unexpected(endpoint.error());
@@ -108,7 +109,8 @@ void LoadRun::start_threads(const SocketAddress& address) {
         .resumes = options_.resume,
         .away_max = nanoseconds{static_cast<nanoseconds::rep>(options_.away * 1e9)},
         .publisher = publishes_between_rounds() ? publisher_.get() : nullptr,
-        .polls = options_.poll};
+        .polls = options_.poll,
+        .compress = options_.compress};
     threads_.push_back(std::make_unique<SubscriberThread>(control_, std::move(options), own, std::move(verifier)));
     threads_.back()->start();
   }

@@ -158,7 +158,7 @@ bool SubscriberThread::begin_connect(std::uint32_t index, Instant now) {
   const bool joined_once = link.joined_once;
   link = Link{};
   link.joined_once = joined_once;
-  link.fd = std::move(*fd);
+  link.fd = Stream{std::move(*fd), options_.endpoint};
   link.state = State::connecting;
   link.deadline = now + kHandshakeTime;
   ++connecting_;
@@ -178,7 +178,7 @@ void SubscriberThread::begin_upgrade(std::uint32_t index) {
   Endpoint endpoint = options_.endpoint;
   endpoint.target = verifier_->target(index, options_.query);
   endpoint.subprotocol = verifier_->subprotocol();
-  link.handshake = std::make_unique<ClientHandshake>(endpoint, random_);
+  link.handshake = std::make_unique<ClientHandshake>(endpoint, random_, options_.compress);
   link.output.append_raw(link.handshake->request());
   flush(index);
 }
@@ -186,6 +186,7 @@ void SubscriberThread::begin_upgrade(std::uint32_t index) {
 /// The handshake is answered.
 void SubscriberThread::greet(std::uint32_t index) {
   Link& link = links_[index];
+  if (link.handshake->agreed_deflate()) link.assembler.negotiate({.deflate = true});
   link.handshake.reset();
   link.state = State::joining;
   if (const std::string greeting = verifier_->greeting(index); !greeting.empty()) {
@@ -228,6 +229,8 @@ void SubscriberThread::handle(std::uint32_t index, std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) == 0) return;
   // Edge triggered, so that a round does not look at every socket twice: a read that filled the buffer is not the last.
   while (link.fd.is_open() && receive(index, kBufferBytes)) {}
+  // The request waits for the end of the TLS handshake, which came with what was read.
+  if (link.fd.is_open() && link.fd.waits_to_read() && link.output.pending_bytes() != 0) flush(index);
 }
 
 /// Reads once. True: there may be more.
@@ -236,11 +239,11 @@ bool SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
   const std::size_t held = link.partial.size();
   if (held > 0) std::memcpy(buffer_.get(), link.partial.data(), held);
   const std::size_t room = std::min(bytes_max, kBufferBytes - held);
-  const ssize_t got = ::recv(link.fd.get(), buffer_.get() + held, room, MSG_DONTWAIT);
+  const ssize_t got = link.fd.receive(buffer_.get() + held, room);
   if (got <= 0) {
     if (got < 0 && errno == EINTR) return true;
     if (got < 0 && errno == EAGAIN) return false;
-    ended(index, CloseCode::abnormal, got == 0 ? "the server closed the connection" : system_sentence(errno));
+    ended(index, CloseCode::abnormal, got == 0 ? "the server closed the connection" : link.fd.trouble());
     return false;
   }
   link.partial.clear();
@@ -320,7 +323,11 @@ bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Ins
     case WsEvent::Kind::text:
     case WsEvent::Kind::binary:
       if ((event.kind == WsEvent::Kind::binary) == (opcode_ == Opcode::binary)) {
-        return take_message(index, event.text(), now);
+        if (!event.compressed) return take_message(index, event.text(), now);
+        const auto unpacked = inflater_.inflate(event.payload);
+        if (unpacked) return take_message(index, as_text(*unpacked), now);
+        control_.fail("the server sent a compressed message that does not unpack");
+        return false;
       }
       return take_other(index, event.text());
     case WsEvent::Kind::ping:
@@ -333,7 +340,7 @@ bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Ins
       const std::string reason{event.what};
       if (link.state != State::leaving) {
         link.output.append_close(close_reply_code(code), {}, random_);
-        (void)link.output.flush(link.fd.get());
+        (void)link.output.flush(link.fd);
       }
       ended(index, code, reason);
       return false;
@@ -347,7 +354,7 @@ bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Ins
 
 void SubscriberThread::flush(std::uint32_t index) {
   Link& link = links_[index];
-  switch (link.output.flush(link.fd.get())) {
+  switch (link.output.flush(link.fd)) {
     case FrameOutput::Flushed::all:
       if (link.watches_writable) watch(index, true, false);
       break;
@@ -501,13 +508,13 @@ void SubscriberThread::close_all() {
     Link& link = links_[i];
     if (link.state != State::open) continue;
     link.output.append_close(CloseCode::normal, {}, random_);
-    (void)link.output.flush(link.fd.get());
-    ::shutdown(link.fd.get(), SHUT_WR);
+    (void)link.output.flush(link.fd);
+    link.fd.shut_down();
   }
   const Instant deadline = monotonic_now() + seconds{2};
   for (Link& link : links_) {
     while (link.fd.is_open() && link.state == State::open && monotonic_now() < deadline) {
-      const ssize_t got = ::recv(link.fd.get(), buffer_.get(), kBufferBytes, MSG_DONTWAIT);
+      const ssize_t got = link.fd.receive(buffer_.get(), kBufferBytes);
       if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) break;
       if (got < 0) {
         const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};

@@ -18,11 +18,12 @@
 #include <thread>
 #include <vector>
 
+#include "codec/deflate/message_inflater.hpp"
 #include "codec/websocket/message_assembler.hpp"
 #include "tools/client/client_handshake.hpp"
 #include "tools/client/endpoint.hpp"
 #include "tools/client/frame_output.hpp"
-#include "tools/client/socket.hpp"
+#include "tools/client/stream.hpp"
 #include "tools/load/plan.hpp"
 #include "tools/load/publisher.hpp"
 #include "tools/load/run_control.hpp"
@@ -39,6 +40,7 @@ struct SubscriberOptions {
   nanoseconds away_max{};          // with resumes
   Publisher* publisher = nullptr;  // not null: publishing is done between rounds
   bool polls = false;              // no gap between rounds
+  bool compress = false;           // offers permessage-deflate
 };
 
 /// What receiving cost the thread, while it was measured. Read after join().
@@ -72,7 +74,7 @@ class SubscriberThread {
  private:
   enum class State : std::uint8_t { idle, connecting, upgrading, joining, open, leaving, over };
   struct Link {
-    UniqueFd fd;
+    Stream fd;
     State state = State::idle;
     bool watches_writable = false;
     bool joined_once = false;
@@ -129,6 +131,7 @@ class SubscriberThread {
   std::vector<Link> links_;
   UniqueFd epoll_;
   Prng random_;
+  MessageInflater inflater_{kMessageBytesMax};
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::thread thread_;
   std::uint32_t next_connect_ = 0;  // links from here on have not been begun

@@ -249,8 +249,15 @@ const BadRow kBad[] = {
      "FILE:1: echo: needs true or false, not the number 1\nFILE:4: limits.channels: 0 is out of range: 1 to 100000000\n"
      "FILE:2: name: needs a text, not the number 2\n"},
 
-    {"a feature that is not there", "[tls]\ncertificate = \"a.pem\"\n",
-     "FILE:2: tls.certificate: not supported in this version (TLS)\n"},
+    {"a feature that is not there", "[offline]\npath = \"a.db\"\n",
+     "FILE:2: offline.path: not supported in this version (stored messages for users who are away)\n"},
+    {"a certificate without its key", "[tls]\ncertificate = \"a.pem\"\n",
+     "FILE:2: tls.certificate: 1 certificates need as many keys, in the same order; there are 0\n"},
+    {"fewer keys than certificates", "[tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\"\n",
+     "FILE:3: tls.key: 2 certificates need as many keys, in the same order; there are 1\n"},
+    {"clients with certificates, and no TLS", "tls.client_ca = \"a.pem\"\n", "FILE:1: tls.client_ca: ~"},
+    {"an address twice, once plain", "listen = [\"127.0.0.1:1\", \"plain:127.0.0.1:1\"]\n",
+     "FILE:1: listen: plain:127.0.0.1:1 is named twice\n"},
     {"a feature that is not there, where one value says so", "tls.admin = true\n",
      "FILE:1: tls.admin: not supported in this version (TLS); only false may be written\n"},
     {"a threshold beyond all messages", "compression.threshold = \"2GiB\"\n", "FILE:1: compression.threshold: ~"},

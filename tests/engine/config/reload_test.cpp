@@ -52,6 +52,11 @@ const ChangeRow kChanges[] = {
     {"as many as there is room for", "", "limits.connections = 2000\n", "limits.connections 10000 -> 2000 live\n"},
     {"messages that do not fit", "", "limits.message_bytes = \"2MiB\"\n",
      "limits.message_bytes \"1MiB\" -> \"2MiB\" restart (the lanes between this node's shards have room for 1MiB)\n"},
+    {"other certificates", "tls.certificate = \"a\"\ntls.key = \"b\"\n", "tls.certificate = \"c\"\ntls.key = \"b\"\n",
+     "tls.certificate [\"a\"] -> [\"c\"] new\n"},
+    {"TLS where there was none", "", "tls.certificate = \"a\"\ntls.key = \"b\"\n",
+     "tls.certificate [] -> [\"a\"] restart (whether a node speaks TLS is settled when it starts)\n"
+     "tls.key [] -> [\"b\"] restart (whether a node speaks TLS is settled when it starts)\n"},
     {"a rule that is new", "", "[[namespace]]\nmatch = \"a\"\n", "namespace a  -> in force live\n"},
     {"a rule that is gone", "[[namespace]]\nmatch = \"a\"\n", "", "namespace a in force ->  live\n"},
     {"a rule that changes", "[[namespace]]\nmatch = \"a\"\nlag.messages = 5\n",

@@ -107,6 +107,18 @@ TEST(Addresses, AreNumericWithAPortOrThePathOfASocket) {
     EXPECT_EQ(address_text(*parsed), row.text);
   }
 }
+TEST(Addresses, PlainInFrontIsKeptAndSaidOnce) {
+  const auto address = parse_listen_address("plain:127.0.0.1:80");
+  ASSERT_TRUE(address) << address.error();
+  EXPECT_EQ(*address, (ListenAddress{Family::ipv4, "127.0.0.1", 80, "", true, true}));
+  EXPECT_EQ(address_text(*address), "plain:127.0.0.1:80");
+  EXPECT_EQ(address_text(*parse_listen_address("plain:[::1]:80")), "plain:[::1]:80");
+  EXPECT_EQ(address_text(*parse_listen_address("plain:unix:/run/r")), "plain:unix:/run/r");
+  for (const std::string_view text : {"plain:", "plain:plain:127.0.0.1:80", "plain:80", "Plain:127.0.0.1:80"}) {
+    EXPECT_FALSE(parse_listen_address(text)) << text;
+  }
+}
+
 TEST(Addresses, LocalhostIsTheFirstLoopbackAddress) {
   EXPECT_EQ(parse_listen_address("localhost:80").value(), (ListenAddress{Family::ipv4, "127.0.0.1", 80, "", true}));
 }

@@ -47,6 +47,7 @@ class RecordingEvents final : public TransportEvents {
   void receive_ended(Handle connection, int error) override { ended.emplace_back(connection, error); }
   void writable(Handle connection) override { writables.push_back(connection); }
   void remainder_sent(Handle connection, std::int32_t result) override { remainders.emplace_back(connection, result); }
+  void tls_failed(Handle, TlsFailure failure, std::string_view) override { tls_failures.push_back(failure); }
   void closed(Handle connection) override {
     closed_handles.push_back(connection);
     std::erase(open, connection);
@@ -63,6 +64,7 @@ class RecordingEvents final : public TransportEvents {
   std::vector<Handle> writables;
   std::vector<std::pair<Handle, std::int32_t>> remainders;
   std::vector<Handle> closed_handles;
+  std::vector<TlsFailure> tls_failures;
 };
 
 /// A client's socket that never blocks.
@@ -117,7 +119,9 @@ struct HarnessOptions {
   bool silent_sends = true;
   std::uint32_t buffers = 64;
   std::uint32_t buffer_bytes = 4'096;
-  int send_buffer_bytes = 0;  // of accepted sockets; 0: the kernel's
+  int send_buffer_bytes = 0;                // of accepted sockets; 0: the kernel's
+  std::shared_ptr<const TlsContext> tls{};  // not null: the listener speaks TLS
+  std::uint32_t tls_handshakes_max = 256;
 };
 
 class Harness {
@@ -133,14 +137,20 @@ class Harness {
     auto lent = BufferRing::open(*ring, {.group = 0, .count = options.buffers, .bytes_each = options.buffer_bytes});
     EXPECT_TRUE(lent) << lent.error();
     buffers = std::move(*lent);
-    auto listeners =
-        open_listeners({.family = BindAddress::Family::ipv4, .host = "127.0.0.1", .port = 0, .path = {}}, 1, {});
+    auto listeners = open_listeners({.family = BindAddress::Family::ipv4,
+                                     .host = "127.0.0.1",
+                                     .port = 0,
+                                     .path = {},
+                                     .tls = options.tls != nullptr},
+                                    1, {});
     EXPECT_TRUE(listeners) << listeners.error();
     port = (*listeners)[0].address().port;
     if (options.send_buffer_bytes != 0) {
       ::setsockopt((*listeners)[0].fd(), SOL_SOCKET, SO_SNDBUF, &options.send_buffer_bytes, sizeof(int));
     }
-    transport = std::make_unique<Transport>(*ring, *buffers, events, std::move(*listeners));
+    transport =
+        std::make_unique<Transport>(*ring, *buffers, events, budget, std::move(*listeners), options.tls_handshakes_max);
+    transport->use_tls(options.tls);
     transport->start_accepting();
     ring->submit_and_reap();
   }
@@ -175,6 +185,7 @@ class Harness {
   void turn() {
     ring->wait(milliseconds{5});
     now += milliseconds{5};
+    transport->begin_turn();
     for (const Completion& completion : ring->take_completions()) EXPECT_TRUE(transport->handle(completion, now));
     transport->finish_completions();
     transport->expire(now);
@@ -202,6 +213,7 @@ class Harness {
   std::unique_ptr<Ring> ring;
   std::unique_ptr<BufferRing> buffers;
   RecordingEvents events;
+  Budget budget;
   std::unique_ptr<Transport> transport;
   Instant now{seconds{1'000}};
   std::uint16_t port = 0;

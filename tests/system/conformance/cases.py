@@ -12,6 +12,7 @@ class Target:
     message_bytes_max: int = 1 << 20
     head_bytes_max: int = 16384
     fields_max: int = 100
+    tls: object = None  # an ssl.SSLContext: the connections are wss
     ringcast: bool = False  # also what protocol.md promises beyond the RFC (origins, paths)
 
     def authority(self):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import socket
+import ssl
 import struct
 import time
 import zlib
@@ -85,6 +86,43 @@ class Response:
         return [token.strip().lower() for value in self.all(name) for token in value.split(",")]
 
 
+class TlsBytes:
+    """TLS over a blocking socket, which stays at hand for what TLS does not know: half an end, a reset."""
+
+    def __init__(self, sock, context):
+        self.socket = sock
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.object = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        while True:
+            try:
+                self.object.do_handshake()
+                self.socket.sendall(self.outgoing.read())
+                return
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.outgoing.read())
+                data = self.socket.recv(1 << 16)
+                if not data:
+                    raise Failure("the server ended the TLS handshake") from None
+                self.incoming.write(data)
+
+    def sendall(self, data):
+        if data:
+            self.object.write(data)
+            self.socket.sendall(self.outgoing.read())
+
+    def recv(self, size):
+        while True:
+            try:
+                return self.object.read(size)
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLWantReadError:
+                data = self.socket.recv(size)
+                if not data:
+                    raise Failure("the server ended without saying so in TLS") from None
+                self.incoming.write(data)
+
+
 class Peer:
     """One connection. Use as a context manager: the socket is closed at its end."""
 
@@ -92,6 +130,7 @@ class Peer:
         self.target = target
         self.socket = socket.create_connection((target.host, target.port), timeout=ANSWER_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.bytes = TlsBytes(self.socket, target.tls) if target.tls else self.socket
         self.buffer = b""
         self.ended = False  # the server closed, or reset
         self.deflate = None  # what was agreed: {parameter: value}
@@ -109,7 +148,7 @@ class Peer:
         """Sends all of it. A server that has closed meanwhile is no failure of sending: the reading will tell."""
         try:
             self.socket.settimeout(ANSWER_SECONDS)
-            self.socket.sendall(data)
+            self.bytes.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass
         except TimeoutError:
@@ -131,7 +170,7 @@ class Peer:
             raise TimeoutError
         self.socket.settimeout(left)
         try:
-            data = self.socket.recv(1 << 18)
+            data = self.bytes.recv(1 << 18)
         except ConnectionResetError:
             data = b""
         self.ended = not data

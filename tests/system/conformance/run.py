@@ -3,6 +3,7 @@
 
     run.py HOST:PORT [PATH]      tests a server that is running; PATH is /echo unless given
     run.py --binary RINGCAST     starts `RINGCAST serve --echo` on a free port, tests it, stops it with SIGTERM
+    run.py --tls --binary RINGCAST  the same over wss, with a certificate made for it
     run.py --self-test PEER      starts echo_peer with each of its faults: the suite must notice every one
 
 Prints one line a case, then `N passed, N failed`; exits 0 only if none failed. Needs nothing but Python 3.
@@ -12,6 +13,7 @@ import concurrent.futures
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -125,6 +127,15 @@ class Server:
             return None
 
 
+def make_certificate(directory):
+    """A certificate of its own for localhost; the flags that tell serve about it."""
+    key, certificate = f"{directory}/key.pem", f"{directory}/certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
+                    "-out", certificate], check=True, capture_output=True)
+    return ["--tls-certificate", certificate, "--tls-key", key]
+
+
 def stops_gracefully(server, target):
     """The last case: SIGTERM closes an open connection with 1001 and ends the process with 0."""
     with Peer(target) as peer:
@@ -195,6 +206,7 @@ def main():
     parser.add_argument("--filter", default="", help="only cases whose number starts with this")
     parser.add_argument("--jobs", type=int, default=8, help="cases at a time (8)")
     parser.add_argument("--message-bytes-max", type=int, default=1 << 20, help="the server's limit (1048576)")
+    parser.add_argument("--tls", action="store_true", help="connect by TLS, believing anybody")
     parser.add_argument("--rfc-only", action="store_true", help="without what protocol.md promises beyond the RFC")
     parser.add_argument("--only-failures", action="store_true", help="print no line for what passed")
     parser.add_argument("--list", action="store_true", help="print the cases and stop")
@@ -216,10 +228,17 @@ def main():
             print(f"{case.number:<12} [{case.section}] {case.sentence}")
         return 0
 
-    server = Server(options.binary, options.argument) if options.binary else None
+    tls, more = None, list(options.argument)
+    if options.tls:
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    certificate = tempfile.TemporaryDirectory(prefix="ringcast-conformance-")
+    if options.tls and options.binary:
+        more += make_certificate(certificate.name)
+    server = Server(options.binary, more) if options.binary else None
     try:
         host, _, port = ("127.0.0.1", "", server.port) if server else options.address.rpartition(":")
-        target = cases.Target(host.strip("[]"), int(port), options.path, options.message_bytes_max)
+        target = cases.Target(host.strip("[]"), int(port), options.path, options.message_bytes_max, tls=tls)
         passed, results = run_all(selected, target, options.jobs, options.only_failures)
         if server and not options.filter:
             last = cases.Case("S.1", "SIGTERM closes with 1001 and exits 0", "protocol.md 2",
