@@ -39,6 +39,7 @@ enum class Purpose : std::uint8_t {
   users,
   offline,
   tls,
+  admin,
   end
 };
 inline constexpr std::size_t kPurposeCount = std::to_underlying(Purpose::end);
@@ -66,6 +67,7 @@ inline constexpr std::array kPurposes{
     PurposeRow{Purpose::users, "users", "Users, who is in which channel, and their directory"},
     PurposeRow{Purpose::offline, "offline", "Messages that wait for the offline store, and the lanes to it"},
     PurposeRow{Purpose::tls, "tls", "Sessions of TLS connections, and what is encrypted and not yet taken"},
+    PurposeRow{Purpose::admin, "admin", "Lanes between a shard and the admin port"},
 };
 static_assert(kPurposes.size() == kPurposeCount, "every purpose has a row");
 static_assert(

@@ -38,6 +38,15 @@ static_assert(
 
 }  // namespace
 
+std::string_view name_of(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::native: return "native";
+    case Dialect::exchange: return "exchange";
+    case Dialect::binary: return "binary";
+    default: return "undecided";
+  }
+}
+
 std::string_view name_of(ErrorCode code) {
   const std::size_t row = std::to_underlying(code);
   return row < kErrorCodes.size() ? kErrorCodes[row].name : "processing_error";

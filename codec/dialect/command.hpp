@@ -16,6 +16,7 @@ namespace ringcast {
 
 /// The client-facing protocols. `undecided` waits for its first message (plain /ws, protocol.md section 2).
 enum class Dialect : std::uint8_t { undecided, native, exchange, binary, end };
+[[nodiscard]] std::string_view name_of(Dialect dialect);
 
 /// Commands, replies and notices are the native dialect's JSON texts; of the binary dialect, all but messages and gaps.
 [[nodiscard]] constexpr bool speaks_native(Dialect dialect) {

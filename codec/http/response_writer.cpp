@@ -17,6 +17,7 @@ struct StatusRow {
 constexpr std::array kStatuses{  // RFC 9110 section 15; 426 and 431 as RFC 6455 and RFC 6585 use them
     StatusRow{101, "Switching Protocols"},
     StatusRow{200, "OK"},
+    StatusRow{202, "Accepted"},
     StatusRow{204, "No Content"},
     StatusRow{301, "Moved Permanently"},
     StatusRow{302, "Found"},
@@ -30,6 +31,7 @@ constexpr std::array kStatuses{  // RFC 9110 section 15; 426 and 431 as RFC 6455
     StatusRow{409, "Conflict"},
     StatusRow{411, "Length Required"},
     StatusRow{413, "Content Too Large"},
+    StatusRow{414, "URI Too Long"},
     StatusRow{415, "Unsupported Media Type"},
     StatusRow{421, "Misdirected Request"},
     StatusRow{426, "Upgrade Required"},
@@ -38,6 +40,7 @@ constexpr std::array kStatuses{  // RFC 9110 section 15; 426 and 431 as RFC 6455
     StatusRow{500, "Internal Server Error"},
     StatusRow{501, "Not Implemented"},
     StatusRow{503, "Service Unavailable"},
+    StatusRow{504, "Gateway Timeout"},
     StatusRow{505, "HTTP Version Not Supported"},
 };
 

@@ -13,6 +13,8 @@
 namespace ringcast {
 namespace {
 
+constexpr std::string_view kAddressOff = "off";  // instead of an address: there is none
+
 template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
@@ -175,6 +177,18 @@ struct Assign {
     field = std::move(ranges);
     return std::monostate{};
   }
+  Assigned operator()(std::optional<ListenAddress>& field) const {
+    const std::string* text = text_in(value);
+    if (text == nullptr) return wrong_type("an address like \"127.0.0.1:9002\", or \"off\"", value);
+    if (*text == kAddressOff) {
+      field.reset();
+      return std::monostate{};
+    }
+    auto address = parse_listen_address(*text);
+    if (!address) return unexpected(address.error());
+    field = *std::move(address);
+    return std::monostate{};
+  }
 };
 
 std::string list_text(const std::vector<std::string>& texts) {
@@ -211,6 +225,9 @@ struct Write {
     std::vector<std::string> texts;
     for (const IpRange& range : field) texts.push_back(range_text(range));
     return list_text(texts);
+  }
+  std::string operator()(const std::optional<ListenAddress>& field) const {
+    return toml_string(field ? address_text(*field) : std::string{kAddressOff});
   }
 };
 
@@ -263,6 +280,7 @@ std::string form_of(const KeyRow<Target>& row) {
                    if constexpr (std::is_same_v<Value, std::vector<ListenAddress>>)
                      return "address or list of addresses";
                    if constexpr (std::is_same_v<Value, std::vector<IpRange>>) return "list of ranges of addresses";
+                   if constexpr (std::is_same_v<Value, std::optional<ListenAddress>>) return "address or off";
                    return row.measure == Measure::bytes ? "size" : row.measure == Measure::time ? "duration" : "number";
                  }};
   return std::visit(form, row.field);

@@ -27,6 +27,7 @@ class Checker {
   std::vector<ConfigProblem> run() {
     check_name();
     check_listen();
+    check_admin();
     check_shards();
     check_tls();
     check_origins();
@@ -94,6 +95,27 @@ class Checker {
       if (!any_port && std::find_if(options_.listen.begin(), before, same) != before) {
         report({"listen"}, fmt::format("{} is named twice", address_text(address)));
       }
+    }
+  }
+
+  void check_admin() {
+    if (!options_.admin) return;
+    const ListenAddress& address = *options_.admin;
+    if (address.family == ListenAddress::Family::unix_path) {
+      report({"admin"},
+             fmt::format("{} is no address and port: the admin port speaks HTTP over TCP", address_text(address)));
+      return;
+    }
+    if (!address.loopback && !options_.core.access.insecure && !options_.auth.has_key()) {
+      report({"admin"},
+             fmt::format("{} is reachable from other hosts, and nobody has to authenticate: configure a key "
+                         "(auth.key_file), put the admin port on loopback, turn it off, or say --insecure "
+                         "(access.insecure = true)",
+                         address_text(address)));
+    }
+    if (address.port != 0 && std::ranges::find(options_.listen, address) != options_.listen.end()) {
+      report({"admin", "listen"},
+             fmt::format("{} is the data port: the admin port has one of its own", address_text(address)));
     }
   }
 

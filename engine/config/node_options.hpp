@@ -33,6 +33,9 @@ struct ListenAddress {
 inline const ListenAddress kListenDefault{
     .family = ListenAddress::Family::ipv4, .host = "127.0.0.1", .port = 9001, .path = {}, .loopback = true};
 
+inline const ListenAddress kAdminDefault{
+    .family = ListenAddress::Family::ipv4, .host = "127.0.0.1", .port = 9002, .path = {}, .loopback = true};
+
 struct ShardOptions {
   std::uint32_t count = 0;              // 0: one a usable core
   std::vector<std::uint32_t> cores;     // cores that shards are pinned to, in order; empty: those the process may use
@@ -63,7 +66,7 @@ struct LogOptions {
 struct NodeOptions {
   std::string name = "default";         // statistics segment /dev/shm/ringcast.<name>, and the log's name
   std::vector<ListenAddress> listen{kListenDefault};  // at least one
-  std::optional<ListenAddress> admin;   // not served in this version: always empty
+  std::optional<ListenAddress> admin{kAdminDefault};  // empty: the node has no admin port
   CoreOptions core;                     // core.namespaces: the user's rules, then the shipped ones, then ">"
   ShardOptions shards;
   AuthOptions auth;

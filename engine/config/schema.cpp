@@ -80,6 +80,8 @@ const std::array kNodeKeys{
     NodeRow{"listen", at<&NodeOptions::listen>(), kNone, {},
         "the data port: an address and port, unix:/path, or a list of them; port 0 takes a free one; "
         "plain: in front keeps TLS away from it"},
+    NodeRow{"admin", at<&NodeOptions::admin>(), kNone, {},
+        "the admin port: an address and port; port 0 takes a free one, off means that there is none"},
     NodeRow{"echo", core<&CoreOptions::echo>(), kNone, {},
         "serve /echo, which sends data messages back (conformance testing)"},
 
@@ -269,7 +271,6 @@ const std::array kNamespaceKeys{
 };
 
 constexpr std::array kLaterNodeKeys{
-    LaterRow{"admin", "", "the admin port"},
     LaterRow{"shards.min", "", "scaling shards at run time"},
     LaterRow{"shards.max", "", "scaling shards at run time"},
     LaterRow{"shards.scale_up", "", "scaling shards at run time"},

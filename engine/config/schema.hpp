@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ using Field = std::variant<bool& (*)(Target&), std::uint32_t& (*)(Target&), std:
                            milliseconds& (*)(Target&), microseconds& (*)(Target&), std::string& (*)(Target&),
                            std::vector<std::string>& (*)(Target&), std::vector<std::uint32_t>& (*)(Target&),
                            std::vector<ListenAddress>& (*)(Target&), std::vector<IpRange>& (*)(Target&),
+                           std::optional<ListenAddress>& (*)(Target&),
                            ChoiceField<Target>>;
 
 /// What the number of a row counts; bytes are written as sizes.

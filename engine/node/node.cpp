@@ -21,6 +21,7 @@ namespace {
 
 constexpr milliseconds kStopTick{1};
 constexpr std::uint64_t kDescriptorsBesideConnections = 64;  // standard streams, segment, eventfds, rings, listeners
+constexpr std::uint64_t kDescriptorsOfAdmin = 72;            // its listener, and clients that are served or wait
 
 BindAddress to_bind(const ListenAddress& address, bool tls) {
   switch (address.family) {
@@ -62,8 +63,10 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const NodeOptions& option
   std::unique_ptr<Node> node{new Node{options, clock, log}};
   if (auto opened = node->open_parts(); !opened) return unexpected(std::move(opened.error()));
   if (auto opened = node->open_addresses(); !opened) return unexpected(std::move(opened.error()));
+  if (auto opened = node->open_admin(); !opened) return unexpected(std::move(opened.error()));
   node->publish_findings();
   if (auto started = node->start_shards(); !started) return unexpected(std::move(started.error()));
+  if (node->admin_ != nullptr) node->admin_->start();
   const Now now = clock.now();
   node->segment_->set_run_state(RCS_RUN_RUNNING);
   node->own_stats_->event(EventCode::node_started, now, node->shards(), static_cast<std::uint64_t>(::getpid()));
@@ -170,6 +173,23 @@ Result<void, std::string> Node::open_addresses() {
   return {};
 }
 
+Result<void, std::string> Node::open_admin() {
+  if (!options_.admin) return {};
+  std::function<const Authenticator&()> authenticator;
+  if (access_ != nullptr) authenticator = [this]() -> const Authenticator& { return access_->authenticator(); };
+  auto admin = NodeAdmin::open({.address = *options_.admin,
+                                .options = options_.core,
+                                .segment_path = segment_->path(),
+                                .own_stats = *own_stats_,
+                                .doorbells = *doorbells_,
+                                .clock = clock_,
+                                .wake_fd = event_fd_,
+                                .authenticator = std::move(authenticator)});
+  if (!admin) return unexpected(std::move(admin.error()));
+  admin_ = std::move(*admin);
+  return {};
+}
+
 Result<void, std::string> Node::start_shards() {
   for (std::uint16_t i = 0; i < shards(); ++i) {
     threads_.emplace_back(
@@ -213,7 +233,8 @@ void Node::run_shard(std::uint16_t index, std::vector<Listener> listeners) {
                    .boards = &boards_,
                    .usage = usage_ != nullptr ? &usage_->lane(index) : nullptr,
                    .tls = tls_,
-                   .tls_handshakes_max = options_.tls.handshakes_max};
+                   .tls_handshakes_max = options_.tls.handshakes_max,
+                   .admin = admin_ != nullptr ? &admin_->lane(index) : nullptr};
   for (std::uint32_t i = 0; i < shards(); ++i) setup.all_blocks.push_back(&segment_->shard_block(i));
   auto shard = Shard::make(std::move(setup));
   if (!shard) {
@@ -239,6 +260,7 @@ void Node::publish_findings() {
     findings.push_back({"tls", "OpenSSL " + tls_library_version()});
     findings.push_back({"tls_in_kernel", kernel_offers_tls() ? "yes, not used" : "no"});
   }
+  findings.push_back({"admin", admin_ != nullptr ? to_text(admin_->address()) : "off"});
 
   rcs_findings published{};
   published.count = std::min<std::size_t>(findings.size(), RCS_FINDINGS);
@@ -256,7 +278,8 @@ void Node::publish_findings() {
 }
 
 void Node::warn_of_descriptors() {
-  const std::uint64_t wanted = options_.core.limits.connections + kDescriptorsBesideConnections;
+  const std::uint64_t wanted =
+      options_.core.limits.connections + kDescriptorsBesideConnections + (admin_ != nullptr ? kDescriptorsOfAdmin : 0);
   if (descriptors_.now < wanted) {
     log_.write(LogSeverity::warn, clock_.now().wall, "descriptors_short",
                {LogField::number("limit", descriptors_.now), LogField::number("wanted", wanted),
@@ -277,6 +300,7 @@ void Node::tick() {
   const Now now = clock_.now();
   segment_->heartbeat(now);
   if (tls_ != nullptr && now.mono >= tls_renew_at_) renew_ticket_keys();
+  if (admin_ != nullptr) admin_->tick();
   watch_->look(now, stopping());
   if (bridge_ != nullptr) tell_store_notes(now);
   look_at_access(now);
@@ -347,6 +371,7 @@ void Node::apply(const NodeOptions& options) {
   options_ = options;
   options_.core.shards = shards();
   given_.push_back(std::make_unique<const CoreOptions>(options_.core));
+  if (admin_ != nullptr) admin_->use_access(options_.core.access);
   for (std::uint16_t i = 0; i < shards(); ++i) {
     controls_[i].options.store(given_.back().get(), std::memory_order_release);
     doorbells_->ring_event(ShardIndex{i});
@@ -431,6 +456,7 @@ bool Node::drained() const { return every_shard(ShardState::drained); }
 void Node::stop() {
   if (threads_.empty()) return;
   const std::uint32_t left = connections();
+  if (admin_ != nullptr) admin_->stop();
   command_all(ShardCommand::stop);
   while (usage_ != nullptr && !every_shard(ShardState::stopped)) {  // their last records need room in the lanes
     write_usage(clock_.now());

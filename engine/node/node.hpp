@@ -9,11 +9,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "alloc/base/result.hpp"
@@ -25,6 +28,7 @@
 #include "engine/log/log.hpp"
 #include "engine/node/access_control.hpp"
 #include "engine/node/event_tail.hpp"
+#include "engine/node/node_admin.hpp"
 #include "engine/node/node_watch.hpp"
 #include "engine/offline/store_lane.hpp"
 #include "engine/node/usage_file.hpp"
@@ -55,6 +59,10 @@ class Node {
 
   /// The addresses that clients reach the node at, with the ports that the kernel chose.
   [[nodiscard]] const std::vector<BindAddress>& addresses() const { return addresses_; }
+  /// Of the admin port; empty: the node has none.
+  [[nodiscard]] std::optional<BindAddress> admin_address() const {
+    return admin_ == nullptr ? std::nullopt : std::optional{admin_->address()};
+  }
   [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(placement_.core_of_shard.size()); }
   [[nodiscard]] std::uint32_t connections() const;
 
@@ -84,6 +92,12 @@ class Node {
   [[nodiscard]] bool options_settled() const;
   [[nodiscard]] bool stopping() const;
 
+  /// What POST …/config/reload does; on this thread.
+  void set_admin_reload(std::function<AdminReload(const std::string& who)> reload) {
+    if (admin_ != nullptr) admin_->set_reload(std::move(reload));
+  }
+  /// An administrator asked for the graceful end.
+  [[nodiscard]] bool drain_wanted() const { return admin_ != nullptr && admin_->drain_wanted(); }
   /// Every shard refuses new connections, sends what it owes, and closes with 1001.
   void begin_shutdown();
   /// After begin_shutdown(): no shard has a connection.
@@ -96,6 +110,7 @@ class Node {
 
   [[nodiscard]] Result<void, std::string> open_parts();
   [[nodiscard]] Result<void, std::string> open_addresses();
+  [[nodiscard]] Result<void, std::string> open_admin();
   [[nodiscard]] Result<void, std::string> start_shards();
   void run_shard(std::uint16_t index, std::vector<Listener> listeners);
   void publish_findings();
@@ -137,6 +152,7 @@ class Node {
   Instant tls_renew_at_{};
   std::unique_ptr<EventTail> tail_;
   std::unique_ptr<NodeWatch> watch_;
+  std::unique_ptr<NodeAdmin> admin_;       // null: there is no admin port
   std::unique_ptr<std::latch> all_ended_;  // no ring goes while another shard may still ring it
   std::vector<std::thread> threads_;
 };

@@ -64,7 +64,16 @@ void say_ready(const Node& node) {
     const char* const scheme = unix_path ? "" : address.tls ? "wss://" : "ws://";
     std::fprintf(stderr, "listening on %s%s\n", scheme, to_text(address).c_str());
   }
+  if (const auto admin = node.admin_address()) std::fprintf(stderr, "admin on http://%s\n", to_text(*admin).c_str());
   std::fflush(stderr);
+}
+
+AdminReload for_administrator(ReloadReport report) {
+  AdminReload told{.loaded = report.taken, .changed = {}, .needs_restart = {}, .problems = std::move(report.problems)};
+  for (ReloadChange& change : report.changes) {
+    (change.effect == Effect::restart ? told.needs_restart : told.changed).push_back(std::move(change.key));
+  }
+  return told;
 }
 
 /// What the control thread does until the node has ended.
@@ -79,6 +88,7 @@ class ControlLoop {
       for (auto signal = signals_.take(); signal && !ended_; signal = signals_.take()) obey(*signal);
       node_.quiet_event();
       node_.tick();
+      if (node_.drain_wanted() && !deadline_) obey(SIGTERM);
       if (deadline_ && (node_.drained() || clock_.now().mono >= *deadline_)) ended_ = true;
     }
     node_.stop();
@@ -138,6 +148,7 @@ int run_node(Configuration configuration, ConfigSources sources) {
                   return ReloadPart::Take{[&node] { (*node)->reload_access(); }};  // what is wrong it says itself
                 }});
   reloader.add({"tls", [&node](const NodeOptions& options) { return (*node)->prepare_tls(options.tls); }});
+  (*node)->set_admin_reload([&reloader](const std::string& who) { return for_administrator(reloader.reload(who)); });
   return ControlLoop{**node, reloader, signals, clock, log}.run();
 }
 

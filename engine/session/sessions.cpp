@@ -540,6 +540,12 @@ void Sessions::end(Connection& connection, ActionKind kind, Now now) {
   act(kind, connection);
 }
 
+void Sessions::disconnect(Handle handle, Now now) {
+  Connection* connection = find(handle);
+  if (connection == nullptr) return;
+  close(*connection, CloseCode::disconnected_by_administrator, "disconnected by an administrator", now);
+}
+
 void Sessions::begin_shutdown(Now now) {
   shutting_down_ = true;
   connections_.for_each([&](std::uint32_t, Connection& connection) {

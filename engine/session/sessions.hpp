@@ -97,6 +97,18 @@ class Sessions {
   void follow_options(Now now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+  // ---- what an administrator asks (shard/admin_desk) ----
+  /// For looking at; null if nobody has that slot.
+  [[nodiscard]] const Connection* at(std::uint32_t slot) { return connections_.at(slot); }
+  [[nodiscard]] std::uint32_t slot_end() const { return connections_.slot_end(); }
+  /// Whose connection it is; empty: nobody's.
+  [[nodiscard]] std::string_view user_of(const Connection& connection) const {
+    return presence_->user_of(connection.outbox);
+  }
+  /// Closes it with 4010, if it is still there.
+  void disconnect(Handle connection, Now now);
+  [[nodiscard]] bool shutting_down() const { return shutting_down_; }
+
   // ---- the graceful end ----
   void begin_shutdown(Now now);
   /// Everything published has reached this shard's logs: who has it all gets its 1001.

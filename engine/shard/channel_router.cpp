@@ -531,6 +531,63 @@ void ChannelRouter::drop_log(Handle handle) {
   if (channel.unused()) channels_.erase(channel);
 }
 
+/// Somebody reads it, or it has messages for whoever comes.
+bool ChannelRouter::is_in_use(const Channel& channel, const HomeChannel& home) const {
+  const bool empty = home.durable.valid() ? durable_.may_close(home) : home.history.frames() == 0;
+  return !empty || !home.remote.empty() ||
+         std::ranges::any_of(channel.logs, [](Handle log) { return log.valid(); });
+}
+
+// ---- what an administrator asks ----
+
+std::uint32_t ChannelRouter::slot_of(std::string_view name) {
+  const Channel* channel = channels_.find(name);
+  return channel == nullptr ? kNoSlot : channel->slot;
+}
+
+std::uint32_t ChannelRouter::readers_of(const Channel& channel) const {
+  std::size_t readers = 0;
+  for (const Handle handle : channel.logs) {
+    if (const ChannelLog* log = delivery_->find_log(handle)) readers += log->readers.size();
+  }
+  return static_cast<std::uint32_t>(readers);
+}
+
+PublishAnswer ChannelRouter::publish_for_admin(const PublishRequest& request, Now now) {
+  ensure(is_home_of(request.channel), "a message is given to the shard that sequences it");
+  if (rules_.rule_of(request.channel).durable()) {  // the store answers later, and to a connection
+    return {.refusal = {.code = ErrorCode::not_supported, .sentence = "clients publish to durable channels"}};
+  }
+  return publish_at_home(request, {.shard = here_}, Hold::allowed, now);
+}
+
+bool ChannelRouter::clean_up(std::uint32_t& slot, std::uint32_t looks, std::uint32_t& forgotten, Now now) {
+  Slab<Channel>& channels = channels_.slab();
+  for (; looks != 0 && slot < channels.slot_end(); --looks, ++slot) {
+    Channel* channel = channels.at(slot);
+    if (channel == nullptr) continue;
+    for (std::size_t form = 0; form < kForms; ++form) {
+      const ChannelLog* log = delivery_->find_log(channel->logs[form]);
+      if (log == nullptr || log->state != ChannelLog::State::live || !log->unread()) continue;
+      close_log(*channel, static_cast<Form>(form), channel->logs[form]);
+    }
+    if (channel->home_state.valid()) {
+      HomeChannel& home = homes_[channel->home_state.slot];
+      if (home.durable.valid()) durable_.expire(home, now);
+      home.history.trim(keep_of(home, now), now.mono - home.rule->history.age);
+      if (!is_in_use(*channel, home)) {
+        forget_home(*channel);
+        stats_->add(CounterId::channels_expired);
+        ++forgotten;
+      }
+    }
+    if (channel->unused()) channels_.erase(*channel);
+  }
+  if (slot < channels.slot_end()) return false;
+  release_unused();
+  return true;
+}
+
 void ChannelRouter::validate() const {
   patterns_.validate();
   durable_.validate();

@@ -70,6 +70,22 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   /// Where a channel is sequenced: the same answer on every shard for the life of the process.
   [[nodiscard]] ShardIndex home_of(std::string_view channel) const;
 
+  // ---- what an administrator asks (admin_desk) ----
+
+  [[nodiscard]] bool is_home_of(std::string_view channel) const { return home_of(channel) == here_; }
+  /// A channel's place among those known here; kNoSlot if it is not.
+  [[nodiscard]] std::uint32_t slot_of(std::string_view channel);
+  [[nodiscard]] const Channel* channel_at(std::uint32_t slot) { return channels_.slab().at(slot); }
+  [[nodiscard]] std::uint32_t channel_slots() { return channels_.slab().slot_end(); }
+  /// Null where the channel does not live here.
+  [[nodiscard]] const HomeChannel* home_at(const Channel& channel) { return homes_.find(channel.home_state); }
+  /// Subscriptions of this shard, in all forms.
+  [[nodiscard]] std::uint32_t readers_of(const Channel& channel) const;
+  /// As publish(), at the channel's home; `no_room` is not retried.
+  PublishAnswer publish_for_admin(const PublishRequest& request, Now now);
+  /// What sweeps do by and by, at once and without their delays, for `looks` channels from `slot` on. True: no more.
+  bool clean_up(std::uint32_t& slot, std::uint32_t looks, std::uint32_t& forgotten, Now now);
+
   // ---- the mesh (mesh_traffic.cpp) ----
 
   /// What came out of draining the lanes, for the session; valid until the next drain.
@@ -234,6 +250,7 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   void follow_rule(Channel& channel);
   void sweep_log(std::uint32_t slot, Now now);
   void sweep_channel(Channel& channel, Now now);
+  [[nodiscard]] bool is_in_use(const Channel& channel, const HomeChannel& home) const;
   void close_log(Channel& channel, Form form, Handle log);
 
   // durable.cpp

@@ -35,15 +35,6 @@ void put_peer(char (&out)[64], const Connection& connection) {
   }
 }
 
-std::string_view dialect_name(Dialect dialect) {
-  switch (dialect) {
-    case Dialect::native: return "native";
-    case Dialect::exchange: return "exchange";
-    case Dialect::binary: return "binary";
-    default: return "undecided";
-  }
-}
-
 }  // namespace
 
 void Rankings::begin_round(Now now) {
@@ -110,7 +101,7 @@ void Rankings::see(const Connection& connection) {
     row.opened_wall = since_1970(connection.opened_at);
     row.subscriptions = outbox.subscriptions;
     put_peer(row.peer, connection);
-    put_text(row.dialect, dialect_name(outbox.dialect));
+    put_text(row.dialect, name_of(outbox.dialect));
   });
 }
 

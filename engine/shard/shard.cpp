@@ -102,7 +102,8 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
              .store = setup_.store,
              .authenticator = setup_.control.authenticator.load(std::memory_order_acquire),
              .boards = setup_.boards,
-             .usage = setup_.usage},
+             .usage = setup_.usage,
+             .admin = setup_.admin},
             now},
       transport_{*ring_, *buffers_, *this, setup_.budget, std::move(setup_.listeners), setup_.tls_handshakes_max},
       doorbell_{setup_.doorbells, setup_.index, *ring_},
@@ -116,6 +117,7 @@ Shard::Shard(ShardSetup setup, std::unique_ptr<Ring> ring, std::unique_ptr<Buffe
   setup_.budget.charge(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.charge(Purpose::offline, store_lane_bytes(setup_.store));
   setup_.budget.charge(Purpose::other, access_bytes(setup_));
+  if (setup_.admin != nullptr) setup_.budget.charge(Purpose::admin, setup_.admin->bytes());
 }
 
 Shard::~Shard() {
@@ -123,6 +125,7 @@ Shard::~Shard() {
   setup_.budget.release(Purpose::mesh, inward_lane_bytes(setup_.mesh, setup_.index));
   setup_.budget.release(Purpose::offline, store_lane_bytes(setup_.store));
   setup_.budget.release(Purpose::other, access_bytes(setup_));
+  if (setup_.admin != nullptr) setup_.budget.release(Purpose::admin, setup_.admin->bytes());
 }
 
 void Shard::start() {

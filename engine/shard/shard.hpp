@@ -63,6 +63,7 @@ struct ShardSetup {
   UsageLane* usage = nullptr;  // null: no entitlement record is kept
   std::shared_ptr<const TlsContext> tls{};  // for listeners that speak it
   std::uint32_t tls_handshakes_max = TlsOptions{}.handshakes_max;
+  AdminLane* admin = nullptr;
 };
 
 /// How many connections one shard takes: the node's limit, or what one ring can hold.

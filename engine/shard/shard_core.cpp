@@ -9,6 +9,7 @@
 #include "engine/presence/presence.hpp"
 #include "engine/session/sessions.hpp"
 #include "engine/session/usage_feed.hpp"
+#include "engine/shard/admin_desk.hpp"
 #include "engine/shard/channel_router.hpp"
 #include "engine/shard/rankings.hpp"
 #include "engine/time/prng.hpp"
@@ -50,6 +51,7 @@ struct ShardCore::State final : AnswerSink {
         lag_check_at{now.mono + kLagCheckInterval},
         housekeeping_at{now.mono + kHousekeepingInterval} {
     presence.set_sink(*this);
+    if (context.admin != nullptr) desk.emplace(*context.admin, sessions, router, delivery, context.stats);
   }
 
   /// Tells sessions what sending found out. Not under a batch: sessions may end what a batch refers to.
@@ -116,6 +118,7 @@ struct ShardCore::State final : AnswerSink {
   Presence presence;
   ChannelRouter router;
   Sessions sessions;
+  std::optional<AdminDesk> desk;
   std::vector<Action> taken_actions;
   std::vector<Answered> answers;
   std::vector<Handle> answered_askers;
@@ -184,6 +187,7 @@ void ShardCore::drain_mesh(Now now) {
     state.sessions.serve_patterns(now);
     patterns.acknowledge();
   }
+  if (state.desk) state.desk->advance(now);
   state.after_input(now);
   state.serve_publishers(now);
 }
@@ -325,6 +329,7 @@ bool ShardCore::idle() const {
   const State& state = *state_;
   return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work() &&
          state.answered_askers.empty();
+         !(state.desk && state.desk->has_work());
 }
 
 bool ShardCore::drained() const {

@@ -27,6 +27,7 @@
 #include "engine/offline/store_lane.hpp"
 #include "engine/presence/inquiries.hpp"
 #include "engine/seam/seam.hpp"
+#include "engine/shard/admin_lane.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/stats/ledger.hpp"
 #include "engine/stats/shard_stats.hpp"
@@ -48,6 +49,7 @@ struct ShardContext {
   const Authenticator* authenticator = nullptr;  // null: nobody has to authenticate
   AccessBoards* boards = nullptr;                // the node's; null: no limits by address or user
   UsageLane* usage = nullptr;                    // where the entitlement record goes; null: none is kept
+  AdminLane* admin = nullptr;           // what the admin port asks; null: the node has none
 };
 
 class ShardCore {

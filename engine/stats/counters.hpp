@@ -265,6 +265,37 @@ enum class CounterId : std::uint16_t {
   tls_failed_refused,
   tls_failed_truncated,
   tls_failed_flood,
+  // the admin port; its threads count in the node's own block, through the control thread
+  admin_requests,
+  admin_actions,
+  admin_questions,
+  admin_questions_late,
+  admin_refused_malformed_request,
+  admin_refused_head_too_large,
+  admin_refused_http_version,
+  admin_refused_target_too_long,
+  admin_refused_method_not_allowed,
+  admin_refused_length_required,
+  admin_refused_body_too_large,
+  admin_refused_unsupported_media_type,
+  admin_refused_foreign_origin,
+  admin_refused_unknown_host,
+  admin_refused_forwarded,
+  admin_refused_remote_peer,
+  admin_refused_auth_required,
+  admin_refused_auth_failed,
+  admin_refused_unauthorized,
+  admin_refused_not_found,
+  admin_refused_unknown_channel,
+  admin_refused_unknown_connection,
+  admin_refused_invalid_parameter,
+  admin_refused_invalid_message,
+  admin_refused_request_timeout,
+  admin_refused_not_supported,
+  admin_refused_overloaded,
+  admin_refused_busy,
+  admin_refused_no_answer,
+  admin_refused_internal_error,
   end,
 };
 inline constexpr std::size_t kCounterCount = std::to_underlying(CounterId::end);
@@ -524,6 +555,37 @@ inline constexpr auto kCounters = [] {
       {tls_failed_refused, counter, "tls_failed", "reason=refused", "connections", "The client refused with an alert"},
       {tls_failed_truncated, counter, "tls_failed", "reason=truncated", "connections", "The connection ended within a record"},
       {tls_failed_flood, counter, "tls_failed", "reason=flood", "connections", "More input than a handshake may have, or answers left unread"},
+      // the admin port
+      {admin_requests, counter, "admin_requests", "", "requests", "Admin requests received"},
+      {admin_actions, counter, "admin_actions", "", "actions", "Admin requests that changed something"},
+      {admin_questions, counter, "admin_questions", "", "questions", "Questions of the admin port that shards worked on"},
+      {admin_questions_late, counter, "admin_questions_late", "", "questions", "Questions dropped because who asked had gone"},
+      {admin_refused_malformed_request, counter, "admin_refused", "code=malformed_request", "requests", "Refused with 400: not HTTP, or ambiguous"},
+      {admin_refused_head_too_large, counter, "admin_refused", "code=head_too_large", "requests", "Refused with 431: the head is too large"},
+      {admin_refused_http_version, counter, "admin_refused", "code=http_version", "requests", "Refused with 505: another version than HTTP/1.1"},
+      {admin_refused_target_too_long, counter, "admin_refused", "code=target_too_long", "requests", "Refused with 414: the target is too long"},
+      {admin_refused_method_not_allowed, counter, "admin_refused", "code=method_not_allowed", "requests", "Refused with 405: the path has other methods"},
+      {admin_refused_length_required, counter, "admin_refused", "code=length_required", "requests", "Refused with 411: a body without Content-Length"},
+      {admin_refused_body_too_large, counter, "admin_refused", "code=body_too_large", "requests", "Refused with 413: the body is too large"},
+      {admin_refused_unsupported_media_type, counter, "admin_refused", "code=unsupported_media_type", "requests", "Refused with 415: not JSON"},
+      {admin_refused_foreign_origin, counter, "admin_refused", "code=foreign_origin", "requests", "Refused with 403: a web page from elsewhere"},
+      {admin_refused_unknown_host, counter, "admin_refused", "code=unknown_host", "requests", "Refused with 403: a Host that is not the node's"},
+      {admin_refused_forwarded, counter, "admin_refused", "code=forwarded", "requests", "Refused with 403: came through a proxy, without a token"},
+      {admin_refused_remote_peer, counter, "admin_refused", "code=remote_peer", "requests", "Refused with 403: from another host"},
+      {admin_refused_auth_required, counter, "admin_refused", "code=auth_required", "requests", "Refused with 401: no token"},
+      {admin_refused_auth_failed, counter, "admin_refused", "code=auth_failed", "requests", "Refused with 401: a token that is not good"},
+      {admin_refused_unauthorized, counter, "admin_refused", "code=unauthorized", "requests", "Refused with 403: no administrator's token"},
+      {admin_refused_not_found, counter, "admin_refused", "code=not_found", "requests", "Refused with 404: no such path"},
+      {admin_refused_unknown_channel, counter, "admin_refused", "code=unknown_channel", "requests", "Refused with 404: no such channel"},
+      {admin_refused_unknown_connection, counter, "admin_refused", "code=unknown_connection", "requests", "Refused with 404: no such connection"},
+      {admin_refused_invalid_parameter, counter, "admin_refused", "code=invalid_parameter", "requests", "Refused with 400: path or query is wrong"},
+      {admin_refused_invalid_message, counter, "admin_refused", "code=invalid_message", "requests", "Refused with 400: a body that is wrong"},
+      {admin_refused_request_timeout, counter, "admin_refused", "code=request_timeout", "requests", "Refused with 408: the request did not come in time"},
+      {admin_refused_not_supported, counter, "admin_refused", "code=not_supported", "requests", "Refused with 501: not supported"},
+      {admin_refused_overloaded, counter, "admin_refused", "code=overloaded", "requests", "Refused with 503: readers lack their turns"},
+      {admin_refused_busy, counter, "admin_refused", "code=busy", "requests", "Refused with 503: too many requests at a time"},
+      {admin_refused_no_answer, counter, "admin_refused", "code=no_answer", "requests", "Refused with 504: a shard did not answer in time"},
+      {admin_refused_internal_error, counter, "admin_refused", "code=internal_error", "requests", "Refused with 500: a mistake of the node's"},
   });
 }();
 static_assert(kCounters.size() == kCounterCount, "every counter has a row");
@@ -604,6 +666,15 @@ static_assert(std::to_underlying(CounterId::tls_failed_flood) - std::to_underlyi
 /// The counter for a TLS connection that failed; `reason` is std::to_underlying(TlsFailure).
 [[nodiscard]] constexpr CounterId tls_failed_counter(std::uint8_t reason) {
   return static_cast<CounterId>(std::to_underlying(CounterId::tls_failed_not_tls) + reason);
+}
+
+inline constexpr std::size_t kAdminErrorCounters = 26;
+static_assert(std::to_underlying(CounterId::admin_refused_internal_error) -
+                      std::to_underlying(CounterId::admin_refused_malformed_request) + 1 == kAdminErrorCounters,
+              "one row an error, in the order of AdminError (engine/admin/admin_error.hpp)");
+/// The counter for a refusal of the admin port; `error` is std::to_underlying(AdminError).
+[[nodiscard]] constexpr CounterId admin_refused_counter(std::uint8_t error) {
+  return static_cast<CounterId>(std::to_underlying(CounterId::admin_refused_malformed_request) + error);
 }
 
 inline constexpr std::size_t kGapReasons = 4;

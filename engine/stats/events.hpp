@@ -58,6 +58,8 @@ enum class EventCode : std::uint16_t {
   store_state,
   config_reloaded,
   config_refused,
+  admin_action,
+  admin_refused,
   end,
 };
 inline constexpr std::size_t kEventCodes = std::to_underlying(EventCode::end);
@@ -116,6 +118,8 @@ inline constexpr auto kEvents = [] {
       {store_state, warning, "store_state", "state", "state_before"},
       {config_reloaded, info, "config_reloaded", "changes", "kept"},
       {config_refused, error, "config_refused", "problems", ""},
+      {admin_action, info, "admin_action", "status", ""},
+      {admin_refused, warning, "admin_refused", "status", ""},
   });
 }();
 static_assert(kEvents.size() == kEventCodes, "every event has a row");

@@ -27,6 +27,8 @@ class JsonDocument {
 
   void number(std::string_view name, std::uint64_t value) { (key(name), append_decimal(text_, value)); }
   void text(std::string_view name, std::string_view value) { (key(name), append_json_string(text_, value)); }
+  /// A value that is JSON already.
+  void raw(std::string_view name, std::string_view json) { (key(name), text_ += json); }
   void boolean(std::string_view name, bool value) { (key(name), text_ += value ? "true" : "false"); }
   /// With at most three digits behind the point.
   void decimal(std::string_view name, double value) { (key(name), append_decimal_fraction(value)); }

@@ -20,6 +20,7 @@
 #include "codec/websocket/frame_writer.hpp"
 #include "engine/access/shared_board.hpp"
 #include "engine/offline/store_service.hpp"
+#include "engine/shard/admin_lane.hpp"
 #include "engine/shard/mesh.hpp"
 #include "engine/shard/shard_core.hpp"
 #include "engine/stats/shard_block.hpp"
@@ -76,7 +77,7 @@ class CoreHarness {
       service_ = std::make_unique<StoreService>(store, *store_lanes_, options.offline, now);
     }
     for (std::uint32_t i = 0; i < options.shards; ++i) {
-      shards_.push_back(std::make_unique<Shard>());
+      shards_.push_back(std::make_unique<Shard>(options.limits.message_bytes));
       Shard& shard = *shards_.back();
       if (usage_bytes != 0) shard.usage = std::make_unique<UsageLane>(usage_bytes);
       shard.core = std::make_unique<ShardCore>(ShardContext{.index = ShardIndex{static_cast<std::uint16_t>(i)},
@@ -89,7 +90,8 @@ class CoreHarness {
                                                             .channel_ids_given = channel_ids_given,
                                                             .authenticator = authenticator,
                                                             .boards = &boards,
-                                                            .usage = shard.usage.get()},
+                                                            .usage = shard.usage.get(),
+                                                            .admin = &shard.admin},
                                                now);
     }
   }
@@ -264,6 +266,42 @@ class CoreHarness {
     return payload ? value(payload->code) : 0;
   }
 
+  // ---- the admin port ----
+
+  struct AdminReply {
+    AdminAnswerHead head;
+    std::string body;
+  };
+  /// Puts a question into a shard's lane; nobody works on it yet. Without a deadline it has a second.
+  void put(std::uint32_t shard, AdminQuestion question) {
+    if (question.head.deadline_ns == 0) question.head.deadline_ns = (now.mono + seconds{1}).time_since_epoch().count();
+    MeshLane& lane = shards_[shard]->admin.questions;
+    const MutableBytes room = lane.reserve(bytes_of(question));
+    ensure(!room.empty(), "a lane has room for a question");
+    write_question(room, question);
+    lane.commit();
+    lane.publish();
+  }
+  /// The next answer of that shard, if there is one.
+  std::optional<AdminReply> take_answer(std::uint32_t shard) {
+    MeshLane& lane = shards_[shard]->admin.answers;
+    const Bytes record = lane.peek();
+    if (record.empty()) return std::nullopt;
+    AdminReply reply{.head = load<AdminAnswerHead>(record.data()),
+                     .body = std::string{as_text(record.subspan(sizeof(AdminAnswerHead)))}};
+    lane.pop();
+    lane.release();
+    return reply;
+  }
+  /// A question, and everything that comes of it.
+  AdminReply ask(std::uint32_t shard, const AdminQuestion& question) {
+    put(shard, question);
+    run();
+    auto reply = take_answer(shard);
+    ensure(reply.has_value(), "a question is answered");
+    return *std::move(reply);
+  }
+
   // ---- time and turns ----
 
   /// Every shard that is awake has its turns until nothing happens any more.
@@ -323,10 +361,13 @@ class CoreHarness {
   }
 
   struct Shard {
+    explicit Shard(std::uint32_t message_bytes) : admin{AdminLane::bytes_for(message_bytes)} {}
+
     std::unique_ptr<ShardBlock> block = std::make_unique<ShardBlock>();
     ShardStats stats{*block};
     Budget budget;
     std::unique_ptr<UsageLane> usage;
+    AdminLane admin;
     std::unique_ptr<ShardCore> core;
   };
 

@@ -55,8 +55,15 @@ class Ringcast:
     def start(self, work, cpus, _load, extra=()):
         port, node = free_port(), f"bench-{os.getpid()}-{next(_numbers)}"
         process = Process([self.program, "serve", "--name", node, "--listen", f"127.0.0.1:{port}",
-                           "--limits-connections", "20000", *self.arguments, *extra], cpus, work / "server.log")
+                           *self.without_admin(), "--limits-connections", "20000", *self.arguments, *extra],
+                          cpus, work / "server.log")
         return started(process, port, node)
+
+    def without_admin(self):
+        """Several nodes run at a time, and the admin port has one number. Older builds have none to turn off."""
+        printed = subprocess.run([self.program, "config", "print", "/dev/null"], timeout=10, capture_output=True,
+                                 text=True, check=False).stdout
+        return ["--admin", "off"] if "\nadmin = " in printed else []
 
     def statistics(self, running):
         text = subprocess.run([self.program, "stat", "--name", running.name, "--once", "--json"], timeout=10,

@@ -418,7 +418,21 @@ TEST(LoadConfiguration, FlagsAndVariablesAreCheckedLikeTheFile) {
        {{"listen", "0.0.0.0:1"}},
        "flag --listen: listen: 0.0.0.0:1 is reachable from other hosts, and nobody has to authenticate: configure a "
        "key (auth.key_file), listen on loopback, or say --insecure (access.insecure = true)\n"},
-      {{}, {{"admin", "127.0.0.1:9002"}}, "flag --admin: admin: not supported in this version (the admin port)\n"},
+      {{}, {{"admin", "127.0.0.1:0"}}, ""},
+      {{{"RINGCAST_ADMIN", "off"}}, {}, ""},
+      {{},
+       {{"admin", "on"}},
+       "flag --admin: admin: 'on' is no address and port; written like 127.0.0.1:9001, [::1]:9001 or unix:/path\n"},
+      {{},
+       {{"admin", "unix:/tmp/admin"}},
+       "flag --admin: admin: unix:/tmp/admin is no address and port: the admin port speaks HTTP over TCP\n"},
+      {{},
+       {{"admin", "0.0.0.0:1"}},
+       "flag --admin: admin: 0.0.0.0:1 is reachable from other hosts, and nobody has to authenticate: configure a key "
+       "(auth.key_file), put the admin port on loopback, turn it off, or say --insecure (access.insecure = true)\n"},
+      {{},
+       {{"admin", "127.0.0.1:9001"}},
+       "flag --admin: admin: 127.0.0.1:9001 is the data port: the admin port has one of its own\n"},
       {{}, {{"nonsense", "1"}}, "flag --nonsense: stands for no key\n"},
   };
   for (const Row& row : rows) EXPECT_EQ(problems_of_flags(row.environment, row.flags), row.reported);

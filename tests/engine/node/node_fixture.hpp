@@ -28,6 +28,7 @@ inline NodeOptions node_options(std::uint32_t shards = 2) {
   NodeOptions options;
   options.name = unique_name();
   options.listen = {ListenAddress{}};
+  options.admin.reset();
   options.shards.count = shards;
   options.log.level = LogLevel::off;
   options.core.limits.connections = 500;

@@ -90,7 +90,8 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = [binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--shards", "1", "--echo",
+        command = [binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--admin", "off", "--shards", "1",
+                   "--echo",
                    "--name", f"conf{os.getpid()}", *more]
         self.log = tempfile.TemporaryFile(mode="w+", errors="replace")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)

@@ -86,11 +86,13 @@ async def run_program(*arguments, seconds=10, stdin=None, **more):
 
 
 class Node:
-    def __init__(self, *flags, shards=1, config="", port=None, name=None, variables=None, before_exec=None):
+    def __init__(self, *flags, shards=1, config="", port=None, name=None, variables=None, before_exec=None,
+                 admin="off"):
         self.port = port or free_port()
         self.name = name or unique_name()
         self.pid = None
-        self._flags = ["--name", self.name, "--listen", f"127.0.0.1:{self.port}", "--shards", str(shards), *flags]
+        self._flags = ["--name", self.name, "--listen", f"127.0.0.1:{self.port}", "--admin", admin,
+                       "--shards", str(shards), *flags]
         self._config = config
         self._variables = variables or {}
         self._before_exec = before_exec
@@ -162,13 +164,17 @@ class Node:
         status = await self.wait(seconds)
         equal(status, 0, f"the exit status of a node that was asked to end; its log: {self.log()[-2000:]}")
 
+    def write_config(self, text):
+        """As a whole: nobody reads half of it."""
+        beside = self.configuration.with_suffix(".new")
+        beside.write_text(text)
+        beside.rename(self.configuration)
+
     async def reload(self, text=None, seconds=5):
         """Writes the configuration anew and asks the node to read it again: 'config_reloaded' or 'config_refused', and
         what it said about it."""
         if text is not None:
-            beside = self.configuration.with_suffix(".new")
-            beside.write_text(text)
-            beside.rename(self.configuration)
+            self.write_config(text)
         said = len(self.log())
         self._process.send_signal(signal.SIGHUP)
         outcome = await eventually(lambda: re.search(r"config_reloaded|config_refused", self.log()[said:]),
