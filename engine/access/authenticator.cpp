@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t kSignatureBytesMax = kRsaBitsMax / 8;  // the longest of the three kinds
 
+bool is_named(const TokenKey& key, const TokenHeader& header) { return !header.id.empty() && key.id == header.id; }
+/// A key without a name, or a token that names none, is a match for everybody of the same algorithm.
+bool fits(const TokenKey& key, const TokenHeader& header) {
+  return key.algorithm == header.algorithm && (key.id.empty() || header.id.empty() || key.id == header.id);
+}
+
 }  // namespace
 
 Authenticator::Authenticator(AuthenticatorRules rules) : rules_{std::move(rules)} {
@@ -25,16 +31,30 @@ Result<const TokenKey*, TokenError> Authenticator::signer_of(std::string_view to
   const auto signature = base64url_decode(parts.signature, decoded);
   const Bytes message = as_bytes(token.substr(0, token.size() - parts.signature.size() - 1));
   std::size_t tried = 0;
-  bool fits_algorithm = false;
-  for (const TokenKey& key : rules_.keys) {
-    if (key.algorithm != header.algorithm) continue;
-    fits_algorithm = true;
-    if (!key.id.empty() && !header.id.empty() && key.id != header.id) continue;
-    if (++tried > kKeysTriedMax) break;
-    if (signature && key.verifier->verify(message, *signature)) return &key;
+  for (const bool named : {true, false}) {  // first the keys that the token names
+    for (const TokenKey& key : rules_.keys) {
+      if (!fits(key, header) || is_named(key, header) != named) continue;
+      if (++tried > kKeysTriedMax) return unexpected(TokenError::bad_signature);
+      if (signature && key.verifier->verify(message, *signature)) return &key;
+    }
   }
-  if (!fits_algorithm) return unexpected(TokenError::wrong_algorithm);
-  return unexpected(tried == 0 ? TokenError::unknown_key : TokenError::bad_signature);
+  return unexpected(TokenError::bad_signature);
+}
+
+/// Whether there is a key for it at all.
+std::optional<TokenError> Authenticator::refusal_of(const TokenHeader& header) const {
+  if (std::ranges::any_of(rules_.keys, [&](const TokenKey& key) { return fits(key, header); })) return std::nullopt;
+  const bool fits_algorithm =
+      std::ranges::any_of(rules_.keys, [&](const TokenKey& key) { return key.algorithm == header.algorithm; });
+  return fits_algorithm ? TokenError::unknown_key : TokenError::wrong_algorithm;
+}
+
+std::optional<TokenError> Authenticator::refused_at_sight(std::string_view token) const {
+  const auto parts = split_token(token);
+  if (!parts) return parts.error();
+  const auto header = read_token_header(parts->header);
+  if (!header) return header.error();
+  return refusal_of(*header);
 }
 
 /// RFC 7519 section 4.1.3: who is not named in an audience that is there must refuse.
@@ -48,6 +68,7 @@ Result<Grant, TokenError> Authenticator::verify(std::string_view token, WallTime
   if (!parts) return unexpected(parts.error());
   const auto header = read_token_header(parts->header);
   if (!header) return unexpected(header.error());
+  if (const auto error = refusal_of(*header)) return unexpected(*error);
   const auto signer = signer_of(token, *parts, *header);
   if (!signer) return unexpected(signer.error());
 

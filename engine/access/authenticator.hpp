@@ -43,6 +43,9 @@ class Authenticator {
   /// Checks everything. The time is wall-clock: tokens speak of that.
   [[nodiscard]] Result<Grant, TokenError> verify(std::string_view token, WallTime now) const;
 
+  /// Why a token is refused without a signature being checked: its form, or that no key of ours is for it.
+  [[nodiscard]] std::optional<TokenError> refused_at_sight(std::string_view token) const;
+
   /// Whether a grant that was given under earlier rules would still be given: its key is there, and it is not revoked.
   [[nodiscard]] bool stands(const Grant& grant) const;
 
@@ -51,6 +54,7 @@ class Authenticator {
  private:
   [[nodiscard]] Result<const TokenKey*, TokenError> signer_of(std::string_view token, const TokenParts& parts,
                                                               const TokenHeader& header) const;
+  [[nodiscard]] std::optional<TokenError> refusal_of(const TokenHeader& header) const;
   [[nodiscard]] bool is_for_us(const std::optional<std::vector<std::string>>& audience) const;
 
   AuthenticatorRules rules_;

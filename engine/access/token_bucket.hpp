@@ -3,7 +3,7 @@
 // Owner    what is limited: a connection, a shard; by value.  Thread  the owner's.
 // Memory   8 bytes: when it will be full again says how full it is now, so an idle bucket costs no timer.
 // Failure  none: take() says how long to wait.
-// Not here limits that hold over all shards (rate_board.hpp), what is done to who exceeds them (session).
+// Not here limits that hold over all shards (shared_board.hpp), what is done to who exceeds them (session).
 #pragma once
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 //
 // Thread   any; pure.  Memory  none.
 // Failure  when in doubt, the peer itself is the client.
-// Not here the PROXY protocol's bytes (codec/http/proxy_header.hpp), limits of an address (address_board.hpp).
+// Not here the PROXY protocol's bytes (codec/http/proxy_header.hpp), limits of an address (shared_board.hpp).
 #pragma once
 
 #include <span>

@@ -66,6 +66,11 @@ class Checker {
     return configuration_.origins[static_cast<std::size_t>(row - rows.begin())];
   }
 
+  /// Plain or not, it is one address.
+  static bool is_same_place(const ListenAddress& a, const ListenAddress& b) {
+    return a.family == b.family && a.host == b.host && a.port == b.port && a.path == b.path;
+  }
+
   void check_name() {
     const std::string& name = options_.name;
     const bool good =
@@ -88,10 +93,7 @@ class Checker {
       }
       const bool any_port = address.family != ListenAddress::Family::unix_path && address.port == 0;
       const auto before = options_.listen.begin() + static_cast<std::ptrdiff_t>(i);
-      const auto same = [&address](const ListenAddress& other) {  // plain or not, it is one address
-        return other.family == address.family && other.host == address.host && other.port == address.port &&
-               other.path == address.path;
-      };
+      const auto same = [&address](const ListenAddress& other) { return is_same_place(address, other); };
       if (!any_port && std::find_if(options_.listen.begin(), before, same) != before) {
         report({"listen"}, fmt::format("{} is named twice", address_text(address)));
       }
@@ -113,7 +115,8 @@ class Checker {
                          "(access.insecure = true)",
                          address_text(address)));
     }
-    if (address.port != 0 && std::ranges::find(options_.listen, address) != options_.listen.end()) {
+    const auto same = [&address](const ListenAddress& other) { return is_same_place(address, other); };
+    if (address.port != 0 && std::ranges::any_of(options_.listen, same)) {
       report({"admin", "listen"},
              fmt::format("{} is the data port: the admin port has one of its own", address_text(address)));
     }

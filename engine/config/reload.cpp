@@ -144,7 +144,7 @@ class Planner {
       return fmt::format("the rings of this node have room for {}", bounds_.connections);
     }
     if (key == "limits.message_bytes" && limits.message_bytes > bounds_.message_bytes) {
-      return fmt::format("the lanes between this node's shards have room for {}", size_text(bounds_.message_bytes));
+      return fmt::format("the lanes of this node have room for {}", size_text(bounds_.message_bytes));
     }
     if (tls_switched_ && key.starts_with("tls.")) return "whether a node speaks TLS is settled when it starts";
     const bool by_address = key == "limits.connections_per_address" && limits.connections_per_address != 0;

@@ -362,7 +362,13 @@ ReloadBounds Node::reload_bounds() const {
                       .message_bytes = Mesh::message_bytes_room(first.message_bytes),
                       .counts_addresses = boards_.connections != nullptr,
                       .counts_rates = boards_.rates != nullptr};
-  if (shards() == 1) bounds.message_bytes = std::numeric_limits<std::uint64_t>::max();  // there are no lanes
+  if (shards() == 1) bounds.message_bytes = std::numeric_limits<std::uint64_t>::max();  // nor lanes between them
+  if (store_lanes_ != nullptr) {
+    bounds.message_bytes = std::min(bounds.message_bytes, store_message_bytes_room(first.message_bytes));
+  }
+  if (admin_ != nullptr) {
+    bounds.message_bytes = std::min(bounds.message_bytes, AdminLane::message_bytes_room(first.message_bytes));
+  }
   return bounds;
 }
 

@@ -95,6 +95,7 @@ bool UsageFile::write_pending() {
 bool UsageFile::write(Instant now) {
   // What could not be written goes first; a line that was cut by a full disk is finished when there is room.
   if (!write_pending()) return false;
+  if (reopen_wanted_ && !reopen()) return false;
   for (const auto& lane : lanes_) take(*lane);
   if (!write_pending()) return false;
   if (unsynced_ && now - synced_at_ >= kUsageSyncInterval) {
@@ -110,9 +111,14 @@ bool UsageFile::write(Instant now) {
 }
 
 Result<void, std::string> UsageFile::reopen() {
+  reopen_wanted_ = true;  // a line that was begun is finished where it was begun
   if (!write_pending()) return unexpected(sentence_of(path_, error_));
   const int fd = open_file(path_);
-  if (fd < 0) return unexpected(sentence_of(path_, errno));
+  if (fd < 0) {
+    error_ = errno;
+    return unexpected(sentence_of(path_, error_));
+  }
+  reopen_wanted_ = false;
   if (unsynced_) ::fdatasync(fd_);
   unsynced_ = false;
   ::close(std::exchange(fd_, fd));

@@ -38,7 +38,7 @@ class UsageFile {
   [[nodiscard]] UsageLane& lane(std::uint32_t shard) { return *lanes_[shard]; }
   /// Takes what the shards noted and writes it. False: something could not be written; error() says why.
   bool write(Instant now);
-  /// For a rotated log: from now on into a new file of the same name. The old one stays in use if there is none.
+  /// For a rotated log: from now on into a new file of the same name. If that cannot be, write() tries it again.
   [[nodiscard]] Result<void, std::string> reopen();
   [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] std::uint64_t lines() const { return lines_; }
@@ -56,6 +56,7 @@ class UsageFile {
   std::uint64_t lines_ = 0;
   Instant synced_at_{};
   bool unsynced_ = false;
+  bool reopen_wanted_ = false;
   int error_ = 0;
 };
 

@@ -7,6 +7,7 @@
 // Not here the records (store_records), waking (engine/bridge, engine/reactor).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -26,6 +27,11 @@ using StoreRing = SpscByteRing<std::uint64_t>;
   std::size_t bytes = 1_MiB;
   while (bytes < std::size_t{2} * (message_bytes + 4'096)) bytes *= 2;
   return bytes;
+}
+
+/// How large messages may become in lanes that were made for these.
+[[nodiscard]] constexpr std::uint64_t store_message_bytes_room(std::uint32_t message_bytes) {
+  return std::max<std::uint64_t>(message_bytes, store_lane_bytes_for(message_bytes) / 2 - 4'096 - 8);
 }
 
 struct StoreLane {

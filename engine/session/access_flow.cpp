@@ -19,6 +19,8 @@ constexpr std::uint32_t kVerificationsAtOnce = 8;  // ADR 0013: what a message m
 constexpr std::uint32_t kAddressRefusals = 8;      // above the limit of an address, waiting for their 429
 constexpr std::string_view kAddressRetrySeconds = "10";
 constexpr std::uint32_t kRecheckedPerStep = 1'024;  // connections looked at in one step after a reload
+constexpr seconds kWallLookAgain{60};  // tokens go by the wall clock, which may be set meanwhile
+constexpr std::string_view kOtherTerms = "the token's terms are stricter: subscribe again";
 constexpr milliseconds kHalfOpenGrace{1'000};       // a handshake that is younger is not reset for a newcomer's sake
 
 static_assert(std::to_underlying(CounterId::tokens_refused_revoked) -
@@ -35,6 +37,12 @@ static_assert(std::to_underlying(CounterId::tokens_received_message) -
                       std::to_underlying(CounterId::tokens_received_header) ==
                   std::to_underlying(TokenWay::message),
               "one row a way, in the order of TokenWay");
+
+/// Whether subscriptions have to keep to less under `fresh`.
+bool asks_more(const Grant& fresh, const Grant& before) {
+  const bool slower = fresh.max_rate != 0 && (before.max_rate == 0 || fresh.max_rate < before.max_rate);
+  return slower || (fresh.conflate && !before.conflate);
+}
 
 }  // namespace
 
@@ -210,6 +218,21 @@ std::optional<Instant> Sessions::verification_deadline() const {
       {.per_second = options_->access.verifications_per_second, .burst = kVerificationsAtOnce});
 }
 
+/// What costs next to nothing to refuse must not use up the verifications of those who show a token of ours.
+std::optional<TokenError> Sessions::refuse_at_sight(const Connection& connection, TokenWay way, std::string_view token,
+                                                    Now now) {
+  const auto error = access_.authenticator->refused_at_sight(token);
+  if (!error) return std::nullopt;
+  stats_->add(way_counter(way));
+  note_refused_token(connection, *error, now);
+  return error;
+}
+
+void Sessions::note_refused_token(const Connection& connection, TokenError error, Now now) {
+  stats_->add(refusal_counter(error));
+  stats_->event(EventCode::token_refused, now, std::to_underlying(error), connection.id, sentence_of(error));
+}
+
 Result<Grant, TokenError> Sessions::check_token(const Connection& connection, TokenWay way, std::string_view token,
                                                 Now now) {
   stats_->add(way_counter(way));
@@ -217,9 +240,7 @@ Result<Grant, TokenError> Sessions::check_token(const Connection& connection, To
   if (grant) {
     stats_->add(CounterId::tokens_accepted);
   } else {
-    stats_->add(refusal_counter(grant.error()));
-    stats_->event(EventCode::token_refused, now, std::to_underlying(grant.error()), connection.id,
-                  sentence_of(grant.error()));
+    note_refused_token(connection, grant.error(), now);
   }
   return grant;
 }
@@ -236,6 +257,10 @@ Sessions::Identified Sessions::identify(Connection& connection, const RequestHea
   if (!*found) {
     if (optional) return Identified::later;
     refuse_token(connection, {}, now);
+    return Identified::refused;
+  }
+  if (const auto error = refuse_at_sight(connection, (*found)->way, (*found)->token, now)) {
+    refuse_token(connection, sentence_of(*error), now);
     return Identified::refused;
   }
   if (!take_verification(connection, now)) return Identified::waits;
@@ -294,7 +319,7 @@ void Sessions::arm_guard(Connection& connection, Now now) {
   Instant next = std::min(guard.authenticate_by, guard.ends_at);
   if (guard.grant != nullptr) {
     const WallTime due = guard.noticed ? guard.grant->expires : guard.grant->expires - options_->access.expiry_notice;
-    next = std::min(next, now.mono + std::max<nanoseconds>(due - now.wall, kTimerTick));
+    next = std::min(next, now.mono + std::clamp<nanoseconds>(due - now.wall, kTimerTick, kWallLookAgain));
   }
   if (next != Instant::max()) wheel_.arm(guard.timer, next);
 }
@@ -339,13 +364,18 @@ void Sessions::authenticate(Connection& connection, const Command& command, std:
     send_error(connection, command.id, ErrorCode::not_supported, "nobody has to authenticate here", {}, now);
     return;
   }
-  if (!take_verification(connection, now)) {
+  std::string_view fault;
+  Result<Grant, TokenError> grant = unexpected(TokenError::malformed);
+  if (const auto error = refuse_at_sight(connection, TokenWay::message, command.token, now)) {
+    fault = sentence_of(*error);
+  } else if (!take_verification(connection, now)) {
     keep_command(connection, text);
     return;
+  } else {
+    grant = check_token(connection, TokenWay::message, command.token, now);
+    if (!grant) fault = sentence_of(grant.error());
   }
-  auto grant = check_token(connection, TokenWay::message, command.token, now);
   const Grant* before = connection.guard->grant.get();
-  std::string_view fault = grant ? std::string_view{} : sentence_of(grant.error());
   if (grant && before != nullptr && before->user != grant->user) {
     stats_->add(CounterId::tokens_refused_other_user);
     fault = "the token is another user's: a connection keeps its user";
@@ -355,7 +385,9 @@ void Sessions::authenticate(Connection& connection, const Command& command, std:
     close(connection, CloseCode::authentication_failed, fault, now);
     return;
   }
-  take_grant(connection, std::move(*grant));
+  const bool renewed = before != nullptr;
+  const bool stricter = renewed && asks_more(*grant, *before);
+  take_grant(connection, std::move(*grant));  // `before` is gone
   const Grant& granted = *connection.guard->grant;
   reply_.clear();
   append_native_auth_success(reply_, {.id = command.id,
@@ -363,8 +395,8 @@ void Sessions::authenticate(Connection& connection, const Command& command, std:
                                       .expires_in = std::chrono::floor<milliseconds>(granted.expires - now.wall)});
   send_text(connection, reply_, now);
   arm_guard(connection, now);
-  if (before != nullptr) {
-    recheck_subscriptions(connection, now);
+  if (renewed) {
+    recheck_subscriptions(connection, stricter, now);
   } else {
     join_personal_channel(connection, std::nullopt, now);
   }
@@ -372,13 +404,19 @@ void Sessions::authenticate(Connection& connection, const Command& command, std:
 
 // ---- what no longer stands ----
 
-/// What is subscribed and no longer allowed ends the connection: it must not go on reading.
-void Sessions::recheck_subscriptions(Connection& connection, Now now) {
+/// What is subscribed and no longer allowed, or not on these terms, ends the connection: it must not go on reading.
+void Sessions::recheck_subscriptions(Connection& connection, bool stricter, Now now) {
   const Grant& grant = *connection.guard->grant;
+  if (stricter && patterns_->patterns_of(connection.outbox) != 0) {
+    revoke(connection, kOtherTerms, now);
+    return;
+  }
   for (std::uint32_t slot = connection.outbox.subscription_first; slot != kNoSlot;
        slot = channels_->next_subscription(slot)) {
-    if (grant.may_subscribe(channels_->channel_of(slot))) continue;
-    revoke(connection, "the token does not allow what is subscribed", now);
+    const std::string_view channel = channels_->channel_of(slot);
+    const bool allowed = grant.may_subscribe(channel);
+    if (allowed && !(stricter && !grant.owns(channel))) continue;
+    revoke(connection, allowed ? kOtherTerms : "the token does not allow what is subscribed", now);
     return;
   }
 }
@@ -412,11 +450,12 @@ void Sessions::recheck_grants(Now now) {
 bool Sessions::evict_half_open(Now now) {
   while (!half_open_.empty()) {
     Connection* oldest = find(half_open_.front());
-    if (oldest == nullptr || oldest->phase != Connection::Phase::handshake) {
+    const bool waits_for_us = oldest != nullptr && (oldest->stall & kStallVerify) != 0;  // its request is in
+    if (oldest == nullptr || oldest->phase != Connection::Phase::handshake || waits_for_us) {
       half_open_.pop_front();
       continue;
     }
-    const nanoseconds age = now.mono - (oldest->timer.deadline() - options_->limits.handshake_time);
+    const nanoseconds age = now.wall - oldest->opened_at;
     if (age < kHalfOpenGrace) return false;
     half_open_.pop_front();
     stats_->add(CounterId::half_open_evicted);

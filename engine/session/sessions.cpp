@@ -61,11 +61,11 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
     stats_->add(CounterId::connections_refused_capacity);
     return std::nullopt;
   }
-  const bool full = peer.node_connections >= limit && !evict_half_open(now);
   if (!takes_address(peer)) {  // some of them are told why; more would hold places that others want
     stats_->add(CounterId::connections_refused_address);
     return std::nullopt;
   }
+  const bool full = peer.node_connections >= limit && !evict_half_open(now);
   const Handle handle = connections_.create(options_->limits.message_bytes);
   ensure(handle.valid(), "there are slots for every connection that a node may have");
   Connection& connection = connections_[handle.slot];
@@ -108,7 +108,7 @@ void Sessions::follow_options(Now now) {
     Connection* connection = connections_.at(follow_next_++);
     if (connection == nullptr || connection->phase > Connection::Phase::open) continue;
     const bool is_open = connection->phase == Connection::Phase::open;
-    if (is_open && guards_ && connection->guard == nullptr) give_guard(*connection);
+    if (guards_ && connection->guard == nullptr) give_guard(*connection);  // that of a handshake opens with it
     connection->assembler.set_message_bytes_max(is_open ? message_bytes_of(*connection)
                                                         : options_->limits.message_bytes);
     if (follow_heartbeat_ && is_open) arm_heartbeat(*connection, now, true);

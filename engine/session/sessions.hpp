@@ -119,10 +119,6 @@ class Sessions {
   std::vector<Action>& actions() { return actions_; }
   /// For looking at; null when it has gone.
   [[nodiscard]] const Connection* look(Handle connection) const { return connections_.find(connection); }
-  /// Empty: nobody in particular.
-  [[nodiscard]] std::string_view user_of(const Connection& connection) const {
-    return presence_->user_of(connection.outbox);
-  }
   [[nodiscard]] std::uint32_t connections() const { return connections_.size(); }
   void validate() const;
 
@@ -203,11 +199,14 @@ class Sessions {
   [[nodiscard]] bool take_verification(Connection& connection, Now now);
   void serve_verifications(Now now);
   [[nodiscard]] std::optional<Instant> verification_deadline() const;
+  [[nodiscard]] std::optional<TokenError> refuse_at_sight(const Connection& connection, TokenWay way,
+                                                          std::string_view token, Now now);
+  void note_refused_token(const Connection& connection, TokenError error, Now now);
   [[nodiscard]] Result<Grant, TokenError> check_token(const Connection& connection, TokenWay way,
                                                       std::string_view token, Now now);
   void take_grant(Connection& connection, Grant grant);
   void authenticate(Connection& connection, const Command& command, std::string_view text, Now now);
-  void recheck_subscriptions(Connection& connection, Now now);
+  void recheck_subscriptions(Connection& connection, bool stricter, Now now);
   void recheck_grants(Now now);
   [[nodiscard]] bool rechecking() const { return recheck_from_ < connections_.slot_end(); }
   void revoke(Connection& connection, std::string_view why, Now now);

@@ -41,6 +41,11 @@ struct AdminLane {
   [[nodiscard]] static std::size_t bytes_for(std::uint32_t message_bytes) {
     return std::bit_ceil(2 * (std::size_t{message_bytes} + kAdminHeadBytesMax + kAdminPageBytesMax));
   }
+  /// How large messages may become in lanes that were made for these.
+  [[nodiscard]] static std::uint64_t message_bytes_room(std::uint32_t message_bytes) {
+    const std::uint64_t record = bytes_for(message_bytes) / 2 - 8;
+    return std::max<std::uint64_t>(message_bytes, record - kAdminHeadBytesMax - kAdminPageBytesMax);
+  }
   [[nodiscard]] std::size_t bytes() const { return questions.capacity() + answers.capacity(); }
 };
 

@@ -150,7 +150,7 @@ bool Shard::run_turn() {
 
   turn_worked_ = has_work();
   obey();
-  turn_worked_ |= transport_.begin_turn();  // handshakes that the last turn had no room for
+  turn_worked_ |= transport_.begin_turn(now_.mono);  // handshakes that the last turn had no room for
   ring_->poll();                            // kernel to plain data; nothing reacts yet
   turn_worked_ |= handle_completions();     // to the core
   core_.drain_mesh(now_);                   // other shards' records to the core
@@ -296,7 +296,7 @@ bool Shard::has_work() const {
          setup_.control.command.load(std::memory_order_acquire) == ShardCommand::stop;
 }
 
-Instant Shard::next_deadline() const {
+Instant Shard::next_deadline() {
   Instant next = core_.next_deadline();
   if (const auto accept = transport_.next_deadline()) next = std::min(next, *accept);
   const auto state = setup_.control.state.load(std::memory_order_relaxed);

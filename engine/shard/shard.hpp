@@ -112,7 +112,7 @@ class Shard final : private TransportEvents {
   void publish_tls_counters();
 
   [[nodiscard]] bool has_work() const;
-  [[nodiscard]] Instant next_deadline() const;
+  [[nodiscard]] Instant next_deadline();
   void set_state(ShardState state);
 
   // TransportEvents: straight on to the core, with the turn's time

@@ -265,6 +265,7 @@ enum class CounterId : std::uint16_t {
   tls_failed_refused,
   tls_failed_truncated,
   tls_failed_flood,
+  tls_failed_slow,
   // the admin port; its threads count in the node's own block, through the control thread
   admin_requests,
   admin_actions,
@@ -555,6 +556,7 @@ inline constexpr auto kCounters = [] {
       {tls_failed_refused, counter, "tls_failed", "reason=refused", "connections", "The client refused with an alert"},
       {tls_failed_truncated, counter, "tls_failed", "reason=truncated", "connections", "The connection ended within a record"},
       {tls_failed_flood, counter, "tls_failed", "reason=flood", "connections", "More input than a handshake may have, or answers left unread"},
+      {tls_failed_slow, counter, "tls_failed", "reason=slow", "connections", "A handshake took a second while others waited"},
       // the admin port
       {admin_requests, counter, "admin_requests", "", "requests", "Admin requests received"},
       {admin_actions, counter, "admin_actions", "", "actions", "Admin requests that changed something"},
@@ -659,8 +661,8 @@ static_assert(std::to_underlying(CounterId::errors_sent_not_supported) -
   return static_cast<CounterId>(std::to_underlying(CounterId::errors_sent_invalid_message) + code);
 }
 
-inline constexpr std::size_t kTlsFailures = 10;
-static_assert(std::to_underlying(CounterId::tls_failed_flood) - std::to_underlying(CounterId::tls_failed_not_tls) +
+inline constexpr std::size_t kTlsFailures = 11;
+static_assert(std::to_underlying(CounterId::tls_failed_slow) - std::to_underlying(CounterId::tls_failed_not_tls) +
                       1 == kTlsFailures,
               "one row a reason, in the order of TlsFailure (engine/transport/tls_stream.hpp)");
 /// The counter for a TLS connection that failed; `reason` is std::to_underlying(TlsFailure).

@@ -1,7 +1,7 @@
 // engine/transport/connection_table.hpp: the shell's side of each connection: its descriptor and what is in flight.
 //
 // Owner    transport.  Thread  the shard's.
-// Memory   32 bytes a slot that was ever used, in one array that grows to the shard's largest slot.
+// Memory   40 bytes a slot that was ever used, in one array that grows to the shard's largest slot.
 // Failure  a slot used twice stops the process.
 // Not here everything a connection means (the core); the core gives the handles.
 #pragma once

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "alloc/base/ensure.hpp"
 
@@ -27,13 +29,26 @@ constexpr const char* kCiphersTls12 =
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr long kTicketSeconds = 2L * 60 * 60;  // decision: a client that comes back later shakes hands anew
 constexpr std::string_view kAlpnHttp11{"\x08http/1.1", 9};
-constexpr unsigned char kSessionIdContext[] = "ringcast";
 
 std::string openssl_reason() {
   const unsigned long error = ERR_peek_last_error();
   const char* reason = error != 0 ? ERR_reason_error_string(error) : nullptr;
   if (reason != nullptr) return reason;
   return error != 0 && ERR_SYSTEM_ERROR(error) ? std::strerror(ERR_GET_REASON(error)) : "it cannot be read";
+}
+
+/// What a session is good for: a ticket that was given when clients had to show nothing, or something that other
+/// authorities signed, is none under these (RFC 8446 section 4.6.1 leaves it to the server).
+bool bind_sessions_to_authorities(SSL_CTX* context, const std::string& client_ca) {
+  std::string authorities;
+  if (!client_ca.empty()) {
+    std::ifstream file{client_ca, std::ios::binary};
+    authorities.assign(std::istreambuf_iterator<char>{file}, std::istreambuf_iterator<char>{});
+    authorities += '\n';  // an empty file is not no file
+  }
+  std::array<unsigned char, SSL_MAX_SID_CTX_LENGTH> digest{};  // as many bytes as SHA-256 has
+  return EVP_Digest(authorities.data(), authorities.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1 &&
+         SSL_CTX_set_session_id_context(context, digest.data(), digest.size()) == 1;
 }
 
 /// Without a terminal to ask at: an encrypted key is refused, and does not stop the node to wait for a passphrase.
@@ -148,7 +163,7 @@ std::string TlsContext::add(const TlsOptions& options, std::size_t index) {
   const bool set = SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
                    SSL_CTX_set_cipher_list(context, kCiphersTls12) == 1 &&
                    SSL_CTX_set1_groups_list(context, kGroups) == 1 &&
-                   SSL_CTX_set_session_id_context(context, kSessionIdContext, sizeof kSessionIdContext - 1) == 1 &&
+                   bind_sessions_to_authorities(context, options.client_ca) &&
                    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &Callbacks::ticket_key) == 1 &&
                    SSL_CTX_set_num_tickets(context, 1) == 1;
   ensure(set, "OpenSSL knows what TLS is made of");

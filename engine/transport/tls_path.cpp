@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "codec/http/proxy_header.hpp"
 
 namespace ringcast {
 namespace {
@@ -48,7 +49,7 @@ void TlsPath::settle(TlsConnection& tls) {
 
 // ---- life ----
 
-bool TlsPath::accepted(Handle connection, ConnectionState& state) {
+void TlsPath::accepted(Handle connection, ConnectionState& state) {
   ensure(context_ != nullptr, "a listener speaks TLS only with certificates");
   if (sealed_.empty()) {
     sealed_.resize(kSendBatchMax);
@@ -59,21 +60,27 @@ bool TlsPath::accepted(Handle connection, ConnectionState& state) {
   if (connection.slot >= by_slot_.size()) by_slot_.resize(std::size_t{connection.slot} + 1);
   by_slot_[connection.slot] = std::make_unique<TlsConnection>();
   state.tls = by_slot_[connection.slot].get();
-  if (handshaking_ < handshakes_max_) {
-    begin_handshake(*state.tls);
-  } else {
-    ++counters_.waited;
-    waiting_.push_back(connection);
-    settle(*state.tls);
-  }
-  return !state.tls->waiting();
+  settle(*state.tls);
 }
 
-void TlsPath::begin_handshake(TlsConnection& tls) {
+/// With its first bytes: who says nothing takes nobody's place.
+void TlsPath::begin_handshake(Handle connection, TlsConnection& tls) {
   tls.stream.emplace(context_, wire_);
   tls.handshaking = true;
+  tls.began_at = turn_at_;
   ++handshaking_;
+  forget_ended_handshakes();
+  begun_.push_back(connection);
   settle(tls);
+}
+
+/// Leaves one that is under way in front.
+void TlsPath::forget_ended_handshakes() {
+  while (!begun_.empty()) {
+    const ConnectionState* state = connections_.find(begun_.front());
+    if (state != nullptr && state->tls != nullptr && state->tls->handshaking) return;
+    begun_.pop_front();
+  }
 }
 
 /// One place among those under way is free: for who has waited longest.
@@ -84,16 +91,35 @@ void TlsPath::end_handshake(TlsConnection& tls) {
     const Handle next = waiting_.front();
     waiting_.pop_front();
     ConnectionState* state = connections_.find(next);
-    if (state == nullptr || state->tls == nullptr || state->closing) continue;  // it did not wait so long
-    begin_handshake(*state->tls);
-    admitted_.push_back(next);
+    if (!goes_on(state)) continue;  // it did not wait so long
+    begin_handshake(next, *state->tls);
+    held_.push_back(next);
   }
 }
 
-std::span<const Handle> TlsPath::take_admitted() {
-  admitted_taken_.clear();
-  admitted_taken_.swap(admitted_);
-  return admitted_taken_;
+/// Of one that was put off.
+bool TlsPath::goes_on(const ConnectionState* state) {
+  return state != nullptr && state->tls != nullptr && !state->closing && !state->ended && !state->tls->broken;
+}
+
+/// Whoever shakes hands for a whole second while others wait for the place gives it up.
+void TlsPath::make_room() {
+  while (!waiting_.empty()) {
+    forget_ended_handshakes();
+    if (begun_.empty()) return;
+    const Handle oldest = begun_.front();
+    ConnectionState* state = connections_.find(oldest);
+    if (turn_at_ - state->tls->began_at < kTlsPatience) return;
+    begun_.pop_front();
+    give_up(oldest, *state, TlsFailure::slow, "others wait");
+  }
+}
+
+std::optional<Instant> TlsPath::next_deadline() {
+  if (waiting_.empty()) return std::nullopt;
+  forget_ended_handshakes();
+  if (begun_.empty()) return std::nullopt;
+  return connections_.find(begun_.front())->tls->began_at + kTlsPatience;
 }
 
 void TlsPath::forget(Handle connection, ConnectionState& state) {
@@ -107,19 +133,27 @@ void TlsPath::forget(Handle connection, ConnectionState& state) {
 
 // ---- input ----
 
-void TlsPath::received(Handle connection, ConnectionState& state, Bytes bytes) {
+/// A proxy that passes TLS through says in front of it, in the clear, for whom it connects. Whether to believe it is
+/// the core's matter. The sender sees to it that the header comes at once (proxy-protocol.txt, section 2).
+/// returns  what follows it
+MutableBytes TlsPath::pass_proxy_header(Handle connection, MutableBytes bytes) {
+  if (!looks_like_proxy_header(bytes)) return bytes;
+  const auto header = parse_proxy_header(bytes);
+  if (!header || !*header) return bytes;  // then it is no TLS either
+  events_.receive(connection, bytes.first((*header)->bytes));
+  return bytes.subspan((*header)->bytes);
+}
+
+void TlsPath::received(Handle connection, ConnectionState& state, MutableBytes bytes) {
   TlsConnection& tls = *state.tls;
   if (tls.broken || state.ended) return;
+  if (!std::exchange(tls.spoke, true)) bytes = pass_proxy_header(connection, bytes);
+  if (bytes.empty()) return;
   if (!tls.open()) {
-    if (steps_left_ == 0 || !tls.held_input.empty()) {
-      if (tls.held_input.size() + bytes.size() > kTlsHeldBytesMax) {
-        give_up(connection, state, TlsFailure::flood, "input of a handshake");
-        return;
-      }
-      if (tls.held_input.empty()) held_.push_back(connection);
-      ++counters_.deferred;
-      tls.held_input.insert(tls.held_input.end(), bytes.begin(), bytes.end());
-      settle(tls);
+    const bool put_off = !tls.held_input.empty();
+    if (!tls.stream && !put_off && handshaking_ < handshakes_max_) begin_handshake(connection, tls);
+    if (put_off || !tls.stream || steps_left_ == 0) {
+      put_off_input(connection, state, bytes);
       return;
     }
     --steps_left_;
@@ -127,14 +161,32 @@ void TlsPath::received(Handle connection, ConnectionState& state, Bytes bytes) {
   work(connection, state, bytes);
 }
 
-bool TlsPath::begin_turn() {
+/// For a turn with steps to spare, or until a handshake may begin.
+void TlsPath::put_off_input(Handle connection, ConnectionState& state, Bytes bytes) {
+  TlsConnection& tls = *state.tls;
+  const std::size_t most = tls.stream ? kTlsHeldBytesMax : kTlsWaitingBytesMax;
+  if (tls.held_input.size() + bytes.size() > most) {
+    give_up(connection, state, TlsFailure::flood, "input of a handshake");
+    return;
+  }
+  if (tls.held_input.empty()) {
+    (tls.stream ? held_ : waiting_).push_back(connection);
+    ++(tls.stream ? counters_.deferred : counters_.waited);
+  }
+  tls.held_input.insert(tls.held_input.end(), bytes.begin(), bytes.end());
+  settle(tls);
+}
+
+bool TlsPath::begin_turn(Instant now) {
+  turn_at_ = now;
   steps_left_ = kTlsStepsPerTurn;
+  make_room();
   bool any = false;
   while (!held_.empty() && steps_left_ != 0) {
     const Handle connection = held_.front();
     held_.pop_front();
     ConnectionState* state = connections_.find(connection);
-    if (state == nullptr || state->tls == nullptr || state->closing || state->ended || state->tls->broken) continue;
+    if (!goes_on(state)) continue;
     any = true;
     --steps_left_;
     const std::vector<std::uint8_t> input = std::exchange(state->tls->held_input, {});
@@ -173,6 +225,7 @@ void TlsPath::work(Handle connection, ConnectionState& state, Bytes bytes) {
 /// What a stream answered goes out before anything that is encrypted later.
 void TlsPath::answer(Handle connection, ConnectionState& state) {
   TlsConnection& tls = *state.tls;
+  if (tls.end_sent) return;  // nothing goes behind close_notify
   tls.pending.insert(tls.pending.end(), out_.begin(), out_.end());
   if (tls.pending.size() > kTlsAnswersBytesMax) {
     give_up(connection, state, TlsFailure::flood, "answers left unread");
@@ -281,7 +334,7 @@ void TlsPath::sent(Handle connection, ConnectionState& state, std::int32_t resul
   TlsConnection& tls = *state.tls;
   const bool whole = result >= 0 && static_cast<std::size_t>(result) == tls.in_flight.size();
   tls.in_flight.clear();
-  if (!whole || state.closing) {  // the socket is broken, or about to be closed
+  if (!whole || state.closing || tls.broken) {  // the socket or the stream is broken, or about to be closed
     tls.broken = true;
     if (std::exchange(tls.rest, nullptr) != nullptr) events_.remainder_sent(connection, result < 0 ? result : -EPIPE);
     // The core tries to send, and is told then.

@@ -68,6 +68,7 @@ constexpr std::array<std::string_view, std::to_underlying(TlsFailure::end)> kSen
     "the client refused with an alert",
     "the connection ended within a TLS record",
     "the client sends more than it may, or leaves what it asked for unread",
+    "the handshake took too long while others waited",
 };
 
 }  // namespace
@@ -146,7 +147,8 @@ std::size_t TlsStream::step(MutableBytes plain) {
 }
 
 std::size_t TlsStream::write(Bytes plain, std::vector<std::uint8_t>& out) {
-  ensure(state_ == State::open || state_ == State::ended, "only an open stream is written to");
+  if (state_ == State::failed) return 0;
+  ensure(state_ != State::handshaking, "only an open stream is written to");
   ensure(!plain.empty(), "a record holds something");
   wire_->out = &out;
   std::size_t written = 0;

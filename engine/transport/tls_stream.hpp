@@ -38,6 +38,7 @@ enum class TlsFailure : std::uint8_t {
   refused,        // the peer sent an alert: it does not want us
   truncated,      // the connection ended within a record (tls_path)
   flood,          // more than is waited with: input of a handshake that is put off, or answers left unread (tls_path)
+  slow,           // a handshake that took a second, while others waited to begin theirs (tls_path)
   end,
 };
 [[nodiscard]] std::string_view sentence_of(TlsFailure failure);
@@ -63,7 +64,7 @@ class TlsStream {
   /// returns  how many; 0: all input is used up, or the state is ended or failed.
   [[nodiscard]] std::size_t step(MutableBytes plain);
 
-  /// Encrypts the front of `plain` as one record, appended to `out`. Only while open.
+  /// Encrypts the front of `plain` as one record, appended to `out`. Only after the handshake.
   /// returns  how many bytes of it: at most kTlsRecordPlainMax; 0 when it fails.
   [[nodiscard]] std::size_t write(Bytes plain, std::vector<std::uint8_t>& out);
   /// Appends close_notify: nothing is written after it.

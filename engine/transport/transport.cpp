@@ -114,7 +114,8 @@ void Transport::accepted(int fd, bool tls) {
   connections_.add(*connection, fd);
   ConnectionState& state = known(*connection);
   state.receive_wanted = true;
-  if (!tls || tls_.accepted(*connection, state)) arm_receive(*connection, state);
+  if (tls) tls_.accepted(*connection, state);
+  arm_receive(*connection, state);
 }
 
 void Transport::received(const Completion& completion) {
@@ -153,7 +154,6 @@ void Transport::received(const Completion& completion) {
 /// Arms the receive if it is wanted and possible.
 void Transport::arm_receive(Handle connection, ConnectionState& state) {
   if (!state.receive_wanted || state.receiving || state.ended || state.closing || state.starved) return;
-  if (state.tls != nullptr && state.tls->waiting()) return;
   state.receiving = true;
   ring_.receive_multishot({Operation::receive, connection}, state.fd, buffers_.group());
 }
@@ -163,25 +163,17 @@ void Transport::cancel_receive(Handle connection, ConnectionState& state) {
   ring_.cancel({Operation::cancel, connection}, {Operation::receive, connection});
 }
 
-bool Transport::begin_turn() {
-  if (!tls_.on()) return false;
-  const bool any = tls_.begin_turn();
-  arm_admitted();
-  return any;
-}
+bool Transport::begin_turn(Instant now) { return tls_.on() && tls_.begin_turn(now); }
 
-/// Connections whose handshake may begin.
-void Transport::arm_admitted() {
-  for (const Handle connection : tls_.take_admitted()) {
-    if (ConnectionState* state = connections_.find(connection)) arm_receive(connection, *state);
-  }
+std::optional<Instant> Transport::next_deadline() {
+  auto next = accepts_.next_deadline();
+  if (!tls_.on()) return next;
+  const auto handshake = tls_.next_deadline();
+  return handshake && (!next || *handshake < *next) ? handshake : next;
 }
 
 void Transport::finish_completions() {
-  if (tls_.on()) {
-    tls_.finish_completions();
-    arm_admitted();
-  }
+  if (tls_.on()) tls_.finish_completions();
   buffers_.publish();
   if (starved_.empty()) return;
   for (const Handle connection : starved_) {

@@ -52,7 +52,7 @@ class Transport {
   /// What connections of TLS listeners begin with from now on. Once before start_accepting() if there are any.
   void use_tls(std::shared_ptr<const TlsContext> context) { tls_.use(std::move(context)); }
   /// A turn begins. Returns whether there was something to do: handshakes that an earlier turn had no room for.
-  bool begin_turn();
+  bool begin_turn(Instant now);
   [[nodiscard]] bool has_work() const { return tls_.has_work(); }
 
   /// Takes completions of accept, receive, remainder, writable and cancel; true if it was one of these.
@@ -65,7 +65,7 @@ class Transport {
   [[nodiscard]] std::span<const SendReport> send(std::span<const SendEntry> batch) { return sends_.send(batch); }
   /// Resumes paused accepts whose time has come.
   void expire(Instant now) { accepts_.expire(now); }
-  [[nodiscard]] std::optional<Instant> next_deadline() const { return accepts_.next_deadline(); }
+  [[nodiscard]] std::optional<Instant> next_deadline();
 
   /// At the end: resets every connection. Further completions lead to closed() as ever.
   void reset_all();
@@ -83,7 +83,6 @@ class Transport {
   void begin_close(Handle connection, ConnectionState& state);
   void close_if_done(Handle connection, ConnectionState& state);
   void report_closed();
-  void arm_admitted();
   ConnectionState& known(Handle connection);
 
   Ring& ring_;

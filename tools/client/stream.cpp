@@ -104,6 +104,8 @@ ssize_t Stream::send(const std::uint8_t* from, std::size_t size) {
   return outcome;
 }
 
+bool Stream::has_more() const { return tls_ != nullptr && SSL_pending(tls_.get()) > 0; }
+
 void Stream::shut_down() {
   if (tls_ != nullptr && SSL_is_init_finished(tls_.get()) == 1) {
     ERR_clear_error();

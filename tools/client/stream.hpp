@@ -33,6 +33,8 @@ class Stream {
   [[nodiscard]] ssize_t receive(std::uint8_t* to, std::size_t size);
   /// Never blocks, raises no signal.
   [[nodiscard]] ssize_t send(const std::uint8_t* from, std::size_t size);
+  /// Something was received and not yet taken, of which poll() does not tell.
+  [[nodiscard]] bool has_more() const;
   /// send() has to wait for bytes from the peer, not for room: its turn comes after a receive().
   [[nodiscard]] bool waits_to_read() const { return waits_to_read_; }
   /// No more will be sent.

@@ -292,6 +292,43 @@ TEST(Authenticator, AmongSeveralKeysTheKidChooses) {
   expect_rows(authenticator, rows);
 }
 
+TEST(Authenticator, TheKeyThatATokenNamesIsTriedBeforeThoseWithoutAName) {
+  AuthenticatorRules rules;
+  for (std::size_t i = 0; i < kKeysTriedMax; ++i) rules.keys.push_back(secret_of(kOtherSecret));
+  rules.keys.push_back(secret_of(kSecret));
+  rules.keys.back().id = "a";
+  TokenKey signer = secret_of(kSecret);
+  signer.id = "a";
+  const TokenRow rows[] = {{"named", signed_token(kClaims, signer), std::nullopt}};
+  expect_rows(Authenticator{std::move(rules)}, rows);
+}
+
+TEST(Authenticator, AtSightIsRefusedWhatNoKeyIsForAndNothingElse) {
+  AuthenticatorRules rules;
+  rules.keys.push_back(secret_of(kSecret));
+  rules.keys.back().id = "a";
+  const Authenticator authenticator{std::move(rules)};
+  const auto named = [](std::string_view secret, std::string id) {
+    TokenKey key = secret_of(secret);
+    key.id = std::move(id);
+    return signed_token(kClaims, key);
+  };
+  const struct {
+    std::string_view sentence;
+    std::string token;
+    std::optional<TokenError> error;
+  } rows[] = {
+      {"no token", "x", TokenError::malformed},
+      {"unsigned", base64url(R"({"alg":"none"})") + "." + base64url(kClaims) + ".", TokenError::unsigned_token},
+      {"another algorithm", base64url(R"({"alg":"RS256"})") + "." + base64url(kClaims) + ".AAAA",
+       TokenError::wrong_algorithm},
+      {"another key's name", named(kSecret, "b"), TokenError::unknown_key},
+      {"good", named(kSecret, "a"), std::nullopt},
+      {"signed by somebody else: that takes a verification", named(kOtherSecret, "a"), std::nullopt},
+  };
+  for (const auto& row : rows) EXPECT_EQ(authenticator.refused_at_sight(row.token), row.error) << row.sentence;
+}
+
 TEST(Grant, SaysWhoMayDoWhat) {
   const Authenticator authenticator = authenticator_with(kSecret);
   const auto grant_of = [&](std::string_view more) {

@@ -51,7 +51,7 @@ const ChangeRow kChanges[] = {
      "limits.connections 10000 -> 2001 restart (the rings of this node have room for 2000)\n"},
     {"as many as there is room for", "", "limits.connections = 2000\n", "limits.connections 10000 -> 2000 live\n"},
     {"messages that do not fit", "", "limits.message_bytes = \"2MiB\"\n",
-     "limits.message_bytes \"1MiB\" -> \"2MiB\" restart (the lanes between this node's shards have room for 1MiB)\n"},
+     "limits.message_bytes \"1MiB\" -> \"2MiB\" restart (the lanes of this node have room for 1MiB)\n"},
     {"other certificates", "tls.certificate = \"a\"\ntls.key = \"b\"\n", "tls.certificate = \"c\"\ntls.key = \"b\"\n",
      "tls.certificate [\"a\"] -> [\"c\"] new\n"},
     {"TLS where there was none", "", "tls.certificate = \"a\"\ntls.key = \"b\"\n",

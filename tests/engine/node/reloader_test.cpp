@@ -30,7 +30,8 @@ class ReloaderTest : public testing::Test {
   void start(std::string_view text, std::string_view shards = "2") {
     write(text);
     sources_.file = file_.path();
-    sources_.flags = {{"name", name_}, {"listen", "127.0.0.1:0"}, {"shards", std::string{shards}}};
+    sources_.flags = {{"name", name_}, {"listen", "127.0.0.1:0"}, {"admin", "127.0.0.1:0"},
+                      {"shards", std::string{shards}}};
     auto configuration = load_configuration(sources_);
     ASSERT_TRUE(configuration) << text_of(configuration.error().front());
     auto node = Node::start(configuration->options, clock_, log_);
@@ -202,6 +203,14 @@ TEST_F(ReloaderTest, LimitsAreRaisedAsFarAsWhatWasLaidOutAtTheStart) {
   const std::string head = R"({"type":"publish","channel":"large","data":")";
   publisher.send(head + std::string(bounds.message_bytes - head.size() - 2, 'x') + "\"}");
   for (auto& reader : readers) EXPECT_GT(reader->wait_for("xxx").size(), bounds.message_bytes - 100);
+}
+
+TEST_F(ReloaderTest, MessagesAreNoLargerThanTheLanesOfTheAdminPortEvenWhereThereIsOneShard) {
+  start("limits.message_bytes = \"8KiB\"\n", "1");
+  const ReloadBounds bounds = node_->reload_bounds();
+  EXPECT_GE(bounds.message_bytes, 8'192U);
+  EXPECT_LT(bounds.message_bytes, 1U << 20);
+  EXPECT_EQ(reload("limits.message_bytes = \"1MiB\"\n").kept(), 1U);
 }
 
 TEST_F(ReloaderTest, ANodeThatEndsIsNotReloaded) {

@@ -107,6 +107,29 @@ TEST(UsageFile, WhatAFullDiskDoesNotTakeIsWrittenLater) {
   EXPECT_NE(lines.back().find("the last"), std::string::npos);
 }
 
+TEST(UsageFile, ARotationThatAFullDiskHoldsUpIsMadeUpFor) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  const TemporaryFile file{""};
+  const std::string rotated = file.path() + ".1";
+  const auto usage = UsageFile::open(file.path(), 1);
+  ASSERT_TRUE(usage);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{.rlim_cur = 1'000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  for (int i = 0; i < 20; ++i) note((*usage)->lane(0), "alice", "channel", UsageRecord::Kind::began);
+  EXPECT_FALSE((*usage)->write(kNow));
+  ASSERT_EQ(::rename(file.path().c_str(), rotated.c_str()), 0);
+  EXPECT_FALSE((*usage)->reopen());
+  note((*usage)->lane(0), "alice", "new", UsageRecord::Kind::began);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_TRUE((*usage)->write(kNow));
+  EXPECT_EQ(lines_of(rotated).size(), 20U) << "what was begun there is finished there";
+  ASSERT_EQ(lines_of(file.path()).size(), 1U);
+  EXPECT_NE(lines_of(file.path())[0].find("new"), std::string::npos);
+  ::unlink(rotated.c_str());
+}
+
 TEST(UsageFile, AFileThatCannotBeOpenedIsASentence) {
   const TemporaryFile file{""};
   const std::string link = file.path() + ".link";

@@ -301,6 +301,9 @@ TEST_F(AccessTest, ARefreshedTokenMustBeTheSameUsersAndAllowWhatIsSubscribed) {
       {"the same rights", token_of("alice", R"(,"subscribe":["orders","trades"])"), 0, CounterId::tokens_accepted},
       {"more rights", token_of("alice", R"(,"subscribe":[">"])"), 0, CounterId::tokens_accepted},
       {"fewer, but what is subscribed", token_of("alice", R"(,"subscribe":["orders"])"), 0, CounterId::tokens_accepted},
+      {"at a rate", token_of("alice", R"(,"subscribe":["orders"],"max_rate":5)"), 1008, CounterId::permissions_revoked},
+      {"conflating", token_of("alice", R"(,"subscribe":["orders"],"conflate":true)"), 1008,
+       CounterId::permissions_revoked},
       {"not what is subscribed", token_of("alice", R"(,"subscribe":["trades"])"), 1008, CounterId::permissions_revoked},
       {"another user", token_of("bob", R"(,"subscribe":["orders"])"), 4001, CounterId::tokens_refused_other_user},
       {"not good", token_of("alice", "", -100), 4001, CounterId::tokens_refused_expired},
@@ -516,6 +519,25 @@ TEST_F(AccessTest, WhoWaitsTooLongIsToldToComeAgain) {
   EXPECT_NE(head.find("Retry-After: 5\r\n"), std::string::npos);
   node.advance(seconds{3});
   EXPECT_EQ(node.budget().used(Purpose::inboxes), 0U);
+}
+
+TEST_F(AccessTest, WhatIsRefusedAtSightUsesUpNobodysVerification) {
+  CoreOptions options = authenticating();
+  options.access.verifications_per_second = 1;
+  CoreHarness node{options, 0, 0, nullptr, &authenticator};
+  const std::string unsigned_token = "eyJhbGciOiJub25lIn0.e30.";  // {"alg":"none"}
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(ask(node, CoreHarness::request("/ws/connect", bearer(i % 2 == 0 ? "x" : unsigned_token)))
+                    .starts_with("HTTP/1.1 401 "));
+  }
+  EXPECT_EQ(node.count(CounterId::tokens_refused_malformed), 25U);
+  EXPECT_EQ(node.count(CounterId::tokens_refused_unsigned), 25U);
+  EXPECT_EQ(node.count(CounterId::tokens_received_header), 50U);
+  CoreClient& by_message = node.native();
+  node.say(by_message, auth("x"));
+  EXPECT_EQ(CoreHarness::take_close(by_message), 4001);
+  (void)known(node, token_of("alice"));
+  EXPECT_EQ(node.count(CounterId::tokens_waited), 0U);
 }
 
 // ---- rates ----
@@ -776,6 +798,41 @@ TEST_F(AccessTest, AtCapacityTheOldestHalfOpenMakesRoom) {
   EXPECT_FALSE(silent[1]->closed);
   EXPECT_FALSE(good.closed);
   EXPECT_EQ(node.count(CounterId::half_open_evicted), 1U);
+}
+
+TEST_F(AccessTest, WhoIsRefusedAnywayDrivesNobodyOut) {
+  CoreOptions options;
+  options.limits.connections = 14;
+  options.limits.connections_per_address = 2;
+  CoreHarness node{options};
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(node.connect(0, peer_of("192.0.2.7")).accepted);
+  std::vector<CoreClient*> others;
+  for (int i = 0; i < 4; ++i) others.push_back(&node.connect(0, peer_of("192.0.2." + std::to_string(10 + i))));
+  node.advance(milliseconds{1'001});
+  EXPECT_FALSE(node.connect(0, peer_of("192.0.2.7")).accepted);
+  EXPECT_EQ(node.count(CounterId::half_open_evicted), 0U);
+  EXPECT_TRUE(node.connect(0, peer_of("192.0.2.20")).accepted);
+  EXPECT_EQ(node.count(CounterId::half_open_evicted), 1U);
+}
+
+TEST_F(AccessTest, WhoWaitsForItsTokenToBeCheckedIsNotHalfOpen) {
+  CoreOptions options = authenticating();
+  options.access.verifications_per_second = 1;
+  options.limits.connections = 11;
+  CoreHarness node{options, 0, 0, nullptr, &authenticator};
+  for (int i = 0; i < 8; ++i) (void)known(node, token_of("alice"));
+  std::vector<CoreClient*> waiting;
+  for (int i = 0; i < 2; ++i) {
+    waiting.push_back(&node.connect());
+    node.bytes(*waiting.back(), CoreHarness::request("/ws/connect", bearer(token_of("alice"))));
+  }
+  CoreClient& silent = node.connect();
+  node.advance(milliseconds{1'100});  // the first of the two is served meanwhile
+  EXPECT_EQ(node.count(CounterId::tokens_waiting), 1U);
+  EXPECT_TRUE(node.connect().accepted);
+  EXPECT_FALSE(waiting[0]->reset);
+  EXPECT_FALSE(waiting[1]->reset);
+  EXPECT_TRUE(silent.reset);
 }
 
 TEST_F(AccessTest, HalfOpenIsCountedAndHowManyHaveEndedDoesNotMatter) {

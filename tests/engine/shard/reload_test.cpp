@@ -78,6 +78,28 @@ TEST_F(ReloadTest, ConnectionsAreTakenUpToTheNewLimitAndNobodyIsClosedByALowerOn
   EXPECT_EQ(answer(), "HTTP/1.1 503");
 }
 
+TEST_F(ReloadTest, AFirstLimitIsForThoseWhoAreConnectedAndForThoseWhoJustCome) {
+  start();
+  CoreClient& open = node->native();
+  CoreClient& coming = node->connect();
+  const std::string request = CoreHarness::request("/ws/connect");
+  node->bytes(coming, request.substr(0, 20));
+  reload([](CoreOptions& options) {
+    options.rate.messages_per_second = 1;
+    options.rate.burst = 2;
+  });
+  node->bytes(coming, request.substr(20));
+  node->run();
+  (void)node->take_head(coming);
+  for (CoreClient* client : {&open, &coming}) {
+    for (int i = 0; i < 4; ++i) node->say(*client, R"({"type":"list_subscriptions","id":1})");
+    const Texts texts = CoreHarness::take_texts(*client);
+    EXPECT_TRUE(std::ranges::any_of(texts, [](const std::string& text) {
+      return text.find("rate_limited") != std::string::npos;
+    })) << (client == &open ? "open" : "coming");
+  }
+}
+
 TEST_F(ReloadTest, EveryConnectionHasTheNewLimitOfSubscriptions) {
   first.limits.subscriptions = 1;
   start();

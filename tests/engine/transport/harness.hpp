@@ -185,7 +185,7 @@ class Harness {
   void turn() {
     ring->wait(milliseconds{5});
     now += milliseconds{5};
-    transport->begin_turn();
+    transport->begin_turn(now);
     for (const Completion& completion : ring->take_completions()) EXPECT_TRUE(transport->handle(completion, now));
     transport->finish_completions();
     transport->expire(now);

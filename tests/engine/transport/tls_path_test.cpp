@@ -323,18 +323,93 @@ TEST_P(TlsPathTest, MoreHandshakesThanMayBeWaitTheirTurn) {
     auto [peer, handle] = harness.accept_one();
     remotes.push_back(std::make_unique<Remote>(std::move(peer), handle));
   }
+  EXPECT_EQ(harness.transport->tls().handshaking(), 0U) << "who says nothing takes nobody's place";
+  for (auto& remote : remotes) {
+    remote->tls.say("hello");
+    remote->peer.write(remote->tls.give());
+    for (int i = 0; i < 3; ++i) harness.turn();
+  }
   EXPECT_EQ(harness.transport->tls().handshaking(), 2U);
   EXPECT_EQ(harness.transport->tls().counters().waited, 3U);
   // The third gives up; the two that hold the places go through, and then the others.
   harness.act(ActionKind::close, remotes[2]->handle);
   for (const std::size_t i : {0U, 1U, 3U, 4U}) {
-    remotes[i]->tls.say("hello");
     EXPECT_TRUE(until(harness, *remotes[i], [&] {
       return harness.events.received[remotes[i]->handle.slot] == "hello";
     })) << i;
   }
   EXPECT_EQ(harness.transport->tls().counters().handshakes, 4U);
   EXPECT_EQ(harness.transport->tls().handshaking(), 0U);
+}
+
+TEST_P(TlsPathTest, AHandshakeThatTakesASecondMakesRoomForOthersAndForNobodyElse) {
+  HarnessOptions with = options();
+  with.tls_handshakes_max = 1;
+  Harness harness{with};
+  auto [silent, silent_handle] = harness.accept_one();
+  const auto& counters = harness.transport->tls().counters();
+  silent.write(std::string{"\x16\x03\x01\x02\x00\x01", 6});  // the beginning of a hello
+  const auto second_later = harness.now + kTlsPatience + milliseconds{100};
+  EXPECT_TRUE(harness.turn_until([&] { return harness.now >= second_later; }));
+  EXPECT_EQ(harness.transport->tls().handshaking(), 1U);
+  EXPECT_TRUE(harness.events.ended.empty()) << "nobody wants its place";
+  EXPECT_FALSE(harness.transport->next_deadline().has_value());
+  for (int i = 0; i < 3; ++i) {
+    auto [peer, handle] = harness.accept_one();
+    Remote remote{std::move(peer), handle};
+    remote.tls.say("hello");
+    EXPECT_TRUE(until(harness, remote, [&] { return harness.events.received[handle.slot] == "hello"; })) << i;
+  }
+  EXPECT_EQ(counters.failed[std::to_underlying(TlsFailure::slow)], 1U);
+  ASSERT_EQ(harness.events.ended.size(), 1U);
+  EXPECT_EQ(harness.events.ended[0].first, silent_handle);
+  EXPECT_EQ(counters.handshakes, 3U);
+  EXPECT_FALSE(harness.transport->has_work());
+}
+
+TEST_P(TlsPathTest, AProxysHeaderInFrontOfTlsReachesTheCoreAsItIs) {
+  const std::string second_version{"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x01\x02\x03\x7f\0\0\x01\x10\0\x20\0", 28};
+  for (const std::string& header : {std::string{"PROXY TCP4 10.1.2.3 127.0.0.1 4096 8192\r\n"}, second_version}) {
+    for (const bool together : {true, false}) {
+      Harness harness{options()};
+      auto [peer, handle] = harness.accept_one();
+      Remote remote{std::move(peer), handle};
+      remote.tls.say("hello");
+      remote.peer.write(together ? header + remote.tls.give() : header);
+      EXPECT_TRUE(until(harness, remote, [&] { return harness.events.received[handle.slot] == header + "hello"; }))
+          << remote.tls.trouble();
+      EXPECT_TRUE(harness.events.tls_failures.empty());
+    }
+  }
+  Harness harness{options()};
+  auto [peer, handle] = harness.accept_one();
+  peer.write("PROXY TCP4 10.1.2.3 127.0");
+  EXPECT_TRUE(harness.turn_until([&] { return !harness.events.ended.empty(); }));
+  EXPECT_EQ(harness.events.received[handle.slot], "");
+  ASSERT_EQ(harness.events.tls_failures.size(), 1U);
+  EXPECT_EQ(harness.events.tls_failures[0], TlsFailure::not_tls) << "half a header is none";
+}
+
+TEST_P(TlsPathTest, AStreamThatBreaksWhileARecordOfARemainderIsTakenSendsNoMoreOfIt) {
+  for (int round = 0; round < 20; ++round) {
+    Harness harness{options(8'192)};
+    auto remote = open(harness, 8'192);
+    const std::string text = numbered(1U << 20);
+    (void)harness.send({entry(remote->handle, text, true)});
+    for (int i = 0; i < 3; ++i) harness.turn();
+    // A record that cannot be opened, and room for what is at the kernel: both are told in one turn.
+    remote->peer.write(std::string{"\x17\x03\x03\x00\x20"} + std::string(32, 'x'));
+    (void)remote->peer.read();
+    for (int i = 0; i < 3; ++i) (void)remote->peer.read();
+    EXPECT_TRUE(harness.turn_until([&] {
+      (void)remote->peer.read();
+      return !harness.events.remainders.empty() && !harness.events.ended.empty();
+    })) << round;
+    ASSERT_EQ(harness.events.remainders.size(), 1U);
+    EXPECT_LT(harness.events.remainders[0].second, 0);
+    ASSERT_EQ(harness.events.tls_failures.size(), 1U);
+    EXPECT_EQ(harness.events.tls_failures[0], TlsFailure::record);
+  }
 }
 
 TEST_P(TlsPathTest, ATurnDoesSoManyStepsAndTheNextTheRest) {

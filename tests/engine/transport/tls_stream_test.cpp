@@ -284,6 +284,39 @@ TEST_P(EachVersion, WhereAClientMustShowACertificateOnlyAGoodOneLetsItIn) {
   }
 }
 
+TEST_P(EachVersion, ATicketOfOtherAuthoritiesIsNoneSoThatTheCertificateIsAskedFor) {
+  const TlsOptions open_to_all = options_of({&pki().first});
+  TlsOptions strict = open_to_all, others = open_to_all;
+  strict.client_ca = pki().authority.certificate_file();
+  others.client_ca = pki().stranger_authority.certificate_file();
+  struct Row {
+    std::string_view sentence;
+    const TlsOptions &before, &after;
+    const TestCertificate *shown_before, *shown_after;
+    bool gets_in, resumed;
+  };
+  for (const Row& row :
+       {Row{"none was asked for before", open_to_all, strict, nullptr, nullptr, false, false},
+        Row{"a good one is shown at last", open_to_all, strict, nullptr, &pki().client, true, false},
+        Row{"another authority's", strict, others, &pki().client, &pki().client, false, false},
+        Row{"the same authority", strict, strict, &pki().client, nullptr, true, true}}) {
+    const auto before = context_of(row.before);
+    Server first{before};
+    TlsClient client{only({.certificate = row.shown_before})};
+    talk(first, client);
+    client.say("x");
+    talk(first, client);
+    ASSERT_NE(client.session(), nullptr) << row.sentence;
+    Server second{context_of(row.after, before.get())};
+    TlsClient again{only({.certificate = row.shown_after, .session = client.session()})};
+    talk(second, again);
+    again.say("hello");
+    talk(second, again);
+    EXPECT_EQ(second.heard, row.gets_in ? "hello" : "") << row.sentence;
+    if (row.gets_in) EXPECT_EQ(second.stream.resumed(), row.resumed) << row.sentence;
+  }
+}
+
 TEST_P(EachVersion, AClientThatDoesNotTrustUsSaysSo) {
   Server server{context_of(options_of({&pki().first}))};
   TlsClient client{only({.authority = &pki().stranger_authority})};
