@@ -328,8 +328,7 @@ Instant ShardCore::next_deadline() const {
 bool ShardCore::idle() const {
   const State& state = *state_;
   return state.delivery.queued_connections() == 0 && !state.delivery.has_dirty() && !state.router.has_work() &&
-         state.answered_askers.empty();
-         !(state.desk && state.desk->has_work());
+         state.answered_askers.empty() && !(state.desk && state.desk->has_work());
 }
 
 bool ShardCore::drained() const {
