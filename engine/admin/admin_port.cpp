@@ -86,9 +86,11 @@ void AdminPort::tick(ShardStats& own_stats) {
   }
 }
 
-/// First whoever waits for the control thread is told that nobody comes: it stands here.
+/// First whoever waits for the control thread is told that nobody comes: it stands here. Nor is a shard waited for: a
+/// store that hangs would hold up the end.
 void AdminPort::stop(ShardStats& own_stats) {
   parts_->calls.close();
+  parts_->questions.close();
   parts_->server->stop();
   tick(own_stats);
 }

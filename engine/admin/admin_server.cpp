@@ -283,6 +283,7 @@ class AdminServer::Library final : public httplib::Server {
     const Registration here{*this, client};
     client.begin_transfer();
     if (turning_away) {
+      note_refusal(client, AdminError::busy, {});
       write_refusal(client, {.error = AdminError::busy, .sentence = sentence_of(AdminError::busy)}, true, false);
       return false;
     }
@@ -337,7 +338,7 @@ class AdminServer::Library final : public httplib::Server {
     const auto match = find_route(head.method, head.path);
     Admitted admitted;
     if (const auto refusal =
-            check_visitor(head, client, match ? match->row->role : AdminRole::administrator, admitted.request.actor)) {
+            check_visitor(head, client, match ? match->row->role : AdminRole::administrator, admitted.request)) {
       return refused(*refusal);
     }
     if (!match) return refused(match.error().error, {}, match.error().allow);
@@ -353,9 +354,9 @@ class AdminServer::Library final : public httplib::Server {
     return admitted;
   }
 
-  /// actor  who it is: the token's user, or where the request comes from.
+  /// request  is told who it is: the token's user, or where it comes from.
   std::optional<AdminError> check_visitor(const RequestHead& head, const ClientSocket& client, AdminRole wanted,
-                                          std::string& actor) {
+                                          AdminRequest& request) {
     const bool authenticates = setup_.host_of_node.authenticates();
     const std::string token{authenticates ? bearer_token(head.fields) : std::string_view{}};
     std::optional<Result<Grant, TokenError>> grant;
@@ -363,7 +364,8 @@ class AdminServer::Library final : public httplib::Server {
       grant = setup_.calls.call([host = &setup_.host_of_node, token] { return host->verify(token); });
       if (!grant) return AdminError::busy;
     }
-    actor = grant && grant->has_value() ? (*grant)->user : client.peer_text();
+    if (grant && grant->has_value()) request.user = (*grant)->user;
+    request.actor = request.user.empty() ? client.peer_text() : request.user;
     const std::string local = to_text(client.local());
     return refusal_of(*access(),
                       {.host = head.host,

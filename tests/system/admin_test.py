@@ -5,9 +5,11 @@ import base64
 import hashlib
 import hmac
 import json
+import pathlib
 import re
 import resource
 import socket
+import tempfile
 import time
 
 from support.admin import API, DOCUMENT, JSON, Admin
@@ -84,6 +86,8 @@ async def _():
         require(7 <= pages <= 9, f"25 rows in pages of 4; it took {pages}")
         rows, _ = await admin.pages(f"{API}/channels/project:9/subscribers", "subscribers", 3)
         equal({row["id"] for row in rows}, {client.welcome["connection_id"] for client in clients[:10]}, "readers")
+        rows = (await admin.get(f"{API}/channels/project:9/subscribers?channel=other")).json["subscribers"]
+        equal(len(rows), 10, "the readers of the path's channel, whatever the query says")
         equal((await admin.get(f"{API}/connections/count")).json, {"count": 25}, "the count")
         equal((await admin.get(f"{API}/projects/9/connections/count")).json, {"project": "9", "count": 10}, "the count")
         equal((await admin.get(f"{API}/channels/project:9")).json["readers"], 10, "readers on all shards")
@@ -150,7 +154,8 @@ async def _():
             equal(answer.code, code, f"the code for {body!r}")
         answer = await admin.post(f"{API}/channels/$sys%2Fstats/publish", {"data": 1}, status=403)
         equal(answer.code, "unauthorized", "a channel of the server")
-        for path in ("channels/a*/publish", "channels/a%01b/publish", f"users/{'x' * 300}/message"):
+        for path in ("channels/a*/publish", "channels/a%01b/publish", f"users/{'x' * 300}/message",
+                     "channels/user:/publish", "users/a*/message"):
             equal((await admin.post(f"{API}/{path}", {"data": 1}, status=400)).code, "invalid_parameter", path)
         for named in ({}, {"channel": 5}, {"channels": []}, {"channels": ["a", 1]}, {"channel": "a", "channels": ["b"]},
                       {"channels": ["a"] * 101}):
@@ -185,7 +190,8 @@ BAD_QUERIES = [
     "connections?limit=0", "connections?limit=1001", "connections?limit=x", "connections?cursor=x",
     "connections?cursor=9-0", "connections?cursor=0-", "connections?slow=maybe", f"connections?channel={'x' * 256}",
     "channels?limit=-1", "channels/c/history?after=1", "channels/c/history?after=0123456789abcdef:x",
-    "metrics?format=xml", "stats?events=perhaps",
+    "metrics?format=xml", "stats?events=perhaps", "connections?user=%zz", "connections?user=%FF",
+    f"connections?user={'x' * 1100}",
 ]
 
 
@@ -365,6 +371,7 @@ async def _():
             except OSError:
                 return False
         await eventually(answers, "then everything is as before", 20)
+        require((await admin.counters())["admin_refused"]["busy"] >= 1, "who was told so is counted")
 
 
 @case("with two thousand connections the admin port still answers", seconds=60)
@@ -518,6 +525,60 @@ async def _():
     status, _, err = await run_program("serve", "--name", unique_name(), "--listen", ANY, "--admin", "0.0.0.0:0")
     require(status in (1, 2), f"a status of failure or bad usage; got {status}: {err}")
     require("reachable from other hosts" in err, f"what it said: {err}")
+
+
+# ---- what is stored first ----
+
+def durable(directory, more=""):
+    return (f'[offline]\npath = "{pathlib.Path(directory) / "store.db"}"\n{more}\n'
+            '[[namespace]]\nmatch = "acked.>"\nack = true\n[[namespace]]\nmatch = "user:*"\nack = true\n')
+
+
+@case("what an administrator publishes to a durable channel is stored when it is answered, and survives a crash")
+async def _():
+    with tempfile.TemporaryDirectory(prefix="ringcast-admin-") as directory:
+        async with node_with_admin(shards=2, config=durable(directory)) as node:
+            admin = Admin(node)
+            path = f"{API}/channels/acked.a/publish"
+            async with Native(node) as reader:
+                await reader.subscribe("acked.a")
+                first = (await admin.post(path, {"data": 1, "message_id": "m"})).json
+                equal((first["seq"], first["duplicate"]), (1, False), "the answer")
+                await reader.expect(type="message", channel="acked.a", seq=1, data=1)
+            again = (await admin.post(path, {"data": 1, "message_id": "m"})).json
+            equal((again["epoch"], again["seq"], again["duplicate"]), (first["epoch"], 1, True), "of a duplicate")
+            said = (await admin.post(f"{API}/users/ann/message", {"data": "you were away"})).json
+            equal((said["channel"], said["seq"]), ("user:ann", 1), "the answer")
+            named = {"channels": ["acked.a", "acked.b", "plain"], "data": 2}
+            result = (await admin.post(f"{API}/broadcast", named)).json
+            equal([each["seq"] for each in result["results"]], [2, 1, 1], "what became of each")
+            await node.kill()
+        async with node_with_admin(shards=2, config=durable(directory)) as node:
+            admin = Admin(node)
+            history = (await admin.get(f"{API}/channels/acked.a/history")).json
+            equal([(each["seq"], each["data"]) for each in history["messages"]], [(1, 1), (2, 2)], "what was stored")
+            equal(history["epoch"], first["epoch"], "the channel goes on")
+            async with Native(node, "/ws/connect?user=ann") as ann:
+                await ann.expect(type="subscribed")
+                await ann.expect(type="message", channel="user:ann", seq=1, data="you were away", stored=True)
+
+
+@case("what the store cannot keep is refused, and other channels are published to", seconds=60)
+async def _():
+    with tempfile.TemporaryDirectory(prefix="ringcast-admin-") as directory:
+        async with node_with_admin(config=durable(directory, 'disk = "1MiB"')) as node:
+            admin = Admin(node)
+            path = f"{API}/channels/acked.a/publish"
+            stored = 0
+            while (answer := await admin.ask("POST", path, {"data": "x" * 20000})).status == 200:
+                stored += 1
+                require(stored < 100, "it is full at some time")
+            equal((answer.status, answer.code), (503, "not_stored"), "the refusal")
+            require("Retry-After" in answer.headers, "it may be tried again")
+            history = (await admin.get(f"{API}/channels/acked.a")).json
+            equal(history["seq"], stored, "what was refused has no seq")
+            equal((await admin.post(f"{API}/channels/plain/publish", {"data": 1})).json["seq"], 1, "of other channels")
+            require((await admin.counters())["admin_refused"]["not_stored"] >= 1, "it is counted")
 
 
 if __name__ == "__main__":

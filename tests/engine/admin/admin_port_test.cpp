@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -97,7 +98,7 @@ class AdminPortTest : public testing::Test {
 
   void answer_one() {
     AdminLane& lane = port->lane(0);
-    const Bytes record = lane.questions.peek();
+    const Bytes record = deaf ? Bytes{} : lane.questions.peek();
     if (record.empty()) {
       std::this_thread::sleep_for(microseconds{100});
       return;
@@ -111,14 +112,18 @@ class AdminPortTest : public testing::Test {
     lane.answers.publish();
   }
 
-  /// The status that is answered, and what the whole answer is.
-  int request(const std::string& text, std::string* answer = nullptr) const {
+  [[nodiscard]] int connected() const {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port->port());
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+    return fd;
+  }
+  /// The status that is answered, and what the whole answer is.
+  int request(const std::string& text, std::string* answer = nullptr) const {
+    const int fd = connected();
     EXPECT_EQ(::send(fd, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
     std::string all;
     std::array<char, 4'096> piece;
@@ -152,6 +157,7 @@ class AdminPortTest : public testing::Test {
   std::optional<PlayedHost> host;
   std::unique_ptr<AdminPort> port;
   std::atomic<bool> ended{false};
+  std::atomic<bool> deaf{false};  // the shard takes no questions
   std::thread shard, control;
 };
 
@@ -234,19 +240,32 @@ TEST_F(AdminPortTest, AResponseIsPackedForWhoAsksForIt) {
 TEST_F(AdminPortTest, APortEndsAlthoughClientsHoldItsThreads) {
   start(false);
   std::vector<int> idle;
-  for (int i = 0; i < 10; ++i) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port->port());
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-    idle.push_back(fd);
-  }
+  for (int i = 0; i < 10; ++i) idle.push_back(connected());
   const Instant began = clock.now().mono;
   stop();
   EXPECT_LT(clock.now().mono - began, seconds{3});
   for (const int fd : idle) ::close(fd);
+}
+
+TEST_F(AdminPortTest, AShardThatDoesNotAnswerDoesNotHoldUpTheEnd) {
+  start(false);
+  deaf = true;
+  std::thread asker{[this] {
+    const std::string channels = [] {
+      std::string list;
+      for (int i = 0; i < 100; ++i) list += (i == 0 ? "\"c" : ",\"c") + std::to_string(i) + "\"";
+      return list;
+    }();
+    const std::string body = R"({"channels":[)" + channels + R"(],"data":1})";
+    (void)request("POST /api/v1/websocket/broadcast HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                  "Content-Type: application/json\r\nContent-Length: " +
+                  std::to_string(body.size()) + "\r\n\r\n" + body);
+  }};
+  std::this_thread::sleep_for(milliseconds{200});
+  const Instant began = clock.now().mono;
+  stop();
+  EXPECT_LT(clock.now().mono - began, seconds{2}) << "a hundred questions would take two hundred seconds";
+  asker.join();
 }
 
 }  // namespace
