@@ -38,8 +38,7 @@
 namespace ringcast {
 
 inline constexpr std::uint32_t kTlsStepsPerTurn = 8;        // decision: RSA 2048 signs in 0.3 ms, P-256 in 0.02 ms
-inline constexpr std::size_t kTlsAnswersBytesMax = 64_KiB;  // decision: of a peer that asks and does not read
-inline constexpr std::size_t kTlsHeldBytesMax = 64_KiB;  // decision: a hello has 2 KiB, and 16 with what clients put in
+inline constexpr std::size_t kTlsHeldBytesMax = 64_KiB;     // decision: a hello has 2 KiB, and 16 with what clients put in
 static_assert(kTlsTurnBytesMax == kTlsRecordPlainMax, "a TLS turn is one record (design.md, Memory)");
 
 struct TlsConnection {

@@ -19,6 +19,8 @@
 #include "engine/admin/routes.hpp"
 #include "engine/stats/stats_segment.hpp"
 #include "engine/time/system_clock.hpp"
+#include "tests/doubles/test_certificates.hpp"
+#include "tests/doubles/tls_peer.hpp"
 
 namespace ringcast {
 namespace {
@@ -73,7 +75,9 @@ class AdminPortTest : public testing::Test {
                                    .segment_path = segment->path(),
                                    .doorbells = *doorbells,
                                    .clock = clock,
-                                   .host_of_node = *host});
+                                   .host_of_node = *host,
+                                   .wake_fd = -1,
+                                   .tls = tls});
     ASSERT_TRUE(opened) << opened.error();
     port = std::move(*opened);
     port->start();
@@ -149,6 +153,7 @@ class AdminPortTest : public testing::Test {
     return text(row.method, path, fields);
   }
 
+  std::shared_ptr<const TlsContext> tls;  // of a port that is started after it is set
   SystemClock clock;
   CoreOptions options;
   std::optional<StatsSegment> segment;
@@ -266,6 +271,82 @@ TEST_F(AdminPortTest, AShardThatDoesNotAnswerDoesNotHoldUpTheEnd) {
   stop();
   EXPECT_LT(clock.now().mono - began, seconds{2}) << "a hundred questions would take two hundred seconds";
   asker.join();
+}
+
+// ---- over TLS ----
+
+struct Pki {
+  test::TestCertificate authority{""};
+  test::TestCertificate first{"DNS:first.example", &authority};
+  test::TestCertificate second{"DNS:second.example", &authority};
+};
+const Pki& pki() {
+  static const Pki made;
+  return made;
+}
+std::shared_ptr<const TlsContext> context_of(const test::TestCertificate& certificate, const TlsContext* before) {
+  TlsOptions from;
+  from.certificates = {certificate.certificate_file()};
+  from.keys = {certificate.key_file()};
+  auto context = TlsContext::load(from, before, Instant{hours{1}});
+  EXPECT_TRUE(context) << context.error();
+  return *context;
+}
+constexpr std::string_view kGetIndex = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+TEST_F(AdminPortTest, NewConnectionsGetTheCertificatesOfTheReloadAndOldOnesStay) {
+  tls = context_of(pki().first, nullptr);
+  start(false);
+  const auto is_served = [](test::TlsPeer& peer) {
+    peer.client().forget_heard();
+    peer.say(kGetIndex);
+    return peer.hear("</html>") && peer.client().heard().starts_with("HTTP/1.1 200 ");
+  };
+  test::TlsPeer old{connected(), {.server_name = "first.example", .authority = &pki().authority}};
+  ASSERT_TRUE(old.shake_hands()) << old.client().trouble();
+  EXPECT_TRUE(is_served(old));
+  EXPECT_TRUE(old.client().server_is("first.example"));
+
+  port->use_tls(context_of(pki().second, tls.get()));
+  test::TlsPeer fresh{connected(), {.server_name = "second.example", .authority = &pki().authority}};
+  ASSERT_TRUE(fresh.shake_hands()) << fresh.client().trouble();
+  EXPECT_TRUE(is_served(fresh));
+  EXPECT_TRUE(fresh.client().server_is("second.example"));
+  EXPECT_TRUE(is_served(old)) << "who is connected stays with what it began with";
+
+  test::TlsPeer again{connected(), {.server_name = "first.example", .session = old.client().session()}};
+  ASSERT_TRUE(again.shake_hands()) << again.client().trouble();
+  EXPECT_TRUE(is_served(again));
+  EXPECT_TRUE(again.client().resumed()) << "tickets outlive a reload";
+  stop();
+  EXPECT_EQ(own_stats->get(CounterId::tls_handshakes), 3U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_resumed), 1U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_unfinished), 0U);
+}
+
+TEST_F(AdminPortTest, WhatBreaksTlsIsCountedAndNotedAndTheNextClientIsServed) {
+  tls = context_of(pki().first, nullptr);
+  start(false);
+  std::string answer;
+  EXPECT_EQ(request(text("GET", "/healthz"), &answer), 400) << "plain HTTP";
+  EXPECT_NE(answer.find("this port speaks TLS"), std::string::npos) << answer;
+  EXPECT_EQ(request(std::string(100, '\xff'), &answer), 0) << "noise; it is answered by an alert";
+  EXPECT_TRUE(answer.starts_with("\x15\x03")) << answer.size();
+  ::close(connected());  // has nothing to say
+  test::TlsPeer peer{connected(), {.authority = &pki().authority}};
+  ASSERT_TRUE(peer.shake_hands()) << peer.client().trouble();
+  peer.say(text("GET", "/healthz"));
+  peer.hear_all();
+  EXPECT_TRUE(peer.client().heard().starts_with("HTTP/1.1 ")) << peer.client().heard();
+  EXPECT_TRUE(peer.client().server_ended()) << "its end is said in TLS";
+  stop();
+  EXPECT_EQ(own_stats->get(CounterId::tls_failed_not_tls), 2U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_unfinished), 1U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_handshakes), 1U);
+  EXPECT_EQ(own_stats->get(CounterId::admin_requests), 1U) << "what is not TLS is no request";
+  EXPECT_TRUE(std::ranges::any_of(host->records, [](const std::string& record) {
+    return record.starts_with("tls_failed 0 admin port, 127.0.0.1:") && record.ends_with(": http request");
+  }));
 }
 
 }  // namespace
