@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint16_t kAccepted = 202;
 constexpr std::size_t kBroadcastChannelsMax = 100;  // each is a question to a shard, one after the other
+constexpr milliseconds kBroadcastTime{10'000};      // for all of them; none is begun after it
 
 AdminAnswer refusal_of(AdminError error) { return refusal(error, sentence_of(error)); }
 
@@ -68,7 +69,7 @@ void write_list(JsonDocument& out, std::string_view name, const std::vector<std:
 }  // namespace
 
 /// One message to one channel: read as a client's publish is read, sequenced where a client's is sequenced.
-AdminAnswers::Outcome AdminAnswers::publish_to(std::string channel, std::string_view members, std::string_view actor) {
+AdminAnswers::Outcome AdminAnswers::publish_to(std::string channel, std::string_view members, std::string_view user) {
   Outcome outcome{.channel = std::move(channel), .sentence = {}};
   const auto refuse = [&](AdminError error, std::string_view sentence) {
     outcome.error = error;
@@ -80,6 +81,10 @@ AdminAnswers::Outcome AdminAnswers::publish_to(std::string channel, std::string_
   }
   if (is_pattern(outcome.channel)) {
     refuse(AdminError::invalid_parameter, "a message is published to a name, not to a pattern");
+    return outcome;
+  }
+  if (is_user_channel(outcome.channel) && !is_valid_user_id(outcome.channel.substr(kUserPrefix.size()))) {
+    refuse(AdminError::invalid_parameter, "a personal channel names one user");
     return outcome;
   }
   std::string text = R"({"type":"publish","channel":)";
@@ -97,7 +102,7 @@ AdminAnswers::Outcome AdminAnswers::publish_to(std::string channel, std::string_
                       {.head = {.ask = AdminAsk::publish,
                                 .snapshot = command->snapshot ? std::uint8_t{1} : std::uint8_t{0},
                                 .high = command->high_priority ? std::uint8_t{1} : std::uint8_t{0},
-                                .publisher = hash64(std::string{"admin:"}.append(actor)),
+                                .publisher = hash64(std::string{"admin:"}.append(user)),
                                 .as_of = command->has_as_of ? std::max(command->as_of, Sequence{1}) : Sequence{}},
                        .channel = outcome.channel,
                        .event = command->event,
@@ -118,7 +123,7 @@ AdminAnswer AdminAnswers::publish(const AdminRequest& request, std::string chann
   JsonReader reader;
   const auto members = members_of(reader, request.body, false);
   if (!members) return refusal(AdminError::invalid_message, members.error());
-  const Outcome outcome = publish_to(std::move(channel), *members, request.actor);
+  const Outcome outcome = publish_to(std::move(channel), *members, request.user);
   if (outcome.error) return refusal(*outcome.error, outcome.sentence);
   JsonDocument out;
   out.open_object();
@@ -132,7 +137,8 @@ AdminAnswer AdminAnswers::publish(const AdminRequest& request, std::string chann
   return {.body = out.take()};
 }
 
-/// Each channel has its own outcome: what the others are is no reason to hide that it was published here.
+/// Each channel has its own outcome: what the others are is no reason to hide that it was published here. A shard or a
+/// store that is ill may take seconds for each; then the rest is left.
 AdminAnswer AdminAnswers::broadcast(const AdminRequest& request) {
   JsonReader reader;
   const auto members = members_of(reader, request.body, true);
@@ -146,8 +152,13 @@ AdminAnswer AdminAnswers::broadcast(const AdminRequest& request) {
   out.open_object();
   out.open_array("results");
   std::optional<Outcome> refused;
+  const Instant last = questions_->now() + kBroadcastTime;
   for (std::string& channel : channels) {
-    Outcome outcome = publish_to(std::move(channel), *members, request.actor);
+    Outcome outcome = questions_->now() < last
+                          ? publish_to(std::move(channel), *members, request.user)
+                          : Outcome{.channel = std::move(channel),
+                                    .error = AdminError::overloaded,
+                                    .sentence = "those before it took too long; nothing was published here"};
     out.open_object();
     out.text("channel", outcome.channel);
     if (outcome.error) {

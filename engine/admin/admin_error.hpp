@@ -38,6 +38,7 @@ enum class AdminError : std::uint8_t {
   invalid_message,
   request_timeout,
   not_supported,
+  not_stored,
   overloaded,
   busy,
   no_answer,
@@ -76,6 +77,7 @@ inline constexpr auto kAdminErrors = [] {
       {invalid_message, 400, "invalid_message"},
       {request_timeout, 408, "request_timeout"},
       {not_supported, 501, "not_supported"},
+      {not_stored, 503, "not_stored"},
       {overloaded, 503, "overloaded"},
       {busy, 503, "busy"},
       {no_answer, 504, "no_answer"},
@@ -107,6 +109,7 @@ static_assert(
     case ErrorCode::overloaded:
     case ErrorCode::rate_limited: return AdminError::overloaded;
     case ErrorCode::not_supported: return AdminError::not_supported;
+    case ErrorCode::processing_error: return AdminError::not_stored;
     default: return AdminError::internal_error;
   }
 }

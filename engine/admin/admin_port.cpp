@@ -66,7 +66,8 @@ Result<std::unique_ptr<AdminPort>, std::string> AdminPort::open(AdminPortSetup s
                                    .answers = parts->answers,
                                    .calls = parts->calls,
                                    .host_of_node = setup.host_of_node,
-                                   .counts = parts->counts});
+                                   .counts = parts->counts,
+                                   .tls = std::move(setup.tls)});
   if (!server) return unexpected(std::move(server.error()));
   parts->server = std::move(*server);
   return std::unique_ptr<AdminPort>{new AdminPort{std::move(parts)}};
@@ -76,19 +77,28 @@ AdminLane& AdminPort::lane(std::uint32_t shard) { return *parts_->lanes[shard]; 
 void AdminPort::start() { parts_->server->start(); }
 void AdminPort::use_access(const AccessOptions& access) { parts_->server->use_access(access); }
 
+void AdminPort::use_tls(std::shared_ptr<const TlsContext> tls) { parts_->server->use_tls(std::move(tls)); }
+
 void AdminPort::tick(ShardStats& own_stats) {
   parts_->calls.run();
-  own_stats.set(CounterId::admin_requests, parts_->counts.requests.load(std::memory_order_relaxed));
-  own_stats.set(CounterId::admin_actions, parts_->counts.actions.load(std::memory_order_relaxed));
-  for (std::size_t i = 0; i < kAdminErrorCounters; ++i) {
-    own_stats.set(admin_refused_counter(static_cast<std::uint8_t>(i)),
-                  parts_->counts.refused[i].load(std::memory_order_relaxed));
-  }
+  const auto publish = [&own_stats](CounterId id, const std::atomic<std::uint64_t>& count) {
+    own_stats.set(id, count.load(std::memory_order_relaxed));
+  };
+  const AdminCounts& counts = parts_->counts;
+  publish(CounterId::admin_requests, counts.requests);
+  publish(CounterId::admin_actions, counts.actions);
+  for (std::uint8_t i = 0; i < kAdminErrorCounters; ++i) publish(admin_refused_counter(i), counts.refused[i]);
+  publish(CounterId::tls_handshakes, counts.tls_handshakes);
+  publish(CounterId::tls_resumed, counts.tls_resumed);
+  publish(CounterId::tls_unfinished, counts.tls_unfinished);
+  for (std::uint8_t i = 0; i < kTlsFailures; ++i) publish(tls_failed_counter(i), counts.tls_failed[i]);
 }
 
-/// First whoever waits for the control thread is told that nobody comes: it stands here.
+/// First whoever waits for the control thread is told that nobody comes: it stands here. Nor is a shard waited for: a
+/// store that hangs would hold up the end.
 void AdminPort::stop(ShardStats& own_stats) {
   parts_->calls.close();
+  parts_->questions.close();
   parts_->server->stop();
   tick(own_stats);
 }

@@ -21,6 +21,7 @@
 #include "engine/shard/admin_lane.hpp"
 #include "engine/stats/shard_stats.hpp"
 #include "engine/time/clock.hpp"
+#include "engine/transport/tls_context.hpp"
 
 namespace ringcast {
 
@@ -34,6 +35,7 @@ struct AdminPortSetup {
   Clock& clock;
   AdminHost& host_of_node;
   int wake_fd = -1;  // what the control thread waits for
+  std::shared_ptr<const TlsContext> tls{};  // null: HTTP in the clear
 };
 
 class AdminPort {
@@ -49,6 +51,8 @@ class AdminPort {
   void start();
   /// Who may come in from the next request on.
   void use_access(const AccessOptions& access);
+  /// The certificates for connections from now on; only of a port that was opened with some.
+  void use_tls(std::shared_ptr<const TlsContext> tls);
   /// Does what the server's threads want of the control thread, and brings the node's counters up to date.
   void tick(ShardStats& own_stats);
   /// Answers nobody any more; what is to be noted is noted.

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "alloc/base/ensure.hpp"
 #include "codec/http/response_writer.hpp"
 #include "engine/admin/client_socket.hpp"
 #include "engine/reactor/placement.hpp"
@@ -181,7 +182,8 @@ class AdminServer::Library final : public httplib::Server {
   Library(AdminServerSetup setup, Listener listener)
       : setup_{std::move(setup)},
         listener_{std::move(listener)},
-        access_{std::make_shared<const AccessOptions>(setup_.access)} {
+        access_{std::make_shared<const AccessOptions>(setup_.access)},
+        tls_{std::move(setup_.tls)} {
     new_task_queue = [this] { return new Workers{waiting_}; };
     set_payload_max_length(setup_.body_bytes_max);
     set_keep_alive_max_count(kAdminRequestsMax);  // these two are what it tells clients; the waiting is ours
@@ -233,8 +235,13 @@ class AdminServer::Library final : public httplib::Server {
   [[nodiscard]] std::uint16_t port() const { return listener_.address().port; }
   void use_access(AccessOptions access) {
     auto fresh = std::make_shared<const AccessOptions>(std::move(access));
-    const std::scoped_lock lock{access_mutex_};
+    const std::scoped_lock lock{given_mutex_};
     access_ = std::move(fresh);
+  }
+  void use_tls(std::shared_ptr<const TlsContext> tls) {
+    const std::scoped_lock lock{given_mutex_};
+    ensure(tls_ != nullptr && tls != nullptr, "whether a port speaks TLS is settled when it opens");
+    tls_.swap(tls);  // the one before goes when its last connection does, and not under the lock
   }
 
  private:
@@ -279,17 +286,28 @@ class AdminServer::Library final : public httplib::Server {
   }
 
   bool process_and_close_socket(socket_t socket) override {
-    ClientSocket client{socket};
-    const Registration here{*this, client};
-    client.begin_transfer();
+    const std::shared_ptr<const TlsContext> context = tls();
     if (turning_away) {
-      write_refusal(client, {.error = AdminError::busy, .sentence = sentence_of(AdminError::busy)}, true, false);
+      turn_away(socket, context == nullptr);
       return false;
     }
+    ClientSocket client{socket, context};
+    const Registration here{*this, client};
+    client.begin_transfer();
     for (int served = 0; served < kAdminRequestsMax; ++served) {
       if (!serve(client, served)) break;
     }
+    note_tls_failure(client);
     return true;
+  }
+
+  /// By the thread that accepts: it has no time to shake hands with those that there is no room for.
+  void turn_away(socket_t socket, bool in_the_clear) {
+    ClientSocket client{socket};
+    client.begin_transfer();
+    note_refusal(client, AdminError::busy, {});
+    if (!in_the_clear) return;
+    write_refusal(client, {.error = AdminError::busy, .sentence = sentence_of(AdminError::busy)}, true, false);
   }
 
   /// One request. False: the connection ends.
@@ -297,6 +315,7 @@ class AdminServer::Library final : public httplib::Server {
     RequestHead head;
     const auto read =
         client.read_head(head, [this] { return stopping_ || waiting_.load(std::memory_order_relaxed) != 0; });
+    if (served == 0) note_handshake(client);
     if (!read) {
       refuse_unread(client, read.error());
       return false;
@@ -337,7 +356,7 @@ class AdminServer::Library final : public httplib::Server {
     const auto match = find_route(head.method, head.path);
     Admitted admitted;
     if (const auto refusal =
-            check_visitor(head, client, match ? match->row->role : AdminRole::administrator, admitted.request.actor)) {
+            check_visitor(head, client, match ? match->row->role : AdminRole::administrator, admitted.request)) {
       return refused(*refusal);
     }
     if (!match) return refused(match.error().error, {}, match.error().allow);
@@ -353,9 +372,9 @@ class AdminServer::Library final : public httplib::Server {
     return admitted;
   }
 
-  /// actor  who it is: the token's user, or where the request comes from.
+  /// request  is told who it is: the token's user, or where it comes from.
   std::optional<AdminError> check_visitor(const RequestHead& head, const ClientSocket& client, AdminRole wanted,
-                                          std::string& actor) {
+                                          AdminRequest& request) {
     const bool authenticates = setup_.host_of_node.authenticates();
     const std::string token{authenticates ? bearer_token(head.fields) : std::string_view{}};
     std::optional<Result<Grant, TokenError>> grant;
@@ -363,7 +382,8 @@ class AdminServer::Library final : public httplib::Server {
       grant = setup_.calls.call([host = &setup_.host_of_node, token] { return host->verify(token); });
       if (!grant) return AdminError::busy;
     }
-    actor = grant && grant->has_value() ? (*grant)->user : client.peer_text();
+    if (grant && grant->has_value()) request.user = (*grant)->user;
+    request.actor = request.user.empty() ? client.peer_text() : request.user;
     const std::string local = to_text(client.local());
     return refusal_of(*access(),
                       {.host = head.host,
@@ -381,6 +401,10 @@ class AdminServer::Library final : public httplib::Server {
   void refuse_unread(ClientSocket& client, const ClientSocket::NoHead& why) {
     using Ended = ClientSocket::Ended;
     if (why.why == Ended::gone || why.why == Ended::idle) return;
+    if (why.why == Ended::tls_failed) {  // its alert is to arrive
+      client.linger();
+      return;
+    }
     Refused refused{.error = AdminError::request_timeout, .sentence = sentence_of(AdminError::request_timeout)};
     if (why.why == Ended::unreadable) {
       setup_.counts.requests.fetch_add(1, std::memory_order_relaxed);
@@ -426,6 +450,22 @@ class AdminServer::Library final : public httplib::Server {
     const AdminErrorRow& row = row_of(error);
     record(EventCode::admin_refused, row.status, std::string{row.code} + " " + client.peer_text() + " " + path);
   }
+  void note_handshake(const ClientSocket& client) {
+    const auto tls = client.tls();
+    if (!tls) return;
+    AdminCounts& counts = setup_.counts;
+    if (tls->open) counts.tls_handshakes.fetch_add(1, std::memory_order_relaxed);
+    if (tls->resumed) counts.tls_resumed.fetch_add(1, std::memory_order_relaxed);
+    if (!tls->open && !tls->failure) counts.tls_unfinished.fetch_add(1, std::memory_order_relaxed);
+  }
+  void note_tls_failure(const ClientSocket& client) {
+    const auto tls = client.tls();
+    if (!tls || !tls->failure) return;
+    const auto reason = std::to_underlying(*tls->failure);
+    setup_.counts.tls_failed[reason].fetch_add(1, std::memory_order_relaxed);
+    const std::string_view words = tls->detail.empty() ? sentence_of(*tls->failure) : tls->detail;
+    record(EventCode::tls_failed, reason, "admin port, " + client.peer_text() + ": " + std::string{words});
+  }
   void note(const Exchange& exchange) {
     if (exchange.answer.error) count(*exchange.answer.error);
     const AdminRouteRow& row = *exchange.request.match.row;
@@ -437,14 +477,20 @@ class AdminServer::Library final : public httplib::Server {
   }
 
   [[nodiscard]] std::shared_ptr<const AccessOptions> access() {
-    const std::scoped_lock lock{access_mutex_};
+    const std::scoped_lock lock{given_mutex_};
     return access_;
+  }
+  /// Null: the port speaks in the clear.
+  [[nodiscard]] std::shared_ptr<const TlsContext> tls() {
+    const std::scoped_lock lock{given_mutex_};
+    return tls_;
   }
 
   AdminServerSetup setup_;
   Listener listener_;
-  std::mutex access_mutex_;
+  std::mutex given_mutex_;                       // for what the control thread gives while requests are served
   std::shared_ptr<const AccessOptions> access_;  // never null
+  std::shared_ptr<const TlsContext> tls_;
   std::thread accepting_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ended_{false};
@@ -457,6 +503,7 @@ AdminServer::AdminServer(std::unique_ptr<Library> library) : library_{std::move(
 AdminServer::~AdminServer() = default;
 void AdminServer::start() { library_->begin(); }
 void AdminServer::use_access(AccessOptions access) { library_->use_access(std::move(access)); }
+void AdminServer::use_tls(std::shared_ptr<const TlsContext> tls) { library_->use_tls(std::move(tls)); }
 void AdminServer::stop() { library_->end(); }
 std::uint16_t AdminServer::port() const { return library_->port(); }
 

@@ -1,9 +1,11 @@
 // engine/admin/admin_server.hpp: HTTP of the admin port: a listener, a few threads, and what a request has to be like.
 //
 // Owner    admin_port.  Thread  start, stop: the control thread; everything else: its own threads, of low priority.
-// Memory   kAdminThreads requests at a time, each at most limits.message_bytes, and kAdminWaitingMax sockets that wait.
-// Failure  open() says why it cannot listen. A client's mistake is an answer with an AdminError, a counter, an event.
-// Not here what is answered (answers), who may come in (admin_gate), reading heads (client_socket).
+// Memory   kAdminThreads requests at a time, each at most limits.message_bytes, and TLS of as many; kAdminWaitingMax
+//          sockets that wait.
+// Failure  open() says why it cannot listen. A client's mistake is an answer with an AdminError, a counter, an event;
+//          one in TLS an alert, the counter and the event that the data port has for it.
+// Not here what is answered (answers), who may come in (admin_gate), reading heads and TLS (client_socket).
 //
 // cpp-httplib accepts, gives connections to threads and writes responses. What it is given to read is a request that
 // was read, judged and written anew here, of a few fields that we chose: there is nothing left in it that two readers
@@ -22,6 +24,7 @@
 #include "engine/admin/answers.hpp"
 #include "engine/admin/control_calls.hpp"
 #include "engine/limits.hpp"
+#include "engine/transport/tls_context.hpp"
 
 namespace ringcast {
 
@@ -36,6 +39,10 @@ struct AdminCounts {
   std::atomic<std::uint64_t> requests{0};
   std::atomic<std::uint64_t> actions{0};
   std::array<std::atomic<std::uint64_t>, kAdminErrorCounters> refused{};
+  std::atomic<std::uint64_t> tls_handshakes{0};
+  std::atomic<std::uint64_t> tls_resumed{0};
+  std::atomic<std::uint64_t> tls_unfinished{0};
+  std::array<std::atomic<std::uint64_t>, kTlsFailures> tls_failed{};
 };
 
 struct AdminServerSetup {
@@ -48,6 +55,7 @@ struct AdminServerSetup {
   ControlCalls& calls;
   AdminHost& host_of_node;
   AdminCounts& counts;
+  std::shared_ptr<const TlsContext> tls{};  // null: in the clear, for the server's life
 };
 
 class AdminServer {
@@ -61,6 +69,8 @@ class AdminServer {
   void start();
   /// Who may come in from the next request on. Any thread.
   void use_access(AccessOptions access);
+  /// What connections begin with from now on. Any thread; only of a server that speaks TLS.
+  void use_tls(std::shared_ptr<const TlsContext> tls);
   /// Answers nobody any more, and waits for its threads.
   void stop();
   [[nodiscard]] std::uint16_t port() const;

@@ -67,6 +67,7 @@ std::string_view sentence_of(AdminError error) {
     case AdminError::invalid_message: return "the body is wrong";
     case AdminError::request_timeout: return "the request did not come in time";
     case AdminError::not_supported: return "this version does not have it, or this channel does not";
+    case AdminError::not_stored: return "the message could not be stored, and was not sent to anybody";
     case AdminError::overloaded: return "not now: readers lack their turns, or the node is shutting down";
     case AdminError::busy: return "too many requests at a time";
     case AdminError::no_answer: return "a shard did not answer in time; what was asked may have been done";
@@ -77,6 +78,9 @@ std::string_view sentence_of(AdminError error) {
 }
 
 AdminAnswer AdminAnswers::answer(const AdminRequest& request) {
+  if (!is_readable(request.query)) {
+    return refusal(AdminError::invalid_parameter, "a value of the query cannot be decoded, or is too long");
+  }
   const std::string& argument = request.match.argument;
   switch (request.match.row->route) {
     case AdminRoute::index: return {.content_type = kHtml, .body = std::string{kIndexPage}};

@@ -33,6 +33,7 @@ struct AdminRequest {
   std::string query;  // without '?', still percent-encoded
   std::string body;
   std::string actor;  // who it is, for the event log
+  std::string user;   // the token's: whose message ids are in the body; empty: they are those of all who have no token
 };
 
 struct AdminAnswer {
@@ -105,7 +106,7 @@ class AdminAnswers {
     std::optional<AdminError> error{};
     std::string sentence;
   };
-  [[nodiscard]] Outcome publish_to(std::string channel, std::string_view members, std::string_view actor);
+  [[nodiscard]] Outcome publish_to(std::string channel, std::string_view members, std::string_view user);
 
   ShardQuestions* questions_;
   ControlCalls* calls_;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint32_t kRowsDefault = 100;
 constexpr std::string_view kBadLimit = "limit is a number from 1 to 1000";
 constexpr std::string_view kBadCursor = "cursor is one that an answer gave";
+constexpr std::string_view kTooLargeToShow =
+    "the message is larger than what the admin port was made for: limits.message_bytes was raised by a reload";
 constexpr std::string_view kBadAfter = "after is written <epoch>:<seq>, 16 hexadecimal digits and a number";
 
 std::string peer_text(const AdminConnectionRow& row) {
@@ -118,7 +120,8 @@ AdminAnswer AdminAnswers::list_connections(const AdminRequest& request, Filter f
   const auto slow = flag(request.query, "slow");
   if (!slow) return refusal(AdminError::invalid_parameter, "slow is 1 or 0");
   const std::string user = parameter(request.query, "user").value_or("");
-  const std::string channel = parameter(request.query, "channel").value_or(std::string{filter.channel});
+  std::string channel{filter.channel};  // of the path, which no query changes
+  if (channel.empty()) channel = parameter(request.query, "channel").value_or("");
   if (user.size() > kChannelNameBytesMax || channel.size() > kChannelNameBytesMax) {
     return refusal(AdminError::invalid_parameter, "a user or a channel has at most 255 bytes");
   }
@@ -237,7 +240,10 @@ AdminAnswer AdminAnswers::answer_history(const AdminRequest& request) {
   if (!is_valid_channel_name(name)) return refusal_of(AdminError::unknown_channel);
   auto answer = questions_->ask(questions_->home_of(name), question);
   if (!answer) return refusal_of(answer.error());
-  if (answer->head.refused != 0) return refusal_of(admin_error_of(answer->head.code));
+  if (answer->head.refused != 0) {
+    if (answer->head.code == ErrorCode::message_too_large) return refusal(AdminError::not_supported, kTooLargeToShow);
+    return refusal_of(admin_error_of(answer->head.code));
+  }
   return {.body = std::move(answer->body)};
 }
 

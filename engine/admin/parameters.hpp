@@ -1,11 +1,13 @@
 // engine/admin/parameters.hpp: what a request's path and query say, as values.
 //
 // Thread   any; pure.  Memory  the values returned.
-// Failure  an empty optional: it is there and cannot be read.
+// Failure  is_readable() says whether a query's values can be decoded: it is to be asked first, so that a filter that
+//          nobody understands is refused, and not left out. An empty optional: it is not there, or no such value.
 // Not here bodies (actions), which parameter means what (answers, lists).
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,12 +16,23 @@
 #include "codec/http/url.hpp"
 #include "codec/text/channel_name.hpp"
 #include "codec/text/numbers.hpp"
+#include "codec/text/utf8.hpp"
 
 namespace ringcast {
 
-/// The value of a query's parameter, decoded; empty if it is not there or cannot be decoded.
+inline constexpr std::size_t kAdminValueBytesMax = 1'024;  // decoded; a name has 255 at most, a position less
+
+[[nodiscard]] inline bool is_readable(std::string_view query) {
+  std::array<char, kAdminValueBytesMax> scratch;
+  while (const auto pair = next_query_pair(query)) {
+    const auto value = percent_decode(pair->value, scratch, Plus::space);
+    if (!value || value->size() > kAdminValueBytesMax || !is_valid_utf8(*value)) return false;
+  }
+  return true;
+}
+/// The value of a query's parameter, decoded; empty if it is not there.
 [[nodiscard]] inline std::optional<std::string> parameter(std::string_view query, std::string_view name) {
-  std::array<char, 1'024> scratch;
+  std::array<char, kAdminValueBytesMax> scratch;
   const auto value = query_parameter(query, name, scratch);
   if (!value || !*value) return std::nullopt;
   return std::string{**value};

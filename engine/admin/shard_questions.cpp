@@ -29,9 +29,10 @@ std::optional<ShardAnswer> take(AdminLane& lane, std::uint32_t serial) {
 Result<ShardAnswer, AdminError> ShardQuestions::ask(ShardIndex shard, AdminQuestion question) {
   const std::unique_lock lock{mutex_, kShardPatience};
   if (!lock.owns_lock()) return unexpected(AdminError::busy);
+  if (closed_.load(std::memory_order_relaxed)) return unexpected(AdminError::overloaded);
   AdminLane& lane = *lanes_[value(shard)];
   (void)take(lane, ++serial_);  // nobody has been asked under this number yet: what is there is too late
-  const Instant deadline = clock_->now().mono + kShardPatience;
+  const Instant deadline = now() + kShardPatience;
   question.head.serial = serial_;
   question.head.deadline_ns = deadline.time_since_epoch().count();
   const std::size_t bytes = bytes_of(question);
@@ -49,7 +50,7 @@ Result<ShardAnswer, AdminError> ShardQuestions::wait(AdminLane& lane, std::uint3
   microseconds pause = kFirstSleep;
   for (;;) {
     if (auto answer = take(lane, serial)) return *std::move(answer);
-    if (clock_->now().mono >= deadline) return unexpected(AdminError::no_answer);
+    if (closed_.load(std::memory_order_relaxed) || now() >= deadline) return unexpected(AdminError::no_answer);
     std::this_thread::sleep_for(pause);
     pause = std::min(2 * pause, kLongestSleep);
   }

@@ -1,7 +1,7 @@
 // engine/admin/shard_questions.hpp: puts a question to a shard and waits for the answer.
 //
 // Owner    the admin port.  Thread  those of the admin port, one at a time (a mutex).
-// Memory   the answer.  Failure  busy, no_answer, body_too_large: an AdminError each.
+// Memory   the answer.  Failure  busy, no_answer, body_too_large, overloaded (it is closed): an AdminError each.
 // Not here what is asked and answered (shard/admin_lane, shard/admin_desk).
 //
 // One question is outstanding at a time on the whole node. An answer that comes too late is dropped by whoever asks
@@ -9,6 +9,7 @@
 // looks, and sleeps a little longer each time. Only a shard that sleeps is rung.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -25,7 +26,7 @@
 
 namespace ringcast {
 
-inline constexpr milliseconds kShardPatience{2'000};  // a turn takes microseconds; a shard that takes so long is ill
+inline constexpr milliseconds kShardPatience{2'000};  // a turn takes microseconds, a commit some milliseconds
 
 struct ShardAnswer {
   AdminAnswerHead head;
@@ -40,6 +41,9 @@ class ShardQuestions {
 
   /// A shard that refuses gives an answer too: its head says so.
   [[nodiscard]] Result<ShardAnswer, AdminError> ask(ShardIndex shard, AdminQuestion question);
+  /// Nobody waits any more, and nothing is asked: the port is about to end. Any thread.
+  void close() { closed_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] Instant now() const { return clock_->now().mono; }
 
   [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(lanes_.size()); }
   [[nodiscard]] ShardIndex home_of(std::string_view channel) const { return home_shard(channel, shards()); }
@@ -50,6 +54,7 @@ class ShardQuestions {
   std::vector<AdminLane*> lanes_;
   DoorbellBoard* doorbells_;
   Clock* clock_;
+  std::atomic<bool> closed_{false};
   std::timed_mutex mutex_;
   std::uint32_t serial_ = 0;
 };

@@ -108,6 +108,10 @@ class Checker {
              fmt::format("{} is no address and port: the admin port speaks HTTP over TCP", address_text(address)));
       return;
     }
+    if (address.plain) {
+      report({"admin"}, fmt::format("{}: 'plain:' is for the data port; the admin port speaks TLS if tls.admin says so",
+                                    address_text(address)));
+    }
     if (!address.loopback && !options_.core.access.insecure && !options_.auth.has_key()) {
       report({"admin"},
              fmt::format("{} is reachable from other hosts, and nobody has to authenticate: configure a key "
@@ -140,8 +144,14 @@ class Checker {
       report({"tls.key", "tls.certificate"},
              fmt::format("{} certificates need as many keys, in the same order; there are {}", tls.certificates.size(),
                          tls.keys.size()));
-    } else if (!tls.client_ca.empty() && !tls.enabled()) {
+      return;
+    }
+    if (tls.enabled()) return;
+    if (!tls.client_ca.empty()) {
       report({"tls.client_ca"}, "clients show certificates to a node that speaks TLS: set tls.certificate and tls.key");
+    }
+    if (tls.admin) {
+      report({"tls.admin"}, "the admin port speaks TLS with the node's certificates: set tls.certificate and tls.key");
     }
   }
 

@@ -153,6 +153,8 @@ const std::array kNodeKeys{
         "a PEM file: only clients with a certificate that one of its authorities signed may connect"},
     NodeRow{"tls.handshakes_max", at<&NodeOptions::tls, &TlsOptions::handshakes_max>(), kCount, {1, 100'000},
         "TLS handshakes under way at a time, a shard; others wait, within limits.handshake_time"},
+    NodeRow{"tls.admin", at<&NodeOptions::tls, &TlsOptions::admin>(), kNone, {},
+        "the admin port speaks TLS as well, with the same certificates and the same tls.client_ca"},
 
     NodeRow{"compression.enabled", core<&CoreOptions::compression, &CompressionOptions::enabled>(), kNone, {},
         "agree to permessage-deflate (RFC 7692) when a client offers it"},
@@ -278,7 +280,6 @@ constexpr std::array kLaterNodeKeys{
     LaterRow{"memory.warning", "70", "other steps of memory pressure"},
     LaterRow{"memory.critical", "85", "other steps of memory pressure"},
     LaterRow{"memory.emergency", "95", "other steps of memory pressure"},
-    LaterRow{"tls.admin", "false", "TLS"},
 };
 
 constexpr std::array<LaterRow, 0> kLaterNamespaceKeys{};  // all are there

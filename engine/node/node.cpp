@@ -184,7 +184,8 @@ Result<void, std::string> Node::open_admin() {
                                 .doorbells = *doorbells_,
                                 .clock = clock_,
                                 .wake_fd = event_fd_,
-                                .authenticator = std::move(authenticator)});
+                                .authenticator = std::move(authenticator),
+                                .tls = options_.tls.admin ? tls_ : nullptr});
   if (!admin) return unexpected(std::move(admin.error()));
   admin_ = std::move(*admin);
   return {};
@@ -415,6 +416,7 @@ void Node::use_tls(std::shared_ptr<const TlsContext> fresh) {
   const Now now = clock_.now();
   tls_ = std::move(fresh);
   tls_renew_at_ = now.mono + kTicketKeyTime;
+  if (admin_ != nullptr) admin_->use_tls(tls_);
   for (std::uint32_t i = 0; i < shards(); ++i) controls_[i].hand_over(tls_);
   for (std::uint16_t i = 0; i < shards(); ++i) doorbells_->ring_event(ShardIndex{i});
   own_stats_->event(EventCode::tls_reloaded, now, options_.tls.certificates.size());

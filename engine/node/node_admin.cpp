@@ -6,7 +6,8 @@ namespace ringcast {
 
 Result<std::unique_ptr<NodeAdmin>, std::string> NodeAdmin::open(NodeAdminSetup setup) {
   std::unique_ptr<NodeAdmin> admin{new NodeAdmin{std::move(setup)}};
-  const NodeAdminSetup& made = admin->setup_;
+  NodeAdminSetup& made = admin->setup_;
+  admin->speaks_tls_ = made.tls != nullptr;
   auto port = AdminPort::open({.host = made.address.host,
                                .port = made.address.port,
                                .ipv6 = made.address.family == ListenAddress::Family::ipv6,
@@ -15,7 +16,8 @@ Result<std::unique_ptr<NodeAdmin>, std::string> NodeAdmin::open(NodeAdminSetup s
                                .doorbells = made.doorbells,
                                .clock = made.clock,
                                .host_of_node = *admin,
-                               .wake_fd = made.wake_fd});
+                               .wake_fd = made.wake_fd,
+                               .tls = std::exchange(made.tls, nullptr)});
   if (!port) return unexpected(std::move(port.error()));
   admin->port_ = std::move(*port);
   return admin;
@@ -26,7 +28,8 @@ BindAddress NodeAdmin::address() const {
   return {.family = ipv6 ? BindAddress::Family::ipv6 : BindAddress::Family::ipv4,
           .host = setup_.address.host,
           .port = port_->port(),
-          .path = {}};
+          .path = {},
+          .tls = speaks_tls_};
 }
 
 Result<Grant, TokenError> NodeAdmin::verify(const std::string& token) {

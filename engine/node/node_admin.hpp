@@ -21,6 +21,7 @@
 #include "engine/stats/shard_stats.hpp"
 #include "engine/time/clock.hpp"
 #include "engine/transport/listener.hpp"
+#include "engine/transport/tls_context.hpp"
 
 namespace ringcast {
 
@@ -34,6 +35,7 @@ struct NodeAdminSetup {
   int wake_fd = -1;
   /// Whom tokens are checked with, now; not set: nobody has to authenticate.
   std::function<const Authenticator&()> authenticator{};
+  std::shared_ptr<const TlsContext> tls{};  // the node's certificates; null: HTTP in the clear
 };
 
 class NodeAdmin final : private AdminHost {
@@ -44,6 +46,10 @@ class NodeAdmin final : private AdminHost {
   /// The shards run: requests are answered from now on.
   void start() { port_->start(); }
   void use_access(const AccessOptions& access) { port_->use_access(access); }
+  /// The node's certificates were read again.
+  void use_tls(const std::shared_ptr<const TlsContext>& tls) {
+    if (speaks_tls_) port_->use_tls(tls);
+  }
   void tick() { port_->tick(setup_.own_stats); }
   void stop() { port_->stop(setup_.own_stats); }
   /// What reads the configuration again; until it is set the node cannot.
@@ -65,6 +71,7 @@ class NodeAdmin final : private AdminHost {
   NodeAdminSetup setup_;
   std::function<AdminReload(const std::string& who)> reload_;
   std::unique_ptr<AdminPort> port_;
+  bool speaks_tls_ = false;
   bool drain_wanted_ = false;
 };
 

@@ -64,7 +64,9 @@ void say_ready(const Node& node) {
     const char* const scheme = unix_path ? "" : address.tls ? "wss://" : "ws://";
     std::fprintf(stderr, "listening on %s%s\n", scheme, to_text(address).c_str());
   }
-  if (const auto admin = node.admin_address()) std::fprintf(stderr, "admin on http://%s\n", to_text(*admin).c_str());
+  if (const auto admin = node.admin_address()) {
+    std::fprintf(stderr, "admin on %s%s\n", admin->tls ? "https://" : "http://", to_text(*admin).c_str());
+  }
   std::fflush(stderr);
 }
 

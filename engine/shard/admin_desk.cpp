@@ -1,8 +1,10 @@
 #include "engine/shard/admin_desk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "codec/dialect/exchange.hpp"
 #include "codec/text/channel_name.hpp"
 #include "codec/text/pattern.hpp"
 
@@ -10,34 +12,44 @@ namespace ringcast {
 
 void AdminDesk::advance(Now now) {
   if (answer_waits_ && !deliver()) return;
-  if (!job_) {
-    const Bytes record = lane_->questions.peek();
-    if (record.empty()) return;
-    const AdminQuestion question = read_question(record);
-    if (now.mono.time_since_epoch().count() >= question.head.deadline_ns) {
-      stats_->add(CounterId::admin_questions_late);
-    } else {
-      stats_->add(CounterId::admin_questions);
-      begin(question, now);
-    }
-    lane_->questions.pop();
-    lane_->questions.release();
+  if (!job_ || job_->waits) take_question(now);
+  if (job_ && can_go_on(*job_)) step(*job_, now);
+}
+
+void AdminDesk::take_question(Now now) {
+  const Bytes record = lane_->questions.peek();
+  if (record.empty()) return;
+  const AdminQuestion question = read_question(record);
+  if (now.mono.time_since_epoch().count() >= question.head.deadline_ns) {
+    stats_->add(CounterId::admin_questions_late);
+  } else {
+    stats_->add(CounterId::admin_questions);
+    begin(question, now);
   }
-  if (job_) step(*job_, now);
+  lane_->questions.pop();
+  lane_->questions.release();
 }
 
 bool AdminDesk::has_work() const {
   if (answer_waits_) return lane_->answers.has_room(sizeof answer_ + page_.size());
-  return job_.has_value() || !lane_->questions.empty();
+  return (job_ && can_go_on(*job_)) || !lane_->questions.empty();
+}
+
+/// Of a message the store speaks by itself; a history is asked for again when it has said anything.
+bool AdminDesk::can_go_on(const Job& job) const {
+  if (!job.waits) return true;
+  return job.asked.ask == AdminAsk::history && router_->store_progress() != job.progress;
 }
 
 void AdminDesk::begin(const AdminQuestion& question, Now now) {
   answer_ = AdminAnswerHead{.ask = question.head.ask, .serial = question.head.serial};
   page_.clear();
+  job_.reset();  // who asked what still waits for the store has gone
   switch (question.head.ask) {
     case AdminAsk::connections:
     case AdminAsk::disconnect:
     case AdminAsk::channels:
+    case AdminAsk::history:
     case AdminAsk::cleanup:
       job_.emplace(Job{.asked = question.head,
                        .channel = std::string{question.channel},
@@ -45,8 +57,9 @@ void AdminDesk::begin(const AdminQuestion& question, Now now) {
                        .at = question.head.from});
       return;
     case AdminAsk::channel: answer_channel(question); break;
-    case AdminAsk::history: answer_history(question, now); break;
-    case AdminAsk::publish: answer_publish(question, now); break;
+    case AdminAsk::publish:
+      if (!answer_publish(question, now)) return;  // stored() does, when that has come true
+      break;
     case AdminAsk::end: ensure(false, "the admin side asks what there is to ask");
   }
   finish();
@@ -55,6 +68,7 @@ void AdminDesk::begin(const AdminQuestion& question, Now now) {
 void AdminDesk::step(Job& job, Now now) {
   switch (job.asked.ask) {
     case AdminAsk::channels: look_at_channels(job); break;
+    case AdminAsk::history: look_at_history(job, now); break;
     case AdminAsk::cleanup: look_for_unused(job, now); break;
     default: look_at_connections(job, now);
   }
@@ -62,6 +76,10 @@ void AdminDesk::step(Job& job, Now now) {
 
 void AdminDesk::finish() {
   job_.reset();
+  if (sizeof answer_ + page_.size() > lane_->answers.record_bytes_max()) {
+    page_ = {};  // of one message: a reload allowed larger ones than the lanes were made for
+    refuse(ErrorCode::message_too_large);
+  }
   answer_waits_ = true;
   deliver();
 }
@@ -185,19 +203,25 @@ void AdminDesk::answer_channel(const AdminQuestion& question) {
   if (const HomeChannel* home = router_->home_at(channel)) add_channel(channel, *home);
 }
 
-void AdminDesk::answer_history(const AdminQuestion& question, Now now) {
-  ensure(router_->is_home_of(question.channel), "a history is asked of the shard that has it");
+void AdminDesk::look_at_history(Job& job, Now now) {
+  ensure(router_->is_home_of(job.channel), "a history is asked of the shard that has it");
+  const AdminQuestionHead& asked = job.asked;
   const HistoryAnswer answer = router_->history(
-      {.channel = question.channel,
+      {.channel = job.channel,
        .id = {},
-       .after = question.head.has_after != 0 ? std::optional<ResumePoint>{question.head.after} : std::nullopt,
-       .limit = question.head.limit},
+       .after = asked.has_after != 0 ? std::optional<ResumePoint>{asked.after} : std::nullopt,
+       .limit = asked.limit},
       Handle{}, now);
-  if (answer.kind == HistoryAnswer::Kind::answered) {
-    page_ = answer.reply;
-  } else {
-    refuse(answer.refusal.code);
+  switch (answer.kind) {
+    case HistoryAnswer::Kind::answered: page_ = answer.reply; break;
+    case HistoryAnswer::Kind::refused: refuse(answer.refusal.code); break;
+    case HistoryAnswer::Kind::no_room:  // the channel is being loaded
+      job.waits = true;
+      job.progress = router_->store_progress();
+      return;
+    case HistoryAnswer::Kind::forwarded: ensure(false, "what is asked at home is not forwarded");
   }
+  finish();
 }
 
 void AdminDesk::look_for_unused(Job& job, Now now) {
@@ -213,37 +237,61 @@ void AdminDesk::look_for_unused(Job& job, Now now) {
 std::optional<ErrorCode> AdminDesk::refusal_of(const AdminQuestion& question) const {
   if (!is_valid_channel_name(question.channel) || is_pattern(question.channel)) return ErrorCode::invalid_message;
   if (is_server_channel(question.channel)) return ErrorCode::unauthorized;
+  if (is_user_channel(question.channel) && !is_valid_user_id(question.channel.substr(kUserPrefix.size()))) {
+    return ErrorCode::invalid_message;
+  }
   if (sessions_->shutting_down()) return ErrorCode::overloaded;
   return std::nullopt;
 }
 
-void AdminDesk::answer_publish(const AdminQuestion& question, Now now) {
+/// False: it is to be stored first, and stored() will hear of it.
+bool AdminDesk::answer_publish(const AdminQuestion& question, Now now) {
   if (const auto refused = refusal_of(question)) {
     refuse(*refused);
-    return;
+    return true;
   }
+  std::array<char, sizeof question.head.serial> id;
+  store(id.data(), question.head.serial);
   const PublishAnswer answer = router_->publish_for_admin({.channel = question.channel,
                                                            .event = question.event,
                                                            .message_id = question.message_id,
-                                                           .data = question.data,
+                                                           .data = unwrap_combined(question.channel, question.data),
                                                            .publisher = question.head.publisher,
                                                            .snapshot = question.head.snapshot != 0,
                                                            .as_of = question.head.as_of,
                                                            .high = question.head.high != 0,
                                                            .received = now.mono},
-                                                          now);
+                                                          {id.data(), id.size()}, now);
   switch (answer.kind) {
-    case PublishAnswer::Kind::published:
-      answer_.epoch = answer.published.epoch;
-      answer_.seq = answer.published.seq;
-      answer_.duplicate = answer.published.duplicate ? 1 : 0;
-      break;
+    case PublishAnswer::Kind::published: tell_published(answer.published); break;
     case PublishAnswer::Kind::refused: refuse(answer.refusal.code); break;
-    case PublishAnswer::Kind::no_room:  // its readers lack their turns: who asked is told to come again
+    case PublishAnswer::Kind::no_room:  // its readers lack their turns, or the store is behind: to be asked again
       refuse(ErrorCode::overloaded);
       break;
-    case PublishAnswer::Kind::forwarded: ensure(false, "what is published at home is not forwarded");
+    case PublishAnswer::Kind::forwarded:
+      job_.emplace(Job{.asked = question.head, .channel = {}, .user = {}, .waits = true});
+      return false;
   }
+  return true;
+}
+
+void AdminDesk::stored(const PublishReply& reply) {
+  ensure(reply.id.size() == sizeof answer_.serial, "what an administrator publishes is answered under its question");
+  if (!job_ || job_->asked.ask != AdminAsk::publish || load<std::uint32_t>(reply.id.data()) != job_->asked.serial) {
+    return;  // nobody waits for it any more
+  }
+  if (reply.refused) {
+    refuse(reply.refusal.code);
+  } else {
+    tell_published(reply.published);
+  }
+  finish();
+}
+
+void AdminDesk::tell_published(const Published& published) {
+  answer_.epoch = published.epoch;
+  answer_.seq = published.seq;
+  answer_.duplicate = published.duplicate ? 1 : 0;
 }
 
 }  // namespace ringcast

@@ -8,6 +8,11 @@
 // Whatever has to look at many connections or channels goes over at most kAdminLooksPerTurn of them in a turn, in the
 // order of their slots: what stays where it is, is seen exactly once, over all pages. One question is worked on at a
 // time. Publishing, closing and forgetting go the ways of clients' commands and of housekeeping.
+//
+// A message that is stored before it is sent, and a history that lies in the store, are answered when the store has
+// spoken, however long that takes: the shard does not wait. A question that comes meanwhile says that whoever asked the
+// one before has gone (one is asked at a time, admin/shard_questions): its answer is not given any more. What was asked
+// of the store is done all the same.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +38,8 @@ class AdminDesk {
 
   /// Works on what was asked, within the bound of a turn.
   void advance(Now now);
+  /// What became of a message that had to be stored first.
+  void stored(const PublishReply& reply);
   /// advance() would do something.
   [[nodiscard]] bool has_work() const;
 
@@ -41,17 +48,22 @@ class AdminDesk {
     AdminQuestionHead asked;
     std::string channel;
     std::string user;
-    std::uint32_t at = 0;  // the next slot
+    std::uint32_t at = 0;        // the next slot
+    bool waits = false;          // for the store
+    std::uint64_t progress = 0;  // of the store when it was asked last
   };
 
+  void take_question(Now now);
   void begin(const AdminQuestion& question, Now now);
+  [[nodiscard]] bool can_go_on(const Job& job) const;
   void step(Job& job, Now now);
   void look_at_connections(Job& job, Now now);
   void look_at_channels(Job& job);
   void look_for_unused(Job& job, Now now);
   void answer_channel(const AdminQuestion& question);
-  void answer_history(const AdminQuestion& question, Now now);
-  void answer_publish(const AdminQuestion& question, Now now);
+  void look_at_history(Job& job, Now now);
+  bool answer_publish(const AdminQuestion& question, Now now);
+  void tell_published(const Published& published);
   [[nodiscard]] std::optional<ErrorCode> refusal_of(const AdminQuestion& question) const;
   [[nodiscard]] bool matches(const Job& job, const Connection& connection, std::uint32_t channel);
   /// Returns how many subscriptions were looked at.

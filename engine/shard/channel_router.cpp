@@ -327,7 +327,7 @@ PublishAnswer ChannelRouter::publish_at_home(const PublishRequest& request, cons
     hold(now);
     stats_->add(CounterId::publishes_parked);
     answer.kind = PublishAnswer::Kind::no_room;  // who got nothing this time goes first the next time
-    (to.connection == published_last_ ? held_ : held_first_).push_back(to.connection);
+    if (to.connection.valid()) (to.connection == published_last_ ? held_ : held_first_).push_back(to.connection);
     return answer;
   }
   if (home->durable.valid()) return publish_durable(*home, request, to, hold_allowed, now);
@@ -553,12 +553,9 @@ std::uint32_t ChannelRouter::readers_of(const Channel& channel) const {
   return static_cast<std::uint32_t>(readers);
 }
 
-PublishAnswer ChannelRouter::publish_for_admin(const PublishRequest& request, Now now) {
+PublishAnswer ChannelRouter::publish_for_admin(const PublishRequest& request, std::string_view id, Now now) {
   ensure(is_home_of(request.channel), "a message is given to the shard that sequences it");
-  if (rules_.rule_of(request.channel).durable()) {  // the store answers later, and to a connection
-    return {.refusal = {.code = ErrorCode::not_supported, .sentence = "clients publish to durable channels"}};
-  }
-  return publish_at_home(request, {.shard = here_}, Hold::allowed, now);
+  return publish_at_home(request, {.shard = here_, .connection = {}, .id = id}, Hold::allowed, now);
 }
 
 bool ChannelRouter::clean_up(std::uint32_t& slot, std::uint32_t looks, std::uint32_t& forgotten, Now now) {

@@ -81,8 +81,9 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   [[nodiscard]] const HomeChannel* home_at(const Channel& channel) { return homes_.find(channel.home_state); }
   /// Subscriptions of this shard, in all forms.
   [[nodiscard]] std::uint32_t readers_of(const Channel& channel) const;
-  /// As publish(), at the channel's home; `no_room` is not retried.
-  PublishAnswer publish_for_admin(const PublishRequest& request, Now now);
+  /// As publish(), at the channel's home; `no_room` is not retried. A message that is stored first is answered later,
+  /// by a PublishReply with this id and without a connection (serve_store).
+  PublishAnswer publish_for_admin(const PublishRequest& request, std::string_view id, Now now);
   /// What sweeps do by and by, at once and without their delays, for `looks` channels from `slot` on. True: no more.
   bool clean_up(std::uint32_t& slot, std::uint32_t looks, std::uint32_t& forgotten, Now now);
 
@@ -162,6 +163,8 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   // ---- the offline store (durable.cpp) ----
 
   [[nodiscard]] bool has_store() const { return durable_.has_store(); }
+  /// Grows with what the store says: what had to wait for it may be tried again.
+  [[nodiscard]] std::uint64_t store_progress() const { return durable_.progress(); }
   /// Takes what the store has answered, and asks it for what waits. Publish replies go to `on_reply` at once; the
   /// subscriptions whose channel has been loaded, or could not be, are to be given to finish_join().
   template <class OnReply>

@@ -86,8 +86,16 @@ struct ShardCore::State final : AnswerSink {
     for (const Handle connection : released_askers) sessions.answered(connection, now);
     released_askers.clear();
   }
+  /// To the connection that published; without one, to the administrator who did.
+  void published(const PublishReply& reply, Now now) {
+    if (!reply.connection.valid() && desk) {
+      desk->stored(reply);
+    } else {
+      sessions.handle(reply, now);
+    }
+  }
   void serve_store(Now now) {
-    const auto& loaded = router.serve_store(now, [&](const PublishReply& reply) { sessions.handle(reply, now); });
+    const auto& loaded = router.serve_store(now, [&](const PublishReply& reply) { published(reply, now); });
     for (const Handle subscription : loaded) join_ready(subscription, now);
   }
   /// Its log is there: to whoever waits for that, a pattern or a command.

@@ -293,6 +293,7 @@ enum class CounterId : std::uint16_t {
   admin_refused_invalid_message,
   admin_refused_request_timeout,
   admin_refused_not_supported,
+  admin_refused_not_stored,
   admin_refused_overloaded,
   admin_refused_busy,
   admin_refused_no_answer,
@@ -584,6 +585,7 @@ inline constexpr auto kCounters = [] {
       {admin_refused_invalid_message, counter, "admin_refused", "code=invalid_message", "requests", "Refused with 400: a body that is wrong"},
       {admin_refused_request_timeout, counter, "admin_refused", "code=request_timeout", "requests", "Refused with 408: the request did not come in time"},
       {admin_refused_not_supported, counter, "admin_refused", "code=not_supported", "requests", "Refused with 501: not supported"},
+      {admin_refused_not_stored, counter, "admin_refused", "code=not_stored", "requests", "Refused with 503: the offline store cannot keep the message"},
       {admin_refused_overloaded, counter, "admin_refused", "code=overloaded", "requests", "Refused with 503: readers lack their turns"},
       {admin_refused_busy, counter, "admin_refused", "code=busy", "requests", "Refused with 503: too many requests at a time"},
       {admin_refused_no_answer, counter, "admin_refused", "code=no_answer", "requests", "Refused with 504: a shard did not answer in time"},
@@ -670,7 +672,7 @@ static_assert(std::to_underlying(CounterId::tls_failed_slow) - std::to_underlyin
   return static_cast<CounterId>(std::to_underlying(CounterId::tls_failed_not_tls) + reason);
 }
 
-inline constexpr std::size_t kAdminErrorCounters = 26;
+inline constexpr std::size_t kAdminErrorCounters = 27;
 static_assert(std::to_underlying(CounterId::admin_refused_internal_error) -
                       std::to_underlying(CounterId::admin_refused_malformed_request) + 1 == kAdminErrorCounters,
               "one row an error, in the order of AdminError (engine/admin/admin_error.hpp)");

@@ -15,6 +15,7 @@ struct TlsOptions {
   std::vector<std::string> keys{};          // PEM files, as many and in the same order
   std::string client_ca{};                  // PEM file: who connects shows a certificate that one of these signed
   std::uint32_t handshakes_max = 256;       // under way at a time, a shard; others wait, within limits.handshake_time
+  bool admin = false;                       // the admin port speaks TLS as well
 
   [[nodiscard]] bool enabled() const { return !certificates.empty(); }
 };

@@ -12,11 +12,6 @@
 namespace ringcast {
 namespace {
 
-// Somebody's browser, or a health check: say what is wrong in words that it understands.
-constexpr std::string_view kSpeakTls =
-    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    "Content-Length: 21\r\n\r\nthis port speaks TLS\n";
-constexpr std::string_view kHttpRequestDetail = "http request";  // SSL_R_HTTP_REQUEST
 constexpr std::size_t kBatchBytes = kSendBatchMax * kTlsRecordBytesMax;
 
 /// Once, without waiting: the last words to a peer that is given up.
@@ -236,8 +231,7 @@ void TlsPath::answer(Handle connection, ConnectionState& state) {
 
 void TlsPath::fail(Handle connection, ConnectionState& state, bool was_handshaking) {
   TlsConnection& tls = *state.tls;
-  const bool plain_http = tls.stream->detail() == kHttpRequestDetail;
-  if (!state.remainder) say_last(state.fd, plain_http ? as_bytes(kSpeakTls) : Bytes{out_});
+  if (!state.remainder) say_last(state.fd, tls.stream->is_plain_http() ? as_bytes(kSpeakTls) : Bytes{out_});
   tls.broken = true;
   ++counters_.failed[std::to_underlying(tls.stream->failure())];
   events_.tls_failed(connection, tls.stream->failure(), tls.stream->detail());

@@ -40,7 +40,6 @@
 namespace ringcast {
 
 inline constexpr std::uint32_t kTlsStepsPerTurn = 8;        // decision: RSA 2048 signs in 0.3 ms, P-256 in 0.02 ms
-inline constexpr std::size_t kTlsAnswersBytesMax = 64_KiB;  // decision: of a peer that asks and does not read
 inline constexpr std::size_t kTlsHeldBytesMax = 64_KiB;  // decision: a hello has 2 KiB, and 16 with what clients put in
 inline constexpr std::size_t kTlsWaitingBytesMax = 16_KiB;  // decision: of who waits to begin: a hello, no more
 inline constexpr seconds kTlsPatience{1};  // decision: a handshake is two round trips; half the earth away they take 0.6 s

@@ -1,6 +1,6 @@
 // engine/transport/tls_stream.hpp: one connection's TLS: bytes of the wire in, plaintext and bytes for the wire out.
 //
-// Owner    tls_path, one a TLS connection; tests.  Thread  the shard's.
+// Owner    tls_path, one a TLS connection; the admin port, one a client (admin/client_socket).  Thread  its owner's.
 // Memory   OpenSSL's session: kTlsHandshakeBytes until the handshake is done, then kTlsSessionBytes; a record buffer
 //          (kTlsRecordBytes) only while a record is incomplete. Nothing is buffered here.
 // Failure  a TlsFailure, with the alert that says so among the bytes for the wire; nothing is taken after it.
@@ -27,6 +27,12 @@ inline constexpr std::size_t kTlsHandshakeBytes = 72U << 10;  // at its peak, wi
 inline constexpr std::size_t kTlsSessionBytes = 14U << 10;
 inline constexpr std::size_t kTlsRecordBytes = 17U << 10;
 
+/// What somebody's browser, or a health check, that speaks plain HTTP is told in the clear: words that it understands.
+inline constexpr std::string_view kSpeakTls =
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 21\r\n\r\nthis port speaks TLS\n";
+inline constexpr std::size_t kTlsAnswersBytesMax = 64U << 10;  // decision: of a peer that asks and does not read
+
 enum class TlsFailure : std::uint8_t {
   not_tls,        // the first bytes are no TLS record: garbage, or plain HTTP
   version,        // nothing above TLS 1.1
@@ -36,14 +42,14 @@ enum class TlsFailure : std::uint8_t {
   record,         // a record that cannot be opened, or breaks the rules
   renegotiation,  // asked for
   refused,        // the peer sent an alert: it does not want us
-  truncated,      // the connection ended within a record (tls_path)
-  flood,          // more than is waited with: input of a handshake that is put off, or answers left unread (tls_path)
+  truncated,      // the connection ended within a record (the stream's owner sees it)
+  flood,          // more than is waited with: input of a handshake that is put off, or answers left unread (owners)
   slow,           // a handshake that took a second, while others waited to begin theirs (tls_path)
   end,
 };
 [[nodiscard]] std::string_view sentence_of(TlsFailure failure);
 
-/// What the streams of a thread read from and write to while one of them is at work.
+/// What a stream reads from and writes to while it is at work; those of a thread may share one.
 struct TlsWire {
   Bytes in{};
   std::vector<std::uint8_t>* out = nullptr;
@@ -73,6 +79,8 @@ class TlsStream {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] TlsFailure failure() const { return failure_; }
   [[nodiscard]] std::string_view detail() const { return detail_; }  // OpenSSL's words for it, a literal of its
+  /// Failed: the first bytes were a request of plain HTTP.
+  [[nodiscard]] bool is_plain_http() const { return detail_ == "http request"; }  // SSL_R_HTTP_REQUEST
   /// The part of a record is held, until the rest comes.
   [[nodiscard]] bool mid_record() const;
   [[nodiscard]] bool resumed() const;

@@ -5,12 +5,16 @@ import base64
 import hashlib
 import hmac
 import json
+import pathlib
 import re
 import resource
 import socket
+import ssl
+import tempfile
 import time
 
 from support.admin import API, DOCUMENT, JSON, Admin
+from support.certificates import Certificates, tls_flags, trusting
 from support.native import Native, open_socket
 from support.node import Node, free_port, run_program, unique_name
 from support.runner import case, equal, eventually, main, require, scaled
@@ -84,6 +88,8 @@ async def _():
         require(7 <= pages <= 9, f"25 rows in pages of 4; it took {pages}")
         rows, _ = await admin.pages(f"{API}/channels/project:9/subscribers", "subscribers", 3)
         equal({row["id"] for row in rows}, {client.welcome["connection_id"] for client in clients[:10]}, "readers")
+        rows = (await admin.get(f"{API}/channels/project:9/subscribers?channel=other")).json["subscribers"]
+        equal(len(rows), 10, "the readers of the path's channel, whatever the query says")
         equal((await admin.get(f"{API}/connections/count")).json, {"count": 25}, "the count")
         equal((await admin.get(f"{API}/projects/9/connections/count")).json, {"project": "9", "count": 10}, "the count")
         equal((await admin.get(f"{API}/channels/project:9")).json["readers"], 10, "readers on all shards")
@@ -150,7 +156,8 @@ async def _():
             equal(answer.code, code, f"the code for {body!r}")
         answer = await admin.post(f"{API}/channels/$sys%2Fstats/publish", {"data": 1}, status=403)
         equal(answer.code, "unauthorized", "a channel of the server")
-        for path in ("channels/a*/publish", "channels/a%01b/publish", f"users/{'x' * 300}/message"):
+        for path in ("channels/a*/publish", "channels/a%01b/publish", f"users/{'x' * 300}/message",
+                     "channels/user:/publish", "users/a*/message"):
             equal((await admin.post(f"{API}/{path}", {"data": 1}, status=400)).code, "invalid_parameter", path)
         for named in ({}, {"channel": 5}, {"channels": []}, {"channels": ["a", 1]}, {"channel": "a", "channels": ["b"]},
                       {"channels": ["a"] * 101}):
@@ -185,7 +192,8 @@ BAD_QUERIES = [
     "connections?limit=0", "connections?limit=1001", "connections?limit=x", "connections?cursor=x",
     "connections?cursor=9-0", "connections?cursor=0-", "connections?slow=maybe", f"connections?channel={'x' * 256}",
     "channels?limit=-1", "channels/c/history?after=1", "channels/c/history?after=0123456789abcdef:x",
-    "metrics?format=xml", "stats?events=perhaps",
+    "metrics?format=xml", "stats?events=perhaps", "connections?user=%zz", "connections?user=%FF",
+    f"connections?user={'x' * 1100}",
 ]
 
 
@@ -365,6 +373,7 @@ async def _():
             except OSError:
                 return False
         await eventually(answers, "then everything is as before", 20)
+        require((await admin.counters())["admin_refused"]["busy"] >= 1, "who was told so is counted")
 
 
 @case("with two thousand connections the admin port still answers", seconds=60)
@@ -518,6 +527,229 @@ async def _():
     status, _, err = await run_program("serve", "--name", unique_name(), "--listen", ANY, "--admin", "0.0.0.0:0")
     require(status in (1, 2), f"a status of failure or bad usage; got {status}: {err}")
     require("reachable from other hosts" in err, f"what it said: {err}")
+
+
+# ---- what is stored first ----
+
+def durable(directory, more=""):
+    return (f'[offline]\npath = "{pathlib.Path(directory) / "store.db"}"\n{more}\n'
+            '[[namespace]]\nmatch = "acked.>"\nack = true\n[[namespace]]\nmatch = "user:*"\nack = true\n')
+
+
+@case("what an administrator publishes to a durable channel is stored when it is answered, and survives a crash")
+async def _():
+    with tempfile.TemporaryDirectory(prefix="ringcast-admin-") as directory:
+        async with node_with_admin(shards=2, config=durable(directory)) as node:
+            admin = Admin(node)
+            path = f"{API}/channels/acked.a/publish"
+            async with Native(node) as reader:
+                await reader.subscribe("acked.a")
+                first = (await admin.post(path, {"data": 1, "message_id": "m"})).json
+                equal((first["seq"], first["duplicate"]), (1, False), "the answer")
+                await reader.expect(type="message", channel="acked.a", seq=1, data=1)
+            again = (await admin.post(path, {"data": 1, "message_id": "m"})).json
+            equal((again["epoch"], again["seq"], again["duplicate"]), (first["epoch"], 1, True), "of a duplicate")
+            said = (await admin.post(f"{API}/users/ann/message", {"data": "you were away"})).json
+            equal((said["channel"], said["seq"]), ("user:ann", 1), "the answer")
+            named = {"channels": ["acked.a", "acked.b", "plain"], "data": 2}
+            result = (await admin.post(f"{API}/broadcast", named)).json
+            equal([each["seq"] for each in result["results"]], [2, 1, 1], "what became of each")
+            await node.kill()
+        async with node_with_admin(shards=2, config=durable(directory)) as node:
+            admin = Admin(node)
+            history = (await admin.get(f"{API}/channels/acked.a/history")).json
+            equal([(each["seq"], each["data"]) for each in history["messages"]], [(1, 1), (2, 2)], "what was stored")
+            equal(history["epoch"], first["epoch"], "the channel goes on")
+            async with Native(node, "/ws/connect?user=ann") as ann:
+                await ann.expect(type="subscribed")
+                await ann.expect(type="message", channel="user:ann", seq=1, data="you were away", stored=True)
+
+
+@case("what the store cannot keep is refused, and other channels are published to", seconds=60)
+async def _():
+    with tempfile.TemporaryDirectory(prefix="ringcast-admin-") as directory:
+        async with node_with_admin(config=durable(directory, 'disk = "1MiB"')) as node:
+            admin = Admin(node)
+            path = f"{API}/channels/acked.a/publish"
+            stored = 0
+            while (answer := await admin.ask("POST", path, {"data": "x" * 20000})).status == 200:
+                stored += 1
+                require(stored < 100, "it is full at some time")
+            equal((answer.status, answer.code), (503, "not_stored"), "the refusal")
+            require("Retry-After" in answer.headers, "it may be tried again")
+            history = (await admin.get(f"{API}/channels/acked.a")).json
+            equal(history["seq"], stored, "what was refused has no seq")
+            equal((await admin.post(f"{API}/channels/plain/publish", {"data": 1})).json["seq"], 1, "of other channels")
+            require((await admin.counters())["admin_refused"]["not_stored"] >= 1, "it is counted")
+
+
+# ---- TLS ----
+
+def secure_node(certificates, *flags, **more):
+    pair = certificates.make("localhost", "localhost", "127.0.0.1")
+    return node_with_admin(*tls_flags(pair), "--tls-admin", *flags, **more)
+
+
+@case("over TLS the admin port is what it is in the clear", seconds=60)
+async def _():
+    certificates = Certificates()
+    async with secure_node(certificates, shards=2) as node:
+        admin = Admin(node, trusting(certificates))
+        await admin.get("/healthz")
+        large = await admin.post(f"{API}/channels/c/publish", {"data": "x" * 900_000})
+        equal(large.json["seq"], 1, "a large body")
+        kept = (await admin.get(f"{API}/channels/c/history")).json["messages"]
+        equal(len(kept[0]["data"]), 900_000, "a large answer")
+        for sentence, request, status, code in REFUSALS[::4]:
+            got, head, body = await asyncio.to_thread(admin.raw, request)
+            equal((got, json.loads(body)["error"]["code"]), (status, code), f"the refusal of {sentence}: {head}")
+
+        def over_one_connection():
+            connection = admin.connection()
+            connection.connect()
+            sock = connection.sock
+            equal(sock.version(), "TLSv1.3", "the version")
+            for path in ("/healthz", "/nothing", "/metrics", f"{API}/channels"):
+                admin.exchange(connection, "GET", path)
+                require(connection.sock is sock, f"the connection stays behind {path}")
+            connection.close()
+        await asyncio.to_thread(over_one_connection)
+        require((await admin.counters())["tls_handshakes"] >= 4, "handshakes are counted")
+
+
+NOT_TLS = [
+    ("plain HTTP", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "not_tls", b"HTTP/1.1 400"),
+    ("noise", bytes(range(255, 0, -1)), "not_tls", b"\x15\x03"),
+    ("a record that is too long", b"\x16\x03\x01\xff\xff" + bytes(64), "record", b"\x15\x03"),
+]
+
+
+@case("what is no TLS, or too old, is refused by the admin port, counted and noted, and the next one is served")
+async def _():
+    certificates = Certificates()
+    async with secure_node(certificates) as node:
+        admin = Admin(node, trusting(certificates))
+
+        async def failed(reason):
+            return (await admin.counters())["tls_failed"][reason]
+
+        def sent(request):
+            with socket.create_connection(("127.0.0.1", admin.port), timeout=scaled(10)) as plain:
+                plain.sendall(request)
+                return plain.recv(1000)
+        for sentence, request, reason, answer in NOT_TLS:
+            before = await failed(reason)
+            got = await asyncio.to_thread(sent, request)
+            require(got.startswith(answer), f"the answer to {sentence} begins with {answer}; got {got[:60]}")
+
+            async def counted():
+                return await failed(reason) == before + 1
+            await eventually(counted, f"tls_failed{{{reason}}} counts {sentence}")
+
+        def old():
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+            try:
+                plain = socket.create_connection(("127.0.0.1", admin.port), timeout=scaled(5))
+                with plain, context.wrap_socket(plain):
+                    return False
+            except ssl.SSLError:
+                return True
+        require(await asyncio.to_thread(old), "TLS 1.1 is refused")
+
+        async def counts_old():
+            return await failed("version") == 1
+        await eventually(counts_old, "and counted")
+        noted = re.compile(r"tls_failed.*admin port, 127\.0\.0\.1:\d+")
+        await eventually(lambda: noted.search(node.log()), "the log says from where it came")
+
+
+@case("handshakes that are not finished keep nobody from being answered", seconds=60)
+async def _():
+    certificates = Certificates()
+    async with secure_node(certificates) as node:
+        admin = Admin(node, trusting(certificates))
+        idlers = [socket.create_connection(("127.0.0.1", admin.port)) for _ in range(20)]
+        for sock in idlers[::2]:
+            sock.sendall(b"\x16\x03\x01\x02")
+        began = time.monotonic()
+        await admin.get("/healthz")
+        require(time.monotonic() - began < scaled(8), "they are given up for others")
+
+        def heard():
+            said = b""
+            for sock in idlers:
+                sock.settimeout(scaled(30))
+                try:
+                    said += sock.recv(1000)
+                except ConnectionResetError:
+                    pass
+                sock.close()
+            return said
+        equal(await asyncio.to_thread(heard), b"", "what is said to who has not shaken hands")
+
+        async def counted():
+            return (await admin.counters())["tls_unfinished"] >= 20
+        await eventually(counted, "they are counted")
+
+
+@case("a reload gives the admin port the new certificates, too, and drops no connection")
+async def _():
+    certificates = Certificates()
+    certificate, key = certificates.make("localhost", "localhost", "127.0.0.1")
+    other = certificates.make("other", "localhost", "127.0.0.1", "new.example")
+    async with node_with_admin(*tls_flags((certificate, key)), "--tls-admin") as node:
+        admin = Admin(node, trusting(certificates))
+        old = admin.connection()
+        await asyncio.to_thread(admin.exchange, old, "GET", "/healthz")
+        sock = old.sock
+        certificate.write_bytes(other[0].read_bytes())
+        key.write_bytes(other[1].read_bytes())
+        equal((await admin.post(f"{API}/config/reload")).json["loaded"], True, "the certificates are taken")
+
+        def names():
+            with admin.open() as fresh:
+                return [name for _, name in fresh.getpeercert()["subjectAltName"]]
+        require("new.example" in await asyncio.to_thread(names), "a new connection gets the new certificate")
+        await asyncio.to_thread(admin.exchange, old, "GET", "/healthz")
+        require(old.sock is sock, "the old connection goes on")
+        old.close()
+        key.write_text("nonsense")
+        said = (await admin.post(f"{API}/config/reload")).json
+        equal((said["loaded"], [each.startswith("tls: ") for each in said["problems"]]), (False, [True]), "a wrong key")
+        require("new.example" in await asyncio.to_thread(names), "the certificate before it stays in use")
+
+
+@case("where clients must show a certificate they must show it to the admin port as well")
+async def _():
+    certificates = Certificates()
+    alice = certificates.make("alice")
+    async with secure_node(certificates, "--tls-client-ca", str(certificates.ca)) as node:
+        context = trusting(certificates)
+        context.load_cert_chain(*map(str, alice))
+        admin = Admin(node, context)
+        await admin.get("/healthz")
+        try:
+            await Admin(node, trusting(certificates)).ask("GET", "/healthz")
+            raise AssertionError("who shows none does not get in")
+        except OSError:  # by an alert, or by the end of the connection
+            pass
+
+        async def counted():
+            return (await admin.counters())["tls_failed"]["certificate"] >= 1
+        await eventually(counted, "it is counted")
+
+
+@case("the admin port speaks TLS only where it is told to, and needs certificates for it")
+async def _():
+    certificates = Certificates()
+    async with node_with_admin(*tls_flags(certificates.make("localhost"))) as node:
+        await Admin(node).get("/healthz")  # in the clear, beside a data port that speaks TLS
+    status, _, err = await run_program("serve", "--listen", ANY, "--admin", ANY, "--tls-admin")
+    require(status in (1, 2), f"a status of failure or bad usage; got {status}: {err}")
+    require("tls.admin: the admin port speaks TLS with the node's certificates" in err, f"what it said: {err}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -18,6 +19,8 @@
 #include "engine/admin/routes.hpp"
 #include "engine/stats/stats_segment.hpp"
 #include "engine/time/system_clock.hpp"
+#include "tests/doubles/test_certificates.hpp"
+#include "tests/doubles/tls_peer.hpp"
 
 namespace ringcast {
 namespace {
@@ -72,7 +75,9 @@ class AdminPortTest : public testing::Test {
                                    .segment_path = segment->path(),
                                    .doorbells = *doorbells,
                                    .clock = clock,
-                                   .host_of_node = *host});
+                                   .host_of_node = *host,
+                                   .wake_fd = -1,
+                                   .tls = tls});
     ASSERT_TRUE(opened) << opened.error();
     port = std::move(*opened);
     port->start();
@@ -97,7 +102,7 @@ class AdminPortTest : public testing::Test {
 
   void answer_one() {
     AdminLane& lane = port->lane(0);
-    const Bytes record = lane.questions.peek();
+    const Bytes record = deaf ? Bytes{} : lane.questions.peek();
     if (record.empty()) {
       std::this_thread::sleep_for(microseconds{100});
       return;
@@ -111,14 +116,18 @@ class AdminPortTest : public testing::Test {
     lane.answers.publish();
   }
 
-  /// The status that is answered, and what the whole answer is.
-  int request(const std::string& text, std::string* answer = nullptr) const {
+  [[nodiscard]] int connected() const {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port->port());
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+    return fd;
+  }
+  /// The status that is answered, and what the whole answer is.
+  int request(const std::string& text, std::string* answer = nullptr) const {
+    const int fd = connected();
     EXPECT_EQ(::send(fd, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
     std::string all;
     std::array<char, 4'096> piece;
@@ -144,6 +153,7 @@ class AdminPortTest : public testing::Test {
     return text(row.method, path, fields);
   }
 
+  std::shared_ptr<const TlsContext> tls;  // of a port that is started after it is set
   SystemClock clock;
   CoreOptions options;
   std::optional<StatsSegment> segment;
@@ -152,6 +162,7 @@ class AdminPortTest : public testing::Test {
   std::optional<PlayedHost> host;
   std::unique_ptr<AdminPort> port;
   std::atomic<bool> ended{false};
+  std::atomic<bool> deaf{false};  // the shard takes no questions
   std::thread shard, control;
 };
 
@@ -234,19 +245,108 @@ TEST_F(AdminPortTest, AResponseIsPackedForWhoAsksForIt) {
 TEST_F(AdminPortTest, APortEndsAlthoughClientsHoldItsThreads) {
   start(false);
   std::vector<int> idle;
-  for (int i = 0; i < 10; ++i) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port->port());
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-    idle.push_back(fd);
-  }
+  for (int i = 0; i < 10; ++i) idle.push_back(connected());
   const Instant began = clock.now().mono;
   stop();
   EXPECT_LT(clock.now().mono - began, seconds{3});
   for (const int fd : idle) ::close(fd);
+}
+
+TEST_F(AdminPortTest, AShardThatDoesNotAnswerDoesNotHoldUpTheEnd) {
+  start(false);
+  deaf = true;
+  std::thread asker{[this] {
+    const std::string channels = [] {
+      std::string list;
+      for (int i = 0; i < 100; ++i) list += (i == 0 ? "\"c" : ",\"c") + std::to_string(i) + "\"";
+      return list;
+    }();
+    const std::string body = R"({"channels":[)" + channels + R"(],"data":1})";
+    (void)request("POST /api/v1/websocket/broadcast HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                  "Content-Type: application/json\r\nContent-Length: " +
+                  std::to_string(body.size()) + "\r\n\r\n" + body);
+  }};
+  std::this_thread::sleep_for(milliseconds{200});
+  const Instant began = clock.now().mono;
+  stop();
+  EXPECT_LT(clock.now().mono - began, seconds{2}) << "a hundred questions would take two hundred seconds";
+  asker.join();
+}
+
+// ---- over TLS ----
+
+struct Pki {
+  test::TestCertificate authority{""};
+  test::TestCertificate first{"DNS:first.example", &authority};
+  test::TestCertificate second{"DNS:second.example", &authority};
+};
+const Pki& pki() {
+  static const Pki made;
+  return made;
+}
+std::shared_ptr<const TlsContext> context_of(const test::TestCertificate& certificate, const TlsContext* before) {
+  TlsOptions from;
+  from.certificates = {certificate.certificate_file()};
+  from.keys = {certificate.key_file()};
+  auto context = TlsContext::load(from, before, Instant{hours{1}});
+  EXPECT_TRUE(context) << context.error();
+  return *context;
+}
+constexpr std::string_view kGetIndex = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+TEST_F(AdminPortTest, NewConnectionsGetTheCertificatesOfTheReloadAndOldOnesStay) {
+  tls = context_of(pki().first, nullptr);
+  start(false);
+  const auto is_served = [](test::TlsPeer& peer) {
+    peer.client().forget_heard();
+    peer.say(kGetIndex);
+    return peer.hear("</html>") && peer.client().heard().starts_with("HTTP/1.1 200 ");
+  };
+  test::TlsPeer old{connected(), {.server_name = "first.example", .authority = &pki().authority}};
+  ASSERT_TRUE(old.shake_hands()) << old.client().trouble();
+  EXPECT_TRUE(is_served(old));
+  EXPECT_TRUE(old.client().server_is("first.example"));
+
+  port->use_tls(context_of(pki().second, tls.get()));
+  test::TlsPeer fresh{connected(), {.server_name = "second.example", .authority = &pki().authority}};
+  ASSERT_TRUE(fresh.shake_hands()) << fresh.client().trouble();
+  EXPECT_TRUE(is_served(fresh));
+  EXPECT_TRUE(fresh.client().server_is("second.example"));
+  EXPECT_TRUE(is_served(old)) << "who is connected stays with what it began with";
+
+  test::TlsPeer again{connected(), {.server_name = "first.example", .session = old.client().session()}};
+  ASSERT_TRUE(again.shake_hands()) << again.client().trouble();
+  EXPECT_TRUE(is_served(again));
+  EXPECT_TRUE(again.client().resumed()) << "tickets outlive a reload";
+  stop();
+  EXPECT_EQ(own_stats->get(CounterId::tls_handshakes), 3U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_resumed), 1U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_unfinished), 0U);
+}
+
+TEST_F(AdminPortTest, WhatBreaksTlsIsCountedAndNotedAndTheNextClientIsServed) {
+  tls = context_of(pki().first, nullptr);
+  start(false);
+  std::string answer;
+  EXPECT_EQ(request(text("GET", "/healthz"), &answer), 400) << "plain HTTP";
+  EXPECT_NE(answer.find("this port speaks TLS"), std::string::npos) << answer;
+  EXPECT_EQ(request(std::string(100, '\xff'), &answer), 0) << "noise; it is answered by an alert";
+  EXPECT_TRUE(answer.starts_with("\x15\x03")) << answer.size();
+  ::close(connected());  // has nothing to say
+  test::TlsPeer peer{connected(), {.authority = &pki().authority}};
+  ASSERT_TRUE(peer.shake_hands()) << peer.client().trouble();
+  peer.say(text("GET", "/healthz"));
+  peer.hear_all();
+  EXPECT_TRUE(peer.client().heard().starts_with("HTTP/1.1 ")) << peer.client().heard();
+  EXPECT_TRUE(peer.client().server_ended()) << "its end is said in TLS";
+  stop();
+  EXPECT_EQ(own_stats->get(CounterId::tls_failed_not_tls), 2U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_unfinished), 1U);
+  EXPECT_EQ(own_stats->get(CounterId::tls_handshakes), 1U);
+  EXPECT_EQ(own_stats->get(CounterId::admin_requests), 1U) << "what is not TLS is no request";
+  EXPECT_TRUE(std::ranges::any_of(host->records, [](const std::string& record) {
+    return record.starts_with("tls_failed 0 admin port, 127.0.0.1:") && record.ends_with(": http request");
+  }));
 }
 
 }  // namespace

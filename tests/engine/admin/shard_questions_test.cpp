@@ -79,6 +79,24 @@ TEST_F(ShardQuestionsTest, AShardThatDoesNotAnswerIsAnError) {
   EXPECT_EQ(got.error(), AdminError::no_answer);
 }
 
+TEST_F(ShardQuestionsTest, WhenThePortEndsNobodyWaitsAnyMoreAndNothingIsAsked) {
+  const Instant began = clock.now().mono;
+  std::thread end{[this] {
+    std::this_thread::sleep_for(milliseconds{100});
+    questions->close();
+  }};
+  const auto got = questions->ask(ShardIndex{0}, {.head = {.ask = AdminAsk::publish}, .channel = "c", .data = "1"});
+  end.join();
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error(), AdminError::no_answer) << "it may have been done";
+  EXPECT_LT(clock.now().mono - began, kShardPatience);
+  const std::size_t asked = lane.questions.bytes_used();
+  const auto after = questions->ask(ShardIndex{0}, {.head = {.ask = AdminAsk::connections}});
+  ASSERT_FALSE(after);
+  EXPECT_EQ(after.error(), AdminError::overloaded);
+  EXPECT_EQ(lane.questions.bytes_used(), asked);
+}
+
 TEST_F(ShardQuestionsTest, AMessageThatNoLaneHoldsIsTooLarge) {
   const std::string data(AdminLane::bytes_for(kMessageBytes), 'x');
   const auto got = questions->ask(ShardIndex{0}, {.head = {.ask = AdminAsk::publish}, .data = data});

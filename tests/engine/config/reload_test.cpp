@@ -54,6 +54,8 @@ const ChangeRow kChanges[] = {
      "limits.message_bytes \"1MiB\" -> \"2MiB\" restart (the lanes of this node have room for 1MiB)\n"},
     {"other certificates", "tls.certificate = \"a\"\ntls.key = \"b\"\n", "tls.certificate = \"c\"\ntls.key = \"b\"\n",
      "tls.certificate [\"a\"] -> [\"c\"] new\n"},
+    {"TLS on the admin port", "tls.certificate = \"a\"\ntls.key = \"b\"\n",
+     "tls.certificate = \"a\"\ntls.key = \"b\"\ntls.admin = true\n", "tls.admin false -> true restart\n"},
     {"TLS where there was none", "", "tls.certificate = \"a\"\ntls.key = \"b\"\n",
      "tls.certificate [] -> [\"a\"] restart (whether a node speaks TLS is settled when it starts)\n"
      "tls.key [] -> [\"b\"] restart (whether a node speaks TLS is settled when it starts)\n"},

@@ -179,6 +179,8 @@ TEST(AdminDesk, WhatNobodyMayPublishAnAdministratorMayNotEither) {
       {"a name with a control character", "a\n", Sequence{}, ErrorCode::invalid_message},
       {"JSON where payloads are bytes", "bytes.a", Sequence{}, ErrorCode::not_supported},
       {"a snapshot of what is to come", "a", Sequence{7}, ErrorCode::invalid_message},
+      {"a personal channel of nobody", "user:", Sequence{}, ErrorCode::invalid_message},
+      {"personal channels of several", "user:a*", Sequence{}, ErrorCode::invalid_message},
   };
   for (const Row& row : rows) {
     const auto reply = node.ask(
@@ -191,6 +193,187 @@ TEST(AdminDesk, WhatNobodyMayPublishAnAdministratorMayNotEither) {
   const auto reply = node.ask(0, {.head = {.ask = AdminAsk::publish}, .channel = "a", .data = "1"});
   EXPECT_NE(reply.head.refused, 0) << "a node that ends takes nothing any more";
   EXPECT_EQ(reply.head.code, ErrorCode::overloaded);
+}
+
+TEST(AdminDesk, AnEnvelopeThatNamesTheChannelIsUnwrappedAsAClientsIs) {
+  CoreHarness node{options_with(1)};
+  auto& reader = node.native();
+  subscribe(node, reader, "btcusdt@trade");
+  for (const std::string_view stream : {"btcusdt@trade", "ethusdt@trade"}) {
+    const std::string data = R"({"stream":")" + std::string{stream} + R"(","data":{"p":1}})";
+    (void)node.ask(0, {.head = {.ask = AdminAsk::publish}, .channel = "btcusdt@trade", .data = data});
+  }
+  const auto texts = CoreHarness::take_texts(reader);
+  ASSERT_EQ(texts.size(), 2U);
+  EXPECT_NE(texts[0].find(R"("data":{"p":1}})"), std::string::npos) << texts[0];
+  EXPECT_EQ(texts[0].find("stream"), std::string::npos) << texts[0];
+  EXPECT_NE(texts[1].find(R"("data":{"stream":"ethusdt@trade","data":{"p":1}}})"), std::string::npos) << texts[1];
+}
+
+// ---- what is stored first ----
+
+CoreOptions durable_options(std::uint32_t shards) {
+  CoreOptions options = options_with(shards);
+  NamespaceRule acked;
+  acked.match = "acked.>";
+  acked.ack = true;
+  NamespaceRule personal;
+  personal.match = "user:*";
+  personal.offline = true;
+  options.namespaces = {acked, personal};
+  return options;
+}
+AdminQuestion publish_question(std::string_view channel, std::uint32_t serial, std::string_view data,
+                               std::string_view message_id = {}) {
+  return {.head = {.ask = AdminAsk::publish, .serial = serial, .publisher = 9},
+          .channel = channel,
+          .message_id = message_id,
+          .data = data};
+}
+
+TEST(AdminDesk, WhatIsStoredFirstIsAnsweredWhenItIsCommittedAndSentToNobodyBefore) {
+  CoreHarness node{durable_options(2)};
+  const std::string channel = node.channel_on(1, "acked");
+  auto& reader = node.native(0);
+  subscribe(node, reader, channel);
+  node.store_asleep = true;
+  node.put(1, publish_question(channel, 7, "1", "m"));
+  node.run();
+  EXPECT_FALSE(node.take_answer(1)) << "nothing is promised before it is stored";
+  EXPECT_TRUE(node.core(1).idle()) << "a shard that waits for its store sleeps";
+  EXPECT_TRUE(CoreHarness::take_texts(reader).empty());
+  node.store_asleep = false;
+  node.run();
+  const auto reply = node.take_answer(1);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->head.serial, 7U);
+  EXPECT_EQ(reply->head.refused, 0);
+  EXPECT_EQ(value(reply->head.seq), 1U);
+  EXPECT_EQ(reply->head.epoch, node.store.channels().at(channel).epoch);
+  EXPECT_EQ(node.store.messages(), 1U);
+  EXPECT_EQ(CoreHarness::take_texts(reader).size(), 1U);
+
+  const auto again = node.ask(1, publish_question(channel, 8, "1", "m"));
+  EXPECT_EQ(again.head.refused, 0);
+  EXPECT_NE(again.head.duplicate, 0) << "an administrator's message ids are remembered like anybody's";
+  EXPECT_EQ(value(again.head.seq), 1U);
+  EXPECT_EQ(value(node.ask(1, publish_question(channel, 9, "2")).head.seq), 2U);
+  EXPECT_EQ(node.store.messages(), 2U);
+  EXPECT_EQ(CoreHarness::take_texts(reader).size(), 1U) << "the duplicate is not sent";
+}
+
+TEST(AdminDesk, AMessageToAUserWhoIsAwayWaitsInTheStore) {
+  MemoryStore kept;
+  {
+    CoreHarness node{durable_options(2), 0, 0, &kept};
+    const auto reply = node.ask(node.home_of("user:ann"), publish_question("user:ann", 1, R"("hello")"));
+    EXPECT_EQ(reply.head.refused, 0);
+    EXPECT_EQ(value(reply.head.seq), 1U);
+  }
+  EXPECT_EQ(kept.messages(), 1U);
+  kept.crash();
+  CoreHarness node{durable_options(2), 0, 0, &kept};
+  auto& ann = node.open("/ws/connect?user=ann", 0);
+  node.run();
+  std::string all;
+  for (const std::string& text : CoreHarness::take_texts(ann)) all += text;
+  EXPECT_NE(all.find(R"("data":"hello")"), std::string::npos) << all;
+  EXPECT_NE(all.find(R"("stored":true)"), std::string::npos) << all;
+}
+
+TEST(AdminDesk, WhatTheStoreCannotKeepIsRefusedAndSentToNobody) {
+  CoreHarness node{durable_options(1)};
+  auto& reader = node.native();
+  subscribe(node, reader, "acked.a");
+  bool full = true;
+  node.store.fault = [&](MemoryStore::Operation operation) -> std::optional<StoreState> {
+    const bool writes = operation != MemoryStore::Operation::read && operation != MemoryStore::Operation::check;
+    return full && writes ? std::optional{StoreState::full} : std::nullopt;
+  };
+  for (const std::uint32_t serial : {1U, 2U}) {  // the first finds it out, the second is refused at once
+    const auto reply = node.ask(0, publish_question("acked.a", serial, "1", "m"));
+    EXPECT_EQ(reply.head.serial, serial);
+    EXPECT_NE(reply.head.refused, 0);
+    EXPECT_EQ(reply.head.code, ErrorCode::processing_error);
+  }
+  EXPECT_TRUE(CoreHarness::take_texts(reader).empty());
+  EXPECT_EQ(node.count(CounterId::offline_refused), 2U);
+  full = false;
+  node.advance(kStoreFullTime + seconds{2});
+  const auto reply = node.ask(0, publish_question("acked.a", 3, "1", "m"));
+  EXPECT_EQ(reply.head.refused, 0) << "the id of what was refused may be used again";
+  EXPECT_EQ(value(reply.head.seq), 1U);
+}
+
+TEST(AdminDesk, WhoOutrunsTheStoreIsToldToComeAgain) {
+  CoreHarness node{durable_options(1)};
+  auto& writer = node.native();
+  node.store_asleep = true;
+  for (int i = 0; i < 3'000; ++i) node.text(writer, R"({"type":"publish","channel":"acked.a","data":1})");
+  node.run();
+  const auto reply = node.ask(0, publish_question("acked.a", 1, "1"));
+  EXPECT_NE(reply.head.refused, 0);
+  EXPECT_EQ(reply.head.code, ErrorCode::overloaded);
+  node.store_asleep = false;
+  node.run();
+  node.advance(seconds{1});
+  EXPECT_EQ(value(node.ask(0, publish_question("acked.a", 2, "1")).head.seq), 3'001U);
+}
+
+TEST(AdminDesk, AStoreThatHangsHoldsNoOtherQuestionUpAndTheMessageIsStoredLater) {
+  CoreHarness node{durable_options(1)};
+  node.store_asleep = true;
+  node.put(0, publish_question("acked.a", 1, "1"));
+  node.run();
+  node.put(0, publish_question("acked.a", 2, "2"));  // who asked the first has given up
+  node.run();
+  const auto count = node.ask(0, {.head = {.ask = AdminAsk::connections, .count_only = 1, .serial = 3}});
+  EXPECT_EQ(count.head.serial, 3U);
+  node.store_asleep = false;
+  node.run();
+  EXPECT_FALSE(node.take_answer(0)) << "nobody waits for it any more";
+  EXPECT_EQ(node.store.messages(), 2U) << "what was asked is done";
+  EXPECT_EQ(value(node.ask(0, publish_question("acked.a", 4, "3")).head.seq), 3U);
+}
+
+TEST(AdminDesk, AHistoryThatLiesInTheStoreIsAnsweredWhenItIsLoaded) {
+  MemoryStore kept;
+  {
+    CoreHarness node{durable_options(1), 0, 0, &kept};
+    for (const std::uint32_t serial : {1U, 2U}) (void)node.ask(0, publish_question("acked.a", serial, "1"));
+  }
+  kept.crash();
+  CoreHarness node{durable_options(1), 0, 0, &kept};
+  node.store_asleep = true;
+  node.put(0, {.head = {.ask = AdminAsk::history, .serial = 5, .limit = 10}, .channel = "acked.a"});
+  node.run();
+  EXPECT_FALSE(node.take_answer(0));
+  EXPECT_TRUE(node.core().idle()) << "it is not asked for again before the store has said something";
+  node.store_asleep = false;
+  node.run();
+  const auto reply = node.take_answer(0);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->head.serial, 5U);
+  EXPECT_EQ(reply->head.refused, 0);
+  EXPECT_NE(reply->body.find(R"("seq":2)"), std::string::npos) << reply->body;
+}
+
+// ---- bounds ----
+
+TEST(AdminDesk, AMessageLargerThanItsLanesIsNotShownAndHoldsNobodyUp) {
+  CoreOptions raised = options_with(1);
+  raised.limits.message_bytes = 2U << 20;
+  CoreHarness node{options_with(1)};
+  node.core().reconfigure(raised);
+  auto& writer = node.native();
+  const std::string data(AdminLane::bytes_for(8'000) / 2, 'x');
+  node.say(writer, R"({"type":"publish","id":1,"channel":"a","data":")" + data + R"("})");
+  EXPECT_EQ(CoreHarness::take_texts(writer).size(), 1U) << "a client may";
+  const auto reply = node.ask(0, {.head = {.ask = AdminAsk::history, .limit = 1}, .channel = "a"});
+  EXPECT_NE(reply.head.refused, 0);
+  EXPECT_EQ(reply.head.code, ErrorCode::message_too_large);
+  EXPECT_TRUE(reply.body.empty());
+  EXPECT_EQ(node.ask(0, {.head = {.ask = AdminAsk::connections, .count_only = 1}}).head.count, 1U);
 }
 
 TEST(AdminDesk, AQuestionWhoseAskerHasGoneIsNotWorkedOn) {

@@ -54,16 +54,25 @@ class Answer:
 
 
 class Admin:
-    """The node must have been started with admin="127.0.0.1:0"."""
+    """The node must have been started with admin="127.0.0.1:0". tls: the context to shake hands with, if it has to."""
 
-    def __init__(self, node):
-        said = re.search(r"^admin on http://127\.0\.0\.1:(\d+)$", node.log(), re.M)
+    def __init__(self, node, tls=None):
+        said = re.search(r"^admin on (https?)://127\.0\.0\.1:(\d+)$", node.log(), re.M)
         require(said, f"the node says where its admin port is; its log: {node.log()}")
-        self.port = int(said.group(1))
+        equal(said.group(1), "http" if tls is None else "https", "what the node says that its admin port speaks")
+        self.port = int(said.group(2))
+        self.tls = tls
         self.seen = set()
 
     def connection(self):
+        if self.tls is not None:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=scaled(10), context=self.tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=scaled(10))
+
+    def open(self):
+        """A socket whose handshake, if there has to be one, is done."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=scaled(10))
+        return plain if self.tls is None else self.tls.wrap_socket(plain, server_hostname="127.0.0.1")
 
     async def ask(self, method, path, body=None, headers=None, checked=True):
         """One request over a connection of its own."""
@@ -116,7 +125,7 @@ class Admin:
 
     def raw(self, text):
         """What is answered to these bytes, up to the end of the connection."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=scaled(10)) as sock:
+        with self.open() as sock:
             sock.sendall(text if isinstance(text, bytes) else text.encode())
             received = b""
             while chunk := sock.recv(65536):
