@@ -13,7 +13,7 @@ namespace ringcast {
 namespace {
 
 constexpr milliseconds kSampleInterval{100};
-constexpr milliseconds kSettleTime{250};  // between the last subscription and the first message
+constexpr milliseconds kSettleTime{100};  // between the last subscription and the first message
 constexpr milliseconds kStartDelay{50};   // for the publisher's thread to be there in time
 constexpr seconds kConnectStall{20};      // without a new subscriber for this long, connecting has failed
 constexpr seconds kLedgerTime{5};         // the node publishes its ledger a few times a second
