@@ -1,4 +1,5 @@
-// bench/system/limit_server.cpp: prepared frames to N sockets with a bare loop: what the kernel costs, and no more.
+// bench/system/limit_server.cpp: prepared frames to N sockets with a bare loop: what the kernel costs, and no more. Or,
+// with --seal, what sealing TLS records costs, without any socket.
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 
 #include "bench/system/limit/audience.hpp"
 #include "bench/system/limit/options.hpp"
+#include "bench/system/limit/sealing.hpp"
 #include "bench/system/limit/send_path.hpp"
 #include "bench/system/limit/sender.hpp"
 #include "tools/subcommand.hpp"
@@ -19,7 +21,7 @@ namespace {
 
 constexpr seconds kDepartureTime{10};
 
-void add_options(CLI::App& app, LimitOptions& options, std::string& send, std::string& wait) {
+void add_options(CLI::App& app, LimitOptions& options, SealOptions& seal, std::string& send, std::string& wait) {
   app.add_option("--port", options.port, "of 127.0.0.1")->capture_default_str();
   app.add_option("--connections", options.connections, "readers to wait for")->capture_default_str();
   app.add_option("--channels", options.channels, "that they are spread over")->capture_default_str();
@@ -38,11 +40,33 @@ void add_options(CLI::App& app, LimitOptions& options, std::string& send, std::s
       ->check(CLI::IsMember({"sleep", "spin"}))
       ->capture_default_str();
   app.add_option("--json", options.json, "write the results to this file too")->type_name("FILE");
+  app.add_option("--seal", seal.cipher, "send nothing: seal records with this cipher, a key for each of --connections")
+      ->type_name("CIPHER");
+  app.add_option("--seal-bytes", seal.bytes, "of a record's content")->capture_default_str();
 }
 
 int fail(const std::string& sentence) {
   fmt::print(stderr, "limit_server: {}\n", sentence);
   return kExitFailure;
+}
+
+/// Prints the results, and keeps them in the file that was named.
+int tell(const std::string& json, const std::string& path) {
+  fmt::print("{}", json);
+  if (path.empty()) return kExitSuccess;
+  std::ofstream file{path, std::ios::trunc};
+  file << json;
+  file.close();
+  return file.fail() ? fail(path + " cannot be written") : kExitSuccess;
+}
+
+int seal_only(const SealOptions& options, const std::string& path) {
+  const auto result = measure_sealing(options);
+  if (!result) {
+    fmt::print(stderr, "limit_server: {}\n", result.error());
+    return kExitUsage;
+  }
+  return tell(to_json(options, *result), path);
 }
 
 int serve(const LimitOptions& options) {
@@ -64,26 +88,25 @@ int serve(const LimitOptions& options) {
   const LimitResult result = sender.run(start);
   for (const Reader& reader : *readers) (void)say(reader, fmt::format("end {}", sender.messages(reader.channel)));
   await_departure(*readers, monotonic_now() + kDepartureTime);
-  const std::string json = to_json(options, result);
-  fmt::print("{}", json);
-  if (!options.json.empty()) {
-    std::ofstream file{options.json, std::ios::trunc};
-    file << json;
-    file.close();
-    if (file.fail()) return fail(options.json + " cannot be written");
-  }
+  if (tell(to_json(options, result), options.json) != kExitSuccess) return kExitFailure;
   return result.lost_readers == 0 && !StopSignals::requested() ? kExitSuccess : kExitFailure;
 }
 
 int run(int argc, char** argv) {
   CLI::App app{"prepared frames to N sockets with a bare loop: what the kernel costs", "limit_server"};
   LimitOptions options;
+  SealOptions seal{.cipher = {}, .bytes = 140, .readers = 0, .seconds = 0};
   std::string send = "io_uring", wait = "sleep";
-  add_options(app, options, send, wait);
+  add_options(app, options, seal, send, wait);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitSuccess : kExitUsage;
+  }
+  if (!seal.cipher.empty()) {
+    seal.readers = options.connections;
+    seal.seconds = options.seconds;
+    return seal_only(seal, options.json);
   }
   options.io_uring = send == "io_uring";
   options.spin = wait == "spin";

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/load/feed_verifier.hpp"
 #include "tools/load/payload_verifier.hpp"
 
 namespace ringcast {
@@ -41,6 +42,40 @@ class HubDialect final : public PublisherDialect {
   Endpoint endpoint(const Endpoint& server, std::uint32_t) const override { return at(server, "/pub"); }
   Around around(std::string_view channel) const override { return {std::string{channel} + '\n', {}}; }
   Answer take(std::uint32_t, std::string_view text) override { return {std::string{text.substr(0, 200)}, {}}; }
+};
+
+/// A captured feed by a hub, one stream a connection: bare payloads, as ringcast's raw streams have them.
+class HubFeedVerifier final : public FeedVerifier {
+ public:
+  using FeedVerifier::FeedVerifier;
+
+  std::string greeting(std::uint32_t) const override { return {}; }
+  std::string target(std::uint32_t index, std::string_view) const override {
+    return "/sub/" + streams_of(index).front();
+  }
+
+ protected:
+  Taken take_reply(std::uint32_t, std::string_view text) override {
+    if (text == "joined") return Taken::joined;
+    trouble_ = fmt::format("the server said something else than 'joined': {}", text.substr(0, 200));
+    return Taken::refused;
+  }
+};
+
+class HubFeedWire final : public Wire {
+ public:
+  HubFeedWire(const Feed& feed, const FeedClock& clock) : feed_{feed}, clock_{clock} {}
+  std::unique_ptr<Verifier> verifier(const RunParts& parts, std::span<const PlannedConnection> connections) override {
+    return std::make_unique<HubFeedVerifier>(parts.plan, connections, feed_, clock_);
+  }
+  std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
+    return std::make_unique<PublisherThread>(parts.plan, source, std::make_unique<HubDialect>(),
+                                             parts.options.publishers);
+  }
+
+ private:
+  const Feed& feed_;
+  const FeedClock& clock_;
 };
 
 class NchanVerifier final : public PathVerifier {
@@ -89,6 +124,14 @@ class PathWire : public Wire {
 class HubWire final : public PathWire<HubVerifier> {
  public:
   using PathWire::PathWire;
+  std::optional<std::string> check(const LoadOptions& options) const override {
+    if (!options.replays_feed()) return PathWire::check(options);
+    if (options.streams_per_connection == 1) return std::nullopt;
+    return "a hub has one channel a connection: --feed needs --streams-per-connection 1";
+  }
+  std::unique_ptr<Wire> for_feed(const Feed& feed, const FeedClock& clock) const override {
+    return std::make_unique<HubFeedWire>(feed, clock);
+  }
   std::unique_ptr<Publisher> publisher(const RunParts& parts, PublicationSource& source) override {
     return std::make_unique<PublisherThread>(parts.plan, source, std::make_unique<HubDialect>(),
                                              parts.options.publishers);

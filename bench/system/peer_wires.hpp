@@ -13,6 +13,7 @@
 namespace ringcast {
 
 /// A hub: subscribers open /sub/<channel> and are told "joined"; publishers open /pub and send `<channel>` LF payload.
+/// Takes captured feeds as well, a channel a stream.
 [[nodiscard]] std::unique_ptr<Wire> make_hub_wire();
 /// nchan: /sub/<channel> and /pub/<channel>, one publishing connection a channel.
 [[nodiscard]] std::unique_ptr<Wire> make_nchan_wire();

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 
 #include "tests/doubles/temporary_file.hpp"
@@ -20,13 +21,16 @@ constexpr std::string_view kFeedText =
 
 class FeedBench {
  public:
-  explicit FeedBench(std::uint32_t streams = 1, double slow = 0, std::string_view text = kFeedText) : file_{text} {
+  explicit FeedBench(std::uint32_t streams = 1, double slow = 0, std::string_view text = kFeedText,
+                     double inflate = 100)
+      : file_{text} {
     auto feed = Feed::load({file_.path()});
     if (!feed) throw std::runtime_error{feed.error()};
     feed_ = std::move(*feed);
     options_.connections = 4;
     options_.streams_per_connection = streams;
     options_.slow = slow;
+    options_.inflate = inflate;
     plan_ = plan_feed(options_, feed_);
     clock_.speed = Speed{2};
     clock_.start = 1'000;
@@ -46,6 +50,7 @@ class FeedBench {
     verifier_->settle(open);
     return verifier_->ordinary();
   }
+  bool packed(std::uint32_t index) { return verifier_->take_packed(index, Instant{nanoseconds{2'000}}); }
   FeedVerifier& verifier() { return *verifier_; }
   Feed& feed() { return feed_; }
   LoadPlan& plan() { return plan_; }
@@ -139,6 +144,63 @@ TEST(FeedVerifier, UnwrapsCombinedMessagesAndFollowsDepthIds) {
   EXPECT_EQ(tally.depth_breaks, 0U);
   EXPECT_EQ(bench.verifier().latency().count(), 6U);
   EXPECT_EQ(bench.verifier().latency_min(), 2'000U - 1'000U - 250U) << "the last was due 500 ns / 2 after the start";
+}
+
+TEST(FeedVerifier, LetsOneRoundOfTheStreamsUnpackAndTheOthersCount) {
+  FeedBench bench{1, 0, kFeedText, 5};  // two streams, four connections
+  const auto& connections = bench.plan().connections;
+  EXPECT_EQ((std::array{connections[0].skims, connections[1].skims, connections[2].skims, connections[3].skims}),
+            (std::array{false, false, true, true}));
+  FeedBench everybody;
+  for (const PlannedConnection& connection : everybody.plan().connections) EXPECT_FALSE(connection.skims);
+}
+
+struct PackedRow {
+  std::string_view sentence;
+  std::string_view texts;  // c: a compressed message, left packed; 1 to 3: that one of the stream, read
+  std::uint64_t lost, altered, delivered;
+};
+
+TEST(FeedVerifier, CountsCompressedMessagesInTheirPlace) {
+  const PackedRow rows[] = {
+      {"all of them packed", "ccc", 0, 0, 3},
+      {"one that was too small in between", "c2c", 0, 0, 3},
+      {"the last lost", "cc", 1, 0, 2},
+      {"one lost, seen by the next that is read", "c3", 1, 0, 2},
+      {"one twice, seen by the next that is read", "cc2", 1, 0, 3},
+  };
+  for (const PackedRow& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    FeedBench bench{1, 0, kFeedText, 5};
+    EXPECT_FALSE(bench.packed(2)) << "what comes before it has joined is read";
+    (void)bench.join(2, R"({"result":["b@trade"],"id":1})");
+    for (const char text : row.texts) {
+      if (text == 'c') {
+        EXPECT_TRUE(bench.packed(2));
+      } else {
+        bench.message(2, std::string{R"({"t":)"} + text + "}");
+      }
+    }
+    constexpr std::uint64_t kOthers = 9;  // the three other subscribers receive nothing
+    const Tally& tally = bench.settle({true, true, true, true});
+    EXPECT_EQ(tally.lost, row.lost + kOthers);
+    EXPECT_EQ(tally.altered, row.altered);
+    EXPECT_EQ(tally.delivered, row.delivered);
+    EXPECT_EQ(bench.verifier().latency().count(), row.delivered);
+  }
+}
+
+TEST(FeedVerifier, ReadsACompressedMessageThatIsOneTooMany) {
+  FeedBench bench{1, 0, kFeedText, 5};
+  (void)bench.join(2, R"({"result":["b@trade"],"id":1})");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(bench.packed(2));
+  EXPECT_FALSE(bench.packed(2));
+}
+
+TEST(FeedVerifier, DoesNotUnpackStreamsThatItCannotTellApart) {
+  FeedBench bench{2};
+  (void)bench.join(2, R"({"result":["b@trade","b@depth"],"id":1})");
+  EXPECT_FALSE(bench.packed(2));
 }
 
 TEST(FeedVerifier, SeesABreakInTheExchangesOwnIds) {

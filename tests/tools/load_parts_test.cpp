@@ -265,6 +265,11 @@ TEST(LoadOptions, AreCheckedBeforeAnythingIsConnected) {
       {"--speed", [](LoadOptions& o) { o.feed = {"x"}, o.speed = "max"; }},
       {"--churn", [](LoadOptions& o) { o.feed = {"x"}, o.churn = 1; }},
       {"--streams", [](LoadOptions& o) { o.feed = {"x"}, o.streams_per_connection = 0; }},
+      {"--inflate", [](LoadOptions& o) { o.inflate = 0; }},
+      {"--inflate", [](LoadOptions& o) { o.inflate = 101; }},
+      {"--compress", [](LoadOptions& o) { o.feed = {"x"}, o.streams_per_connection = 1, o.inflate = 5; }},
+      {"--feed", [](LoadOptions& o) { o.compress = true, o.inflate = 5; }},
+      {"--streams", [](LoadOptions& o) { o.feed = {"x"}, o.compress = true, o.inflate = 5; }},
   };
   Speed speed;
   EXPECT_FALSE(check(LoadOptions{}, speed).has_value());

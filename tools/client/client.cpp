@@ -222,9 +222,9 @@ Client::Event Client::wait(Instant deadline, std::span<const int> also_readable)
     const bool has_to_write = flushed == FrameOutput::Flushed::blocked && !stream_.waits_to_read();
     const short events = has_to_write ? POLLIN | POLLOUT : POLLIN;
     bool other = false;
-    const bool has_more = stream_.has_more();
-    const short ready = wait_for(stream_.get(), events, also_readable, has_more ? monotonic_now() : deadline, other);
-    if ((ready & ~POLLOUT) != 0 || has_more) {
+    const bool holds_more = stream_.holds_more();
+    const short ready = wait_for(stream_.get(), events, also_readable, holds_more ? monotonic_now() : deadline, other);
+    if ((ready & ~POLLOUT) != 0 || holds_more) {
       if (receive(event)) return event;
       if (next_buffered(event)) return event;
     }

@@ -38,6 +38,7 @@ Stream::Stream(UniqueFd fd, const Endpoint& endpoint) : fd_{std::move(fd)} {
 }
 
 void Stream::reset() {
+  holds_more_ = false;
   tls_.reset();
   fd_.reset();
 }
@@ -83,9 +84,11 @@ ssize_t Stream::receive(std::uint8_t* to, std::size_t size) {
       continue;
     }
     const ssize_t outcome = judge(result);
+    holds_more_ = false;
     if (filled == 0) return outcome;
     break;  // an end or an error comes again the next time
   }
+  holds_more_ = filled == size;
   return static_cast<ssize_t>(filled);
 }
 
@@ -104,14 +107,17 @@ ssize_t Stream::send(const std::uint8_t* from, std::size_t size) {
   return outcome;
 }
 
-bool Stream::has_more() const { return tls_ != nullptr && SSL_pending(tls_.get()) > 0; }
-
 void Stream::shut_down() {
   if (tls_ != nullptr && SSL_is_init_finished(tls_.get()) == 1) {
     ERR_clear_error();
     (void)SSL_shutdown(tls_.get());
   }
   ::shutdown(fd_.get(), SHUT_WR);
+}
+
+std::string Stream::agreed() const {
+  if (tls_ == nullptr || SSL_is_init_finished(tls_.get()) != 1) return {};
+  return std::string{SSL_get_version(tls_.get())} + " " + SSL_get_cipher_name(tls_.get());
 }
 
 std::string Stream::trouble() const { return !tls_trouble_.empty() ? tls_trouble_ : system_sentence(errno); }

@@ -31,16 +31,18 @@ class Stream {
 
   /// Never blocks. -1 and EAGAIN: nothing yet. Fills `size` bytes if there are as many.
   [[nodiscard]] ssize_t receive(std::uint8_t* to, std::size_t size);
+  /// The last receive() was filled up by TLS: more may lie there, of which the socket says nothing.
+  [[nodiscard]] bool holds_more() const { return holds_more_; }
   /// Never blocks, raises no signal.
   [[nodiscard]] ssize_t send(const std::uint8_t* from, std::size_t size);
-  /// Something was received and not yet taken, of which poll() does not tell.
-  [[nodiscard]] bool has_more() const;
   /// send() has to wait for bytes from the peer, not for room: its turn comes after a receive().
   [[nodiscard]] bool waits_to_read() const { return waits_to_read_; }
   /// No more will be sent.
   void shut_down();
   /// What the last -1 meant.
   [[nodiscard]] std::string trouble() const;
+  /// Version and cipher, as "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty in the clear, and before the handshake is over.
+  [[nodiscard]] std::string agreed() const;
 
  private:
   struct Free {
@@ -52,6 +54,7 @@ class Stream {
   std::unique_ptr<ssl_st, Free> tls_;  // null: in the clear
   std::string tls_trouble_;
   bool waits_to_read_ = false;
+  bool holds_more_ = false;
 };
 
 }  // namespace ringcast

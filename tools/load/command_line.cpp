@@ -42,7 +42,13 @@ void add_load_options(CLI::App& command, LoadOptions& options, std::span<const W
   add_bearer_options(command, options.bearer);
   add_trust_options(command, options.trust);
   command.add_flag("--tls", options.tls, "connect by TLS although the URL says ws://");
-  command.add_flag("--compress", options.compress, "the subscribers offer permessage-deflate");
+  CLI::Option* compress =
+      command.add_flag("--compress", options.compress, "the subscribers offer permessage-deflate");
+  command
+      .add_option("--inflate", options.inflate,
+                  "percent of the subscribers that unpack what is compressed and compare it; the others count it")
+      ->needs(compress)
+      ->capture_default_str();
   command.add_option("--connections", options.connections, "subscribers")->capture_default_str();
   command.add_option("--channels", options.channels, "channels that they are spread over")->capture_default_str();
   command.add_option("--rate", options.rate, "messages published a second, over all channels")->capture_default_str();

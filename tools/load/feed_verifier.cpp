@@ -50,7 +50,11 @@ std::vector<std::string> FeedVerifier::streams_of(std::uint32_t index) const {
 
 Verifier::Taken FeedVerifier::take(std::uint32_t index, std::string_view text, Instant now) {
   Member& member = members_[index];
-  if (!member.joined) return take_reply(index, text);
+  if (!member.joined) {
+    const Taken taken = take_reply(index, text);
+    member.joined = taken == Taken::joined;
+    return taken;
+  }
   if (member.subscriptions.size() == 1) {
     take_payload(index, member.subscriptions[0], text, now);
     return Taken::message;
@@ -69,9 +73,21 @@ Verifier::Taken FeedVerifier::take(std::uint32_t index, std::string_view text, I
 
 Verifier::Taken FeedVerifier::take_reply(std::uint32_t index, std::string_view text) {
   trouble_ = exchange_join_fault(text, streams_of(index));
-  if (!trouble_.empty()) return Taken::refused;
-  members_[index].joined = true;
-  return Taken::joined;
+  return trouble_.empty() ? Taken::joined : Taken::refused;
+}
+
+bool FeedVerifier::take_packed(std::uint32_t index, Instant now) {
+  Member& member = members_[index];
+  if (!member.joined || member.subscriptions.size() != 1) return false;
+  Subscription& subscription = member.subscriptions[0];
+  const FeedStream& stream = feed_.streams()[subscription.target];
+  const std::uint64_t place = subscription.order.last();
+  if (place >= stream.payloads.size()) return false;  // more than there are: which one it is will be said by its text
+  count(stream.payloads[place].size());
+  ++subscription.delivered;
+  (void)subscription.order.see(place + 1);
+  if (!connections_[index].slow) record_latency(now - clock_.due(stream.received[place]));
+  return true;
 }
 
 void FeedVerifier::take_payload(std::uint32_t index, Subscription& subscription, std::string_view payload,
@@ -96,7 +112,8 @@ void FeedVerifier::take_payload(std::uint32_t index, Subscription& subscription,
     case SequenceCheck::Verdict::duplicate: ++tally_of(index).duplicated; break;
   }
   // The payload is the file's, byte for byte, so its ids are those that were read from the file once.
-  if (!stream.depth_ids.empty()) (void)subscription.depth.feed(stream.depth_ids[place]);
+  // Who skims reads only some of them: nothing can be said about their continuity.
+  if (!stream.depth_ids.empty() && !connections_[index].skims) (void)subscription.depth.feed(stream.depth_ids[place]);
   if (!connections_[index].slow) record_latency(now - clock_.due(stream.received[place]));
 }
 

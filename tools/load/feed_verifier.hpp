@@ -8,6 +8,9 @@
 // The dialect carries no seq. What a subscriber must receive next is known, though: it is compared with the file, which
 // is stronger than a hash and says where the first difference lies. Depth updates are also followed by the exchange's
 // own ids, so that their continuity does not rest on our idea of the file.
+//
+// Who leaves compressed messages packed (--inflate) has one stream, so that each is the next one of it or is lost: that
+// is counted, not compared. What arrives unpacked in between is compared, and finds a count that went astray.
 #pragma once
 
 #include <atomic>
@@ -37,7 +40,8 @@ struct FeedClock {
   }
 };
 
-class FeedVerifier final : public Verifier {
+/// Another server's readers derive from it and say how they join.
+class FeedVerifier : public Verifier {
  public:
   FeedVerifier(const LoadPlan& plan, std::span<const PlannedConnection> connections, const Feed& feed,
                const FeedClock& clock);
@@ -45,10 +49,16 @@ class FeedVerifier final : public Verifier {
   [[nodiscard]] std::string greeting(std::uint32_t index) const override;
   [[nodiscard]] std::string target(std::uint32_t index, std::string_view query) const override;
   Taken take(std::uint32_t index, std::string_view text, Instant now) override;
+  bool take_packed(std::uint32_t index, Instant now) override;
   void left(std::uint32_t index) override;
   void publishing_ended(const std::vector<std::uint64_t>& published) override;
   [[nodiscard]] std::uint64_t behind(const std::vector<bool>& open) const override;
   void settle(const std::vector<bool>& open) override;
+
+ protected:
+  /// What a connection is told before its first message. Taken::joined: it has its streams.
+  virtual Taken take_reply(std::uint32_t index, std::string_view text);
+  [[nodiscard]] std::vector<std::string> streams_of(std::uint32_t index) const;
 
  private:
   struct Subscription {
@@ -61,9 +71,7 @@ class FeedVerifier final : public Verifier {
     bool joined = false;
     std::vector<Subscription> subscriptions;
   };
-  Taken take_reply(std::uint32_t index, std::string_view text);
   void take_payload(std::uint32_t index, Subscription& subscription, std::string_view payload, Instant now);
-  [[nodiscard]] std::vector<std::string> streams_of(std::uint32_t index) const;
   [[nodiscard]] std::uint64_t place_of(const Subscription& subscription, std::string_view payload) const;
   [[nodiscard]] Tally& tally_of(std::uint32_t index) { return connections_[index].slow ? slow_ : ordinary_; }
 

@@ -19,6 +19,11 @@ std::optional<std::string> check(const LoadOptions& options, Speed& speed) {
   if (options.warmup < 0 || options.warmup > kSecondsMax) return "--warmup must be between 0 and a day";
   if (!(options.drain > 0) || options.drain > kSecondsMax) return "--drain must be above 0 and at most a day";
   if (options.slow < 0 || options.slow > 100) return "--slow is a percentage";
+  if (!(options.inflate > 0) || options.inflate > 100) return "--inflate is a percentage above 0";
+  if (options.inflate < 100 && (!options.compress || !options.replays_feed() || options.streams_per_connection != 1)) {
+    return "--inflate is for who can tell messages apart without reading them: it needs --compress, --feed and "
+           "--streams-per-connection 1";
+  }
   if (options.churn < 0 || options.churn > 100'000) return "--churn must be between 0 and 100000";
   if (options.resume && !(options.churn > 0)) return "--resume is for subscribers that come back: it needs --churn";
   if (options.resume && options.wire != "native" && options.wire != "binary") {

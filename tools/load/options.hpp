@@ -22,6 +22,7 @@ struct LoadOptions {
   TlsTrustOptions trust;
   bool tls = false;       // wss:// although the URL says ws://
   bool compress = false;  // subscribers offer permessage-deflate
+  double inflate = 100;   // percent of them that unpack and compare what is compressed; the others count it
   std::uint32_t connections = 100;
   std::uint32_t channels = 1;
   std::string wire = "native";  // how subscribers join and what they receive
@@ -50,6 +51,7 @@ struct LoadOptions {
 
   [[nodiscard]] bool replays_feed() const { return !feed.empty(); }
   [[nodiscard]] double slow_share() const { return slow / 100; }
+  [[nodiscard]] double inflate_share() const { return inflate / 100; }
 };
 
 inline constexpr double kRateMax = 10e6;

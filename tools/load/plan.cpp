@@ -18,6 +18,17 @@ void mark_slow(std::vector<PlannedConnection>& connections, double share) {
   }
 }
 
+/// So many percent unpack: whole rounds of the streams, of which each has one reader, so that no stream goes unread.
+void mark_skimming(std::vector<PlannedConnection>& connections, std::size_t streams, double inflate_share) {
+  const auto unpacking = [inflate_share](std::size_t rounds) {  // how many of the first rounds
+    return rounds == 0 ? std::size_t{0} : 1 + static_cast<std::size_t>(static_cast<double>(rounds - 1) * inflate_share);
+  };
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    const std::size_t round = i / streams;
+    connections[i].skims = unpacking(round + 1) == unpacking(round);
+  }
+}
+
 }  // namespace
 
 std::vector<std::uint32_t> LoadPlan::readers() const {
@@ -59,6 +70,7 @@ LoadPlan plan_feed(const LoadOptions& options, const Feed& feed) {
     for (std::uint32_t j = 0; j < count; ++j) plan.connections[i].targets.push_back((i + j) % streams);
   }
   mark_slow(plan.connections, options.slow_share());
+  mark_skimming(plan.connections, streams, options.inflate_share());
   return plan;
 }
 

@@ -16,6 +16,7 @@ struct PlannedConnection {
   std::vector<std::uint32_t> targets;  // indices into LoadPlan::names
   bool slow = false;
   bool never_reads = false;  // every other slow one; the rest read a little now and then
+  bool skims = false;        // counts compressed messages and leaves them packed
 };
 
 struct LoadPlan {
@@ -33,7 +34,8 @@ struct LoadPlan {
 [[nodiscard]] LoadPlan plan_synthetic(const LoadOptions& options);
 
 /// A feed's streams: connection i takes 1 to streams_per_connection of them, neighbours in the feed's order, so that
-/// every stream has singles (raw form) and members of a group (combined form).
+/// every stream has singles (raw form) and members of a group (combined form). With --inflate, those who unpack are
+/// spread over all streams.
 [[nodiscard]] LoadPlan plan_feed(const LoadOptions& options, const Feed& feed);
 
 }  // namespace ringcast

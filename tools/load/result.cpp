@@ -82,6 +82,30 @@ void append_client_json(std::string& out, const ReceiveCost& client) {
                      deliveries / static_cast<double>(client.reads));
 }
 
+/// What was agreed beyond plain WebSocket, a line each.
+void append_agreements_text(std::string& out, const LoadResult& result) {
+  const Agreements& agreed = result.agreements;
+  if (!agreed.tls.empty()) out += fmt::format("tls           {}\n", agreed.tls);
+  if (!result.options.compress) return;
+  out += fmt::format("compression   {} of {} connections", agreed.deflate, result.options.connections);
+  if (agreed.unpacked_bytes > 0) {
+    out += fmt::format("; {} messages unpacked, of {:.1f}% of their size", agreed.inflated,
+                       100 * static_cast<double>(agreed.packed_bytes) / static_cast<double>(agreed.unpacked_bytes));
+  }
+  if (agreed.skimmed > 0) out += fmt::format("; {} counted and left packed", agreed.skimmed);
+  out += '\n';
+}
+
+void append_agreements_json(std::string& out, const LoadResult& result) {
+  const Agreements& agreed = result.agreements;
+  out += R"(,"tls":)";
+  append_json_string(out, agreed.tls);
+  if (!result.options.compress) return;
+  out += fmt::format(R"(,"deflate":{{"connections":{},"inflated":{},"skimmed":{},"packed_bytes":{},)"
+                     R"("unpacked_bytes":{}}})",
+                     agreed.deflate, agreed.inflated, agreed.skimmed, agreed.packed_bytes, agreed.unpacked_bytes);
+}
+
 void append_feed_text(std::string& out, const LoadResult& result) {
   std::uint64_t messages = 0;
   for (const StreamResult& stream : result.streams) messages += stream.messages;
@@ -141,6 +165,7 @@ std::string summary_text(const LoadResult& result) {
   out += fmt::format("connected     {} subscribers in {:.2f} s ({:.0f}/s), {} publishers\n", options.connections,
                      result.connect_seconds, options.connections / std::max(result.connect_seconds, 1e-9),
                      options.connect_only ? 0 : options.publishers);
+  append_agreements_text(out, result);
   if (options.connect_only) {
     out += fmt::format("held          all of them for {:.1f} s\n", result.measured_seconds);
     append_server_text(out, result);
@@ -227,8 +252,10 @@ std::string summary_json(const LoadResult& result) {
                      result.published, result.scheduled, result.refused, result.publish_seconds,
                      result.publish_late_max * 1e3, result.held_back(), result.connect_seconds,
                      options.connections / std::max(result.connect_seconds, 1e-9));
-  out += fmt::format(R"("deliveries_per_second":{},"latency_ms":{{"count":{},"min":{},)", result.delivery_rate(),
-                     result.latency.count(), static_cast<double>(result.latency_min) / 1e6);
+  out += fmt::format(R"("deliveries_per_second":{},"wire_bytes_per_delivery":{},)", result.delivery_rate(),
+                     result.wire_bytes_per_delivery());
+  out += fmt::format(R"("latency_ms":{{"count":{},"min":{},)", result.latency.count(),
+                     static_cast<double>(result.latency_min) / 1e6);
   for (std::size_t i = 0; i < kLatencyShares.size(); ++i) {
     out += fmt::format(R"("{}":{},)", kLatencyLabels[i],
                        static_cast<double>(result.latency.percentile(kLatencyShares[i])) / 1e6);
@@ -245,6 +272,7 @@ std::string summary_json(const LoadResult& result) {
                        result.server_rss_bytes, result.server_rss_max);
   }
   append_client_json(out, result.client);
+  append_agreements_json(out, result);
   if (result.slow_connections > 0) {
     out += fmt::format(R"(,"slow":{{"connections":{},"open":{},"closed":)", result.slow_connections, result.slow_open);
     append_codes_json(out, result.closed_slow);

@@ -62,11 +62,12 @@ struct LoadResult {
   std::uint64_t latency_min = 0;
   std::vector<LoadSample> samples;
   double measured_seconds = 0;  // deliveries below were counted over this time
-  std::uint64_t measured_deliveries = 0, measured_bytes = 0;
+  std::uint64_t measured_deliveries = 0, measured_bytes = 0, measured_wire_bytes = 0;
   std::optional<double> server_cpu_seconds;  // over the same time
   std::uint64_t server_rss_start = 0;        // before the first connection
   std::uint64_t server_rss_bytes = 0, server_rss_max = 0;
   ReceiveCost client;  // of all receiving threads
+  Agreements agreements;
   std::optional<LedgerResult> ledger;
   std::vector<StreamResult> streams;
   double feed_seconds = 0;  // of the recording
@@ -77,6 +78,12 @@ struct LoadResult {
   [[nodiscard]] double cpu_ns_per_delivery() const {
     return server_cpu_seconds && measured_deliveries > 0
                ? *server_cpu_seconds * 1e9 / static_cast<double>(measured_deliveries)
+               : 0;
+  }
+  /// WebSocket's own: frames with their headers, before TLS.
+  [[nodiscard]] double wire_bytes_per_delivery() const {
+    return measured_deliveries > 0
+               ? static_cast<double>(measured_wire_bytes) / static_cast<double>(measured_deliveries)
                : 0;
   }
   /// How much longer publishing took than its schedule, as a share of it.

@@ -13,7 +13,7 @@ namespace ringcast {
 namespace {
 
 constexpr milliseconds kSampleInterval{100};
-constexpr milliseconds kSettleTime{250};  // between the last subscription and the first message
+constexpr milliseconds kSettleTime{100};  // between the last subscription and the first message
 constexpr milliseconds kStartDelay{50};   // for the publisher's thread to be there in time
 constexpr seconds kConnectStall{20};      // without a new subscriber for this long, connecting has failed
 constexpr seconds kLedgerTime{5};         // the node publishes its ledger a few times a second
@@ -69,7 +69,8 @@ Result<void, std::string> LoadRun::prepare() {
     options_.publishers = std::min(options_.publishers, static_cast<std::uint32_t>(feed_.streams().size()));
     plan_ = plan_feed(options_, feed_);
     source_ = std::make_unique<FeedSource>(feed_, clock_, options_.publishers);
-    wire_ = make_feed_wire(feed_, clock_);
+    auto own = wire_->for_feed(feed_, clock_);
+    wire_ = own ? std::move(own) : make_feed_wire(feed_, clock_);
     result_.scheduled = feed_.messages().size();
   } else {
     plan_ = plan_synthetic(options_);
@@ -171,7 +172,7 @@ void LoadRun::publish() {
   }
 
   std::optional<ProcessUsage> usage_before;
-  std::uint64_t delivered_before = 0, bytes_before = 0;
+  std::uint64_t delivered_before = 0, bytes_before = 0, wire_before = 0;
   Instant measured_since{};
   while (!publisher_->done() && !ended_early()) {
     pause_for(milliseconds{5});
@@ -181,6 +182,7 @@ void LoadRun::publish() {
       measured_since = now;
       delivered_before = delivered();
       bytes_before = payload_bytes();
+      wire_before = wire_bytes();
       if (pid_ != 0) usage_before = read_process_usage(pid_);
     }
   }
@@ -189,6 +191,7 @@ void LoadRun::publish() {
     result_.measured_seconds = in_seconds(ended - measured_since);
     result_.measured_deliveries = delivered() - delivered_before;
     result_.measured_bytes = payload_bytes() - bytes_before;
+    result_.measured_wire_bytes = wire_bytes() - wire_before;
     const auto usage = pid_ != 0 ? read_process_usage(pid_) : std::nullopt;
     if (usage && usage_before) result_.server_cpu_seconds = in_seconds(usage->cpu - usage_before->cpu);
     if (usage) result_.server_rss_bytes = usage->rss_bytes;
@@ -301,6 +304,13 @@ void LoadRun::collect() {
     result_.client.system += cost.system;
     result_.client.deliveries += cost.deliveries;
     result_.client.reads += cost.reads;
+    const Agreements& agreed = thread->agreements();
+    if (result_.agreements.tls.empty()) result_.agreements.tls = agreed.tls;
+    result_.agreements.deflate += agreed.deflate;
+    result_.agreements.inflated += agreed.inflated;
+    result_.agreements.skimmed += agreed.skimmed;
+    result_.agreements.packed_bytes += agreed.packed_bytes;
+    result_.agreements.unpacked_bytes += agreed.unpacked_bytes;
     result_.reconnects += counts.reconnects;
     result_.reconnect_failures += counts.reconnect_failures;
     result_.drops += counts.drops;
@@ -330,6 +340,12 @@ std::uint64_t LoadRun::delivered() {
 std::uint64_t LoadRun::payload_bytes() {
   std::uint64_t total = 0;
   for (const auto& thread : threads_) total += thread->verifier().live().payload_bytes.load(std::memory_order_relaxed);
+  return total;
+}
+
+std::uint64_t LoadRun::wire_bytes() {
+  std::uint64_t total = 0;
+  for (const auto& thread : threads_) total += thread->verifier().live().wire_bytes.load(std::memory_order_relaxed);
   return total;
 }
 

@@ -49,6 +49,7 @@ class LoadRun {
   void sample(Instant now);
   [[nodiscard]] std::uint64_t delivered();
   [[nodiscard]] std::uint64_t payload_bytes();
+  [[nodiscard]] std::uint64_t wire_bytes();
 
   LoadOptions options_;
   std::unique_ptr<Wire> wire_;

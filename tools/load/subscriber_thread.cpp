@@ -186,7 +186,11 @@ void SubscriberThread::begin_upgrade(std::uint32_t index) {
 /// The handshake is answered.
 void SubscriberThread::greet(std::uint32_t index) {
   Link& link = links_[index];
-  if (link.handshake->agreed_deflate()) link.assembler.negotiate({.deflate = true});
+  if (link.handshake->agreed_deflate()) {
+    link.assembler.negotiate({.deflate = true});
+    ++agreements_.deflate;
+  }
+  if (agreements_.tls.empty()) agreements_.tls = link.fd.agreed();
   link.handshake.reset();
   link.state = State::joining;
   if (const std::string greeting = verifier_->greeting(index); !greeting.empty()) {
@@ -248,6 +252,7 @@ bool SubscriberThread::receive(std::uint32_t index, std::size_t bytes_max) {
   }
   link.partial.clear();
   ++reads_;
+  LiveCounters::add(verifier_->live().wire_bytes, static_cast<std::uint64_t>(got));
   MutableBytes input{buffer_.get(), held + static_cast<std::size_t>(got)};
   const Instant now = monotonic_now();
   if (link.state == State::upgrading) {
@@ -292,6 +297,23 @@ bool SubscriberThread::take_message(std::uint32_t index, std::string_view text, 
   return taken == Verifier::Taken::message || judged(index, taken);
 }
 
+/// The same for one that is compressed.
+bool SubscriberThread::take_packed(std::uint32_t index, Bytes packed, Instant now) {
+  if (connections_[index].skims && verifier_->take_packed(index, now)) {
+    ++agreements_.skimmed;
+    return true;
+  }
+  const auto unpacked = inflater_.inflate(packed);
+  if (!unpacked) {
+    control_.fail("the server sent a compressed message that does not unpack");
+    return false;
+  }
+  ++agreements_.inflated;
+  agreements_.packed_bytes += packed.size();
+  agreements_.unpacked_bytes += unpacked->size();
+  return take_message(index, as_text(*unpacked), now);
+}
+
 /// A message of the other kind. False: the connection is over.
 bool SubscriberThread::take_other(std::uint32_t index, std::string_view text) {
   if (const auto taken = verifier_->take_other(index, text)) return judged(index, *taken);
@@ -323,11 +345,7 @@ bool SubscriberThread::take_event(std::uint32_t index, const WsEvent& event, Ins
     case WsEvent::Kind::text:
     case WsEvent::Kind::binary:
       if ((event.kind == WsEvent::Kind::binary) == (opcode_ == Opcode::binary)) {
-        if (!event.compressed) return take_message(index, event.text(), now);
-        const auto unpacked = inflater_.inflate(event.payload);
-        if (unpacked) return take_message(index, as_text(*unpacked), now);
-        control_.fail("the server sent a compressed message that does not unpack");
-        return false;
+        return event.compressed ? take_packed(index, event.payload, now) : take_message(index, event.text(), now);
       }
       return take_other(index, event.text());
     case WsEvent::Kind::ping:
@@ -478,7 +496,9 @@ void SubscriberThread::drain(Instant now) {
     draining_ = true;
     verifier_->publishing_ended(control_.published);
     for (std::uint32_t i = 0; i < links_.size(); ++i) {  // the slow ones read everything now
-      if (connections_[i].slow && links_[i].state == State::open) watch(i, true, links_[i].output.pending_bytes() > 0);
+      if (!connections_[i].slow || links_[i].state != State::open) continue;
+      watch(i, true, links_[i].output.pending_bytes() > 0);
+      while (links_[i].fd.holds_more() && receive(i, kBufferBytes)) {}  // the socket says nothing of what TLS holds
     }
   }
   const auto leaving = static_cast<std::uint64_t>(std::ranges::count_if(links_, [](const Link& link) {

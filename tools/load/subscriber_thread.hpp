@@ -49,6 +49,14 @@ struct ReceiveCost {
   std::uint64_t deliveries = 0, reads = 0;
 };
 
+/// What was agreed with the server, and what of it was seen. Read after join().
+struct Agreements {
+  std::string tls;                                     // version and cipher of one connection; empty: in the clear
+  std::uint64_t deflate = 0;                           // handshakes that agreed on permessage-deflate
+  std::uint64_t inflated = 0, skimmed = 0;             // compressed messages
+  std::uint64_t packed_bytes = 0, unpacked_bytes = 0;  // of those that were inflated
+};
+
 /// How the connections fared. Read after join(), but for `ready`.
 struct LinkCounts {
   std::atomic<std::uint64_t> ready{0};  // joined at least once
@@ -70,6 +78,7 @@ class SubscriberThread {
   [[nodiscard]] Verifier& verifier() { return *verifier_; }
   [[nodiscard]] const LinkCounts& counts() const { return counts_; }
   [[nodiscard]] const ReceiveCost& cost() const { return cost_; }
+  [[nodiscard]] const Agreements& agreements() const { return agreements_; }
 
  private:
   enum class State : std::uint8_t { idle, connecting, upgrading, joining, open, leaving, over };
@@ -101,6 +110,7 @@ class SubscriberThread {
   bool take_message(std::uint32_t index, std::string_view text, Instant now);
   bool take_other(std::uint32_t index, std::string_view text);
   bool judged(std::uint32_t index, Verifier::Taken taken);
+  bool take_packed(std::uint32_t index, Bytes packed, Instant now);
   bool take_event(std::uint32_t index, const WsEvent& event, Instant now);
   void joined(std::uint32_t index);
   void flush(std::uint32_t index);
@@ -125,6 +135,7 @@ class SubscriberThread {
   std::unique_ptr<Verifier> verifier_;
   Opcode opcode_;  // the verifier's
   LinkCounts counts_;
+  Agreements agreements_;
   ReceiveCost cost_, cost_before_;  // before: when the measurement began
   std::uint64_t reads_ = 0;
   bool measuring_ = false;

@@ -24,7 +24,8 @@ namespace ringcast {
 struct alignas(kCacheLineBytes) LiveCounters {
   std::atomic<std::uint64_t> delivered{0};
   std::atomic<std::uint64_t> payload_bytes{0};
-  std::atomic<std::uint64_t> behind{0};  // while draining: subscriptions that have not seen their last message
+  std::atomic<std::uint64_t> wire_bytes{0};  // of WebSocket: frames with their headers, as they were sent
+  std::atomic<std::uint64_t> behind{0};      // while draining: subscriptions that have not seen their last message
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
     counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
@@ -63,6 +64,10 @@ class Verifier {
   virtual Taken take(std::uint32_t index, std::string_view text, Instant now) = 0;
   /// The same for one of the other kind. Nothing: this wire has none, so it ends the connection.
   virtual std::optional<Taken> take_other(std::uint32_t, std::string_view) { return std::nullopt; }
+
+  /// A compressed message for a connection that leaves it packed: it is counted in its place, unread. False: this one
+  /// has to be read.
+  virtual bool take_packed(std::uint32_t, Instant) { return false; }
 
   /// The connection ended on our wish (churn), or before all of it had joined again: what it was sent until then is all
   /// that it should have got on this connection.

@@ -40,6 +40,9 @@ class Wire {
   /// How many publishing connections there are when `options.publishers` are asked for.
   [[nodiscard]] virtual std::uint32_t publishers(const LoadOptions& options) const { return options.publishers; }
 
+  /// The same server's wire for captured feeds; nothing: feeds take ringcast's exchange dialect.
+  [[nodiscard]] virtual std::unique_ptr<Wire> for_feed(const Feed&, const FeedClock&) const { return nullptr; }
+
   /// For a thread's connections.
   [[nodiscard]] virtual std::unique_ptr<Verifier> verifier(const RunParts& parts,
                                                            std::span<const PlannedConnection> connections) = 0;

@@ -15,9 +15,10 @@ from harness.systems import PEER_NAMES, Limit, Ringcast, peers
 
 RESULTS = ROOT / "bench" / "system" / "results"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-PACE = Pace(repeats=3, probe_seconds=1.0, repeat_seconds=1.5, warmup_seconds=0.3, slow_seconds=5.0)
-PACE_WITH_PEERS = Pace(repeats=5, probe_seconds=1.2, repeat_seconds=2.0, warmup_seconds=0.4, slow_seconds=5.0)
-MINUTES, MINUTES_WITH_PEERS = 9.5, 39.0  # no scenario is begun that would not fit
+PACE = Pace(repeats=3, probe_seconds=0.7, repeat_seconds=1.0, repeat_seconds_max=2.0, warmup_seconds=0.2,
+            slow_seconds=3.0, idle_seconds=20.0)
+PACE_WITH_PEERS = Pace(repeats=5, probe_seconds=1.0, repeat_seconds=2.0, warmup_seconds=0.4, slow_seconds=4.0)
+MINUTES, MINUTES_WITH_PEERS = 9.7, 39.5  # no scenario is begun that would not fit
 
 
 def names_of(text, known, what):
@@ -39,7 +40,7 @@ def arguments_of(argv):
     parser.add_argument("--repeats", type=int, help="runs that a median is taken of (3; 5 with peers)")
     parser.add_argument("--minutes", type=float,
                         help="measuring, without install and build: "
-                        "no scenario is begun that would not end by then (9.5; 39 with peers)")
+                        "no scenario is begun that would not end by then (9.7; 39.5 with peers)")
     parser.add_argument("--quick", action="store_true",
                         help="shows that everything works, in a few minutes; numbers are noise")
     parser.add_argument("--output", type=pathlib.Path,
@@ -154,7 +155,7 @@ def measure(chosen, output, document):
             count = sum(system.name in PEER_NAMES for system in systems)
             if scenario.with_peers_only and count == 0 and chosen.only is None:
                 continue
-            seconds = scenario.estimate(pace.repeats, count) * (0.4 if pace.quick else 1)
+            seconds = scenario.estimate(pace, count)
             if seconds > bench.time_left():
                 skipped.append(scenario.name)
                 continue

@@ -5,7 +5,7 @@ import time
 from harness.measure import Load
 from harness.outcome import Outcome
 from harness.process import BenchError
-from harness.systems import Limit
+from harness.systems import Limit, PEER_NAMES, PEER_REPEATS_MAX
 
 SHORT_HOLD_SECONDS = 1.5
 
@@ -55,7 +55,8 @@ def run_idle(bench, systems, _known):
         return {system.name: lambda system=system: bench.measure(system, load, warm=True) for system in systems}
     held_long = bench.in_turn({system.name: lambda system=system: bench.measure(
         system, dataclasses.replace(short, duration=hold[system.name]), warm=True) for system in systems}, 1)
-    held_short = bench.in_turn(jobs(short), bench.pace.repeats - 1) if bench.pace.repeats > 1 else {}
+    held_short = bench.in_turn(jobs(short), bench.pace.repeats - 1,
+                               at_most=dict.fromkeys(PEER_NAMES, PEER_REPEATS_MAX - 1))
     held = {name: some + held_short.get(name, []) for name, some in held_long.items()}
     held_many = bench.in_turn(jobs(many), 1)
     outcome.row("bytes", "memory a connection at 10,000", "bytes", "lower",

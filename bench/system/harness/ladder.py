@@ -20,33 +20,37 @@ def nearest(ladder, rate):
 
 
 HOLDS, LATE, OVER = "holds", "late", "over"  # late: all arrived, too slowly; over: more than the server takes
+LATE_BY_FAR, OVER_BY_FAR = "late by far", "over by far"  # so much that a disturbance is no explanation
+LATE_WEIGHTS = {LATE: 1, LATE_BY_FAR: 2}
 STRIDE = 3  # rungs, a factor of two
 LATE_IN_A_ROW_MAX = 4
 
 
-def search(ladder, start, verdict):
+def search(ladder, start, verdict, again=True):
     """The index of the highest rung found to hold, or None.
 
-    verdict(rate) is HOLDS, LATE or OVER; asked once a rung, a second time where it was not HOLDS: that may be the
-    host's. What is over is over for everything above. What is late is not: a server that sends what has gathered is
-    often late where it is just about to gather, and in time again above. So: up from `start` in strides until over, or
-    late several times in a row; down in strides if nothing held; then the rungs between the best and the next stride.
+    verdict(rate) is one of the five; asked once a rung, and (`again`) a second time where it was LATE or OVER, but not by
+    far: that may be the host's. What is over is over for everything above. What is late is not: a server that sends what
+    has gathered is often late where it is just about to gather, and in time again above. So: up from `start` in strides
+    until over, or late several times in a row; down in strides if nothing held; then the rungs between the best and the
+    next stride.
     """
     known = {}
 
     def asked(index):
         if index not in known:
-            known[index] = OVER if len(known) >= PROBES_MAX else verdict(ladder[index])
-            if known[index] != HOLDS and len(known) < PROBES_MAX and verdict(ladder[index]) == HOLDS:
-                known[index] = HOLDS
+            said = OVER_BY_FAR if len(known) >= PROBES_MAX else verdict(ladder[index])
+            if again and said in (LATE, OVER) and verdict(ladder[index]) == HOLDS:
+                said = HOLDS
+            known[index] = said
         return known[index]
 
     start = max(0, min(start, len(ladder) - 1))
     best, late = None, 0
     for index in range(start, len(ladder), STRIDE):
         said = asked(index)
-        best, late = (index, 0) if said == HOLDS else (best, late + 1)
-        if said == OVER or late == LATE_IN_A_ROW_MAX:
+        best, late = (index, 0) if said == HOLDS else (best, late + LATE_WEIGHTS.get(said, 0))
+        if said in (OVER, OVER_BY_FAR) or late >= LATE_IN_A_ROW_MAX:
             break
     below = start
     while best is None and below > 0:

@@ -3,11 +3,12 @@ from harness import results
 from harness.measure import Load
 from harness.outcome import Outcome
 from harness.rates import W1
-from harness.systems import Limit, Ringcast
+from harness.systems import Limit, PEER_NAMES, PEER_REPEATS_MAX, Ringcast
 
 SHAPES = (("1000", 1000, 100), ("1", 1, 1000))  # name, subscribers, messages a second
 
 SLOW = ", slow readers"  # behind a system's name
+SLOW_PEER_REPEATS_MAX = 2
 
 
 def run_quiet(bench, systems, _known):
@@ -17,7 +18,8 @@ def run_quiet(bench, systems, _known):
         load = Load(connections=subscribers, rate=rate, duration=bench.pace.repeat_seconds,
                     warmup=bench.pace.warmup_seconds)
         samples = bench.in_turn({system.name: lambda system=system, load=load: bench.measure(system, load)
-                                 for system in systems}, bench.pace.repeats)
+                                 for system in systems}, bench.pace.repeats,
+                                at_most=dict.fromkeys(PEER_NAMES, PEER_REPEATS_MAX))
         shape = f"{rate:,} msg/s × {subscribers:,}"
         outcome.row_of(f"p50_{name}", f"p50, {shape}", "ms", "lower", samples, "p50")
         outcome.row_of(f"p99_{name}", f"p99, {shape}", "ms", "lower", samples, "p99")
@@ -57,11 +59,8 @@ def run_slow(bench, systems, known):
             load = Load(connections=1000, rate=rate, slow=slow, duration=bench.pace.slow_seconds,
                         warmup=bench.pace.warmup_seconds)
             jobs[system.name + (SLOW if slow else "")] = lambda system=system, load=load: bench.measure(system, load)
-    repeats = bench.pace.repeats if len(jobs) <= 2 else min(bench.pace.repeats, 3)
-    samples = bench.in_turn(jobs, repeats)
-    ours = {name: job for name, job in jobs.items() if name.removesuffix(SLOW) == "ringcast"}
-    for name, some in bench.in_turn(ours, bench.pace.repeats - repeats).items():
-        samples[name] += some
+    samples = bench.in_turn(jobs, bench.pace.repeats, at_most={
+        name: SLOW_PEER_REPEATS_MAX for name in jobs if name.removesuffix(SLOW) in PEER_NAMES})
     with_slow = {name.removesuffix(SLOW): some for name, some in samples.items() if name.endswith(SLOW)}
     without = {name: some for name, some in samples.items() if not name.endswith(SLOW)}
     for name, some in with_slow.items():

@@ -14,6 +14,8 @@ from harness.systems import Limit, work_directory
 PAYLOAD_BYTES = 136  # a frame of 140 bytes, header included
 P99_MAX_MS = 5.0
 HELD_BACK_MAX = 0.01
+LATE_BY_FAR = 1.2  # times the bound of p99, and p50 is above it: no disturbance of the host's makes half of all late
+OVER_BY_FAR = 0.8  # kept up with less than this
 CLIENT_SHARE_MAX = 0.75  # of a core: beyond it the client's own queueing is part of what it measures
 KEPT_UP_MIN = 0.97  # of what was published in the measured time; the rest is what its last moments still owe
 
@@ -71,10 +73,11 @@ class Pace:
     repeats: int = 5
     probe_seconds: float = 1.5
     repeat_seconds: float = 2.5
+    repeat_seconds_max: float = 3.0  # where messages are few
     warmup_seconds: float = 0.5
     slow_seconds: float = 8.0
     idle_seconds: float = 45.0  # ringcast's: two heartbeats of each connection are in it
-    idle_seconds_others: float = 15.0
+    idle_seconds_others: float = 10.0
     flood_seconds: float = 30.0
     quick: bool = False
 
@@ -103,6 +106,15 @@ class Bench:
         """What makes the load client poll its sockets instead of looking every 100 µs; nothing where it cannot."""
         options = subprocess.run([self.load_program, "--help"], capture_output=True, text=True, timeout=10, check=False)
         return ("--poll",) if "--poll" in options.stdout else ()
+
+    def limit_output(self, options, seconds=20):
+        """What the limit program says that serves nobody, on the server's core."""
+        done = subprocess.run(["taskset", "-c", ",".join(map(str, self.server_cpus)),
+                               self.build / "bench" / "system" / "limit_server", *map(str, options)],
+                              capture_output=True, text=True, timeout=seconds, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"the limit program failed: {done.stderr.strip()[:400]}")
+        return done.stdout
 
     @contextlib.contextmanager
     def server(self, system, load, extra=(), cpus=None):
@@ -150,14 +162,17 @@ class Bench:
         except Exception as error:  # whatever it is, it costs this run and no other
             return failed(reason_of(error), load)
 
-    def in_turn(self, jobs, repeats, keep_on=None, failing_answers=False):
+    def in_turn(self, jobs, repeats, keep_on=None, failing_answers=False, at_most=None):
         """Runs A B C A B C ...; jobs are name -> a call that gives a sample. keep_on(samples) may end one early.
 
+        at_most: name -> so many repeats of this one, the first.
         failing_answers: a run that fails is an answer (so much was too much), and no fault of the measurement.
         """
         samples = {name: [] for name in jobs}
         for number in range(repeats):
             for name, job in jobs.items():
+                if number >= (at_most or {}).get(name, repeats):
+                    continue
                 if keep_on is not None and not keep_on(samples[name], repeats):
                     continue
                 sample = job()
@@ -197,7 +212,9 @@ def flat(told):
     sample = {key: told.get(key) for key in (
         "ok", "complaints", "rate", "published", "scheduled", "refused", "lost", "delivered", "expected", "held_back",
         "connect_rate", "connect_seconds", "deliveries_per_second", "publish_seconds", "publish_late_max_ms", "slow",
-        "duplicated", "reordered", "altered", "connections")}
+        "duplicated", "reordered", "altered", "connections", "tls", "deflate", "wire_bytes_per_delivery")}
+    if "feed" in told:
+        sample["rate"] = None  # a feed has its own
     for key in ("p50", "p90", "p99", "p99.9", "max", "mean"):
         sample[key] = latency.get(key) if latency.get("count") != 0 else None
     sample["curve"] = told.get("latency_curve", [])
@@ -229,18 +246,24 @@ def holds(sample, p99_max_ms=P99_MAX_MS):
 
 
 def verdict(sample, p99_max_ms=P99_MAX_MS):
-    """The ladder's question: whether the rate holds, and if not, whether only the latency says no."""
+    """The ladder's question: whether the rate holds, and if not, whether only the latency says no, and by how much."""
     if holds(sample, p99_max_ms):
         return ladder.HOLDS
-    return ladder.LATE if holds(sample, None) else ladder.OVER
+    late_by_far = p99_max_ms is not None and (sample.get("p50") or 0) > LATE_BY_FAR * p99_max_ms
+    if holds(sample, None):
+        return ladder.LATE_BY_FAR if late_by_far else ladder.LATE
+    over_by_far = sample["ok"] and (late_by_far or kept_up(sample) < OVER_BY_FAR)
+    return ladder.OVER_BY_FAR if over_by_far else ladder.OVER
 
 
 def sentence_of(sample):
     if not sample["ok"]:
         return "FAILED: " + "; ".join(sample["complaints"])[:160]
     parts = []
+    if sample.get("rate") is not None and sample.get("p99") is not None:
+        parts.append(f"{sample['rate']:,.0f} msg/s")
     if sample.get("p99") is not None:
-        parts.append(f"{sample['rate']:,.0f} msg/s, p50 {sample['p50']:.3f} p99 {sample['p99']:.3f} ms")
+        parts.append(f"p50 {sample['p50']:.3f} p99 {sample['p99']:.3f} ms")
     if sample.get("deliveries_per_second"):
         parts.append(f"{sample['deliveries_per_second']:,.0f} deliveries/s")
     if sample.get("cpu_ns"):

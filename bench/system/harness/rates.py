@@ -1,5 +1,6 @@
 """W1, W2, W3: the highest rate that holds. Searched on the ladder, confirmed by repeats in turn."""
 import dataclasses
+import functools
 
 from harness import ladder, results
 from harness.machine import ROOT
@@ -7,8 +8,10 @@ from harness.measure import Load, P99_MAX_MS, holds, sentence_of, verdict
 from harness.outcome import Outcome
 
 PAST_REPEATS_MAX = 3
-MESSAGES_MIN, REPEAT_SECONDS_MAX = 1_000, 4.0  # a repeat sees so many messages, unless that takes longer
-STEPS_DOWN_MAX = 8
+PAST_SYSTEMS = ("ringcast", "bun")
+PATIENCE_FOR = ("ringcast", "limit", "bun")  # a target, and what shows it impossible, rests on these
+MESSAGES_MIN = 1_000  # a repeat sees so many, unless that takes longer than the pace allows
+STEPS_DOWN_MAX = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +61,7 @@ def repeat_seconds(rate, pace):
     """Long enough for a p99 of messages and not of a few: at least a thousand of them, within reason."""
     if pace.quick:
         return pace.repeat_seconds
-    return max(pace.repeat_seconds, min(REPEAT_SECONDS_MAX, MESSAGES_MIN / rate))
+    return max(pace.repeat_seconds, min(pace.repeat_seconds_max, MESSAGES_MIN / rate))
 
 
 def load_at(scenario, rate, seconds, pace):
@@ -76,18 +79,23 @@ def undecided(samples, repeats, p99_max_ms):
     return 2 * sum(not holds(one, p99_max_ms) for one in samples) < repeats
 
 
-def find(bench, scenario, system, rungs, start, outcome):
+def find(bench, scenario, system, rungs, start, outcome, measured):
     """The rung that the search ends at; its probes become points of the curve."""
     def probe(rate):
-        sample = measure(bench, scenario, system, rate, bench.pace.probe_seconds)
+        sample = measured(scenario, system, rate, bench.pace.probe_seconds)
         outcome.points(system.name, [sample])
         said = verdict(sample, scenario.p99_max_ms)
         bench.say(f"    {system.name}, {rate:,} msg/s {said}: {sentence_of(sample)}")
         return said
-    return ladder.search(rungs, ladder.nearest(rungs, start), probe)
+    return ladder.search(rungs, ladder.nearest(rungs, start), probe, again=system.name in PATIENCE_FOR)
 
 
-def confirm(bench, scenario, systems, rungs, found, outcome):
+def lower(index, steps):
+    """So many rungs down, but not past the lowest, and from there to none at all."""
+    return max(0, index - steps) if index > 0 else -1
+
+
+def confirm(bench, scenario, systems, rungs, found, outcome, measured):
     """system -> (rung or None, samples at it): repeated in turn, and a step down where that does not hold."""
     settled, pending = {}, dict(found)
     for step in range(STEPS_DOWN_MAX):
@@ -95,9 +103,8 @@ def confirm(bench, scenario, systems, rungs, found, outcome):
         pending = {name: index for name, index in pending.items() if name not in settled}
         if not pending:
             break
-        jobs = {system.name: lambda system=system: measure(
-            bench, scenario, system, rungs[pending[system.name]], repeat_seconds(
-                rungs[pending[system.name]], bench.pace))
+        jobs = {system.name: lambda system=system: measured(
+            scenario, system, rungs[pending[system.name]], repeat_seconds(rungs[pending[system.name]], bench.pace))
             for system in systems if system.name in pending}
         samples = bench.in_turn(jobs, bench.pace.repeats,
                                 lambda some, repeats: undecided(some, repeats, scenario.p99_max_ms),
@@ -107,8 +114,35 @@ def confirm(bench, scenario, systems, rungs, found, outcome):
             if enough_hold(some, scenario.p99_max_ms):
                 settled[name] = (pending.pop(name), some)
             else:
-                pending[name] -= 1 if step < 2 else 2  # the search was disturbed: do not spend the hour on it
+                # The search was disturbed: further down each time, for this is not to take the hour.
+                pending[name] = lower(pending[name], min(step + 1, ladder.STRIDE))
     return settled | {name: (None, []) for name in pending}
+
+
+@dataclasses.dataclass
+class Settled:
+    """What became of the search, by system."""
+    rungs: list
+    indices: dict  # system -> the rung that holds, or None
+    samples: dict  # at it
+    rates: dict  # of the runs that held
+    notes: dict  # why a system has none
+
+
+def settle(bench, scenario, systems, known, outcome, measured):
+    """Searches for each system, then repeats in turn. measured(scenario, system, rate, seconds) is one run."""
+    rungs, found = ladder.rungs(scenario.lowest, scenario.highest), {}
+    for system in systems:
+        start = results.value(known, scenario.name, "rate", system.name) or scenario.starts.get(system.name, 0)
+        found[system.name] = find(bench, scenario, system, rungs, start, outcome, measured)
+    settled = confirm(bench, scenario, systems, rungs, found, outcome, measured)
+    return Settled(
+        rungs, {name: index for name, (index, _) in settled.items()},
+        {name: some for name, (_, some) in settled.items()},
+        {name: [] if index is None else [one["rate"] if holds(one, scenario.p99_max_ms) else None for one in some]
+         for name, (index, some) in settled.items()},
+        {name: f"none (from {rungs[0]:,} up)" if found[name] is None else "none was confirmed"
+         for name, (index, _) in settled.items() if index is None})
 
 
 def run(bench, systems, known, scenario):
@@ -117,18 +151,9 @@ def run(bench, systems, known, scenario):
     if scenario.note:
         outcome.notes.append(scenario.note)
     systems = [system for system in systems if not scenario.only or system.name in scenario.only]
-    rungs = ladder.rungs(scenario.lowest, scenario.highest)
-    found = {}
-    for system in systems:
-        start = results.value(known, scenario.name, "rate", system.name) or scenario.starts.get(system.name, 0)
-        found[system.name] = find(bench, scenario, system, rungs, start, outcome)
-    settled = confirm(bench, scenario, systems, rungs, found, outcome)
-    samples = {name: some for name, (_, some) in settled.items()}
-    rates = {name: [] if index is None else [one["rate"] if holds(one, scenario.p99_max_ms) else None for one in some]
-             for name, (index, some) in settled.items()}
-    notes = {name: f"none (from {rungs[0]:,} up)" if found[name] is None else "none was confirmed"
-             for name, (index, _) in settled.items() if index is None}
-    outcome.row("rate", f"highest rate, {scenario.condition}", "msg/s", "higher", rates, notes)
+    settled = settle(bench, scenario, systems, known, outcome, functools.partial(measure, bench))
+    samples = settled.samples
+    outcome.row("rate", f"highest rate, {scenario.condition}", "msg/s", "higher", settled.rates, settled.notes)
     outcome.row_of("deliveries", "deliveries at it", "/s", "higher", samples, "deliveries_per_second")
     outcome.row_of("p50", "p50 at it", "ms", "lower", samples, "p50")
     outcome.row_of("p99", "p99 at it", "ms", "lower", samples, "p99")
@@ -137,18 +162,18 @@ def run(bench, systems, known, scenario):
                    "none", samples, "client_share", 100)
     outcome.distribution(scenario.title, samples)
     if scenario.past:
-        past_saturation(bench, scenario, systems, rungs, settled, outcome)
+        past_saturation(bench, scenario, systems, settled, outcome)
     return outcome
 
 
-def past_saturation(bench, scenario, systems, rungs, settled, outcome):
+def past_saturation(bench, scenario, systems, settled, outcome):
     """What is delivered when twice the highest rate is offered, as a share of the best that was seen."""
     jobs = {}
     for system in systems:
-        index = settled[system.name][0]
-        if index is not None:
+        index = settled.indices[system.name]
+        if index is not None and system.name in PAST_SYSTEMS:
             jobs[system.name] = lambda system=system, index=index: measure(
-                bench, scenario, system, 2 * rungs[index], bench.pace.repeat_seconds)
+                bench, scenario, system, 2 * settled.rungs[index], bench.pace.repeat_seconds)
     samples = bench.in_turn(jobs, min(bench.pace.repeats, PAST_REPEATS_MAX), failing_answers=True)
     shares = {}
     for name, some in samples.items():

@@ -1,4 +1,5 @@
 """The systems that are compared: ringcast, the limit program, the peers; how each is started."""
+import functools
 import itertools
 import json
 import os
@@ -11,6 +12,8 @@ from harness.process import BenchError, Process, child_of, free_port
 
 PEERS = ROOT / "bench" / "system" / "peers"
 PEER_NAMES = ("bun", "ws", "gorilla", "nchan", "nats")  # the order of the columns
+PEER_REPEATS_MAX = 3  # of what is not judged beside a peer: the time is better spent on what is
+START_AFTER_MS = 200  # the limit program's: the load client settles for 100 ms
 _numbers = itertools.count(1)
 
 
@@ -19,10 +22,11 @@ class Running:
 
     def __init__(self, process, port, pid, name=""):
         self.process, self.port, self.pid, self.name = process, port, pid, name
+        self.scheme = "ws"
 
     @property
     def url(self):
-        return f"ws://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def stop(self):
         self.process.stop()
@@ -55,10 +59,11 @@ class Ringcast:
     def start(self, work, cpus, _load, extra=()):
         port, node = free_port(), f"bench-{os.getpid()}-{next(_numbers)}"
         process = Process([self.program, "serve", "--name", node, "--listen", f"127.0.0.1:{port}",
-                           *self.without_admin(), "--limits-connections", "20000", *self.arguments, *extra],
+                           *self.without_admin, "--limits-connections", "20000", *self.arguments, *extra],
                           cpus, work / "server.log")
         return started(process, port, node)
 
+    @functools.cached_property
     def without_admin(self):
         """Several nodes run at a time, and the admin port has one number. Older builds have none to turn off."""
         printed = subprocess.run([self.program, "config", "print", "/dev/null"], timeout=10, capture_output=True,
@@ -89,7 +94,7 @@ class Limit:
         self.report = work / "limit.json"
         options = ["--connections", load.connections, "--channels", load.channels, "--rate", load.limit_rate,
                    "--burst", load.burst, "--payload", load.payload, "--seconds", load.duration + load.warmup,
-                   "--batch", load.limit_batch, "--json", self.report]
+                   "--batch", load.limit_batch, "--start-after", START_AFTER_MS, "--json", self.report]
         process = Process([self.program, "--port", port, *options, *extra], cpus, work / "server.log")
         return started(process, port)
 
@@ -141,6 +146,32 @@ class Peer:
         process = Process([*command, *extra], cpus, work / "server.log")
         return started(process, port, measured=lambda process: child_of(process.pid)
                        if self.description["measured"] == "child" else process.pid)
+
+
+class OverTls:
+    """Another system by TLS, with a certificate and its key in PEM files. `client` is what the load client is told."""
+    FLAGS = {"ringcast": ("--tls-certificate", "--tls-key"), "bun": ("--certificate", "--key")}
+
+    def __init__(self, system, certificate, key):
+        self.system, self.name, self.title, self.wire = system, system.name, system.title, system.wire
+        flags = self.FLAGS[system.name]
+        self.arguments = (flags[0], str(certificate), flags[1], str(key))
+        self.client = ("--ca", str(certificate))
+
+    def start(self, work, cpus, load, extra=()):
+        running = self.system.start(work, cpus, load, (*self.arguments, *extra))
+        running.scheme = "wss"
+        return running
+
+
+def certificate_in(base):
+    """(certificate, key): PEM files for 127.0.0.1, signed by themselves; P-256, as docs/tls.md advises."""
+    certificate, key = base / "certificate.pem", base / "key.pem"
+    if not key.exists():
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                        "-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=20)
+    return certificate, key
 
 
 def peers(build):

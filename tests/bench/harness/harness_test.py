@@ -9,8 +9,8 @@ import unittest
 
 from made_up import sample
 from harness import __main__ as command
-from harness import features, headline, held, ladder, measure, outcome as outcomes, overload
-from harness import process, rates, scenarios, summary, systems
+from harness import compression, features, headline, held, ladder, measure, outcome as outcomes, overload
+from harness import process, rates, scenarios, summary, systems, tls
 
 
 class Summary(unittest.TestCase):
@@ -84,6 +84,31 @@ class Ladder(unittest.TestCase):
             return ladder.HOLDS if rate <= 1_000 else ladder.OVER
         self.assertEqual(rungs[ladder.search(rungs, 3, verdict)], 1_000)
 
+    def test_a_no_by_far_is_not_asked_again(self):
+        rungs, asked = ladder.rungs(50, 5_000), []
+
+        def verdict(rate):
+            asked.append(rate)
+            return ladder.HOLDS if rate <= 300 else ladder.OVER_BY_FAR
+        self.assertEqual(rungs[ladder.search(rungs, ladder.nearest(rungs, 300), verdict)], 300)
+        self.assertEqual(asked, [300, 600, 500, 400])
+
+        def late(rate):
+            asked.append(rate)
+            return ladder.LATE_BY_FAR
+        asked.clear()
+        self.assertIsNone(ladder.search(ladder.rungs(50, 100_000), 3, late))
+        self.assertEqual(asked, [100, 200, 50], "nor is it looked for far above")
+
+    def test_who_is_not_judged_is_asked_once(self):
+        rungs, asked = ladder.rungs(50, 5_000), []
+
+        def verdict(rate):
+            asked.append(rate)
+            return ladder.HOLDS if rate <= 300 else ladder.OVER
+        self.assertEqual(rungs[ladder.search(rungs, ladder.nearest(rungs, 300), verdict, again=False)], 300)
+        self.assertEqual(asked, [300, 600, 500, 400])
+
     def test_a_server_that_is_late_in_between_is_found_above(self):
         rungs = ladder.rungs(50, 50_000)
 
@@ -126,6 +151,31 @@ class Verdicts(unittest.TestCase):
         for more, said in (({}, ladder.HOLDS), ({"p99": 50}, ladder.LATE), ({"ok": False, "p99": 50}, ladder.OVER),
                            ({"held_back": 0.5}, ladder.OVER), ({"held_back": 0.5, "p99": 50}, ladder.OVER)):
             self.assertEqual(measure.verdict(sample(**more)), said)
+
+    def test_by_far_is_what_no_disturbance_explains(self):
+        slow = {"expected": 5_000, "published": 500}
+        for more, said in (({"p50": 6.1, "p99": 9}, ladder.LATE_BY_FAR), ({"p50": 5.9, "p99": 9}, ladder.LATE),
+                           ({**slow, "deliveries_per_second": 790}, ladder.OVER_BY_FAR),
+                           ({**slow, "deliveries_per_second": 810}, ladder.OVER),
+                           ({**slow, "deliveries_per_second": 810, "p50": 6.1}, ladder.OVER_BY_FAR),
+                           ({"ok": False, "p50": 6.1}, ladder.OVER)):
+            self.assertEqual(measure.verdict(sample(**more)), said, more)
+        self.assertEqual(measure.verdict(sample(p50=600, p99=900), None), ladder.HOLDS)
+
+    def test_the_way_down_is_longer_each_time_and_ends_at_the_lowest(self):
+        for index, steps, left in ((5, 1, 4), (2, 3, 0), (1, 1, 0), (0, 1, -1), (0, 3, -1)):
+            self.assertEqual(rates.lower(index, steps), left)
+
+    def test_some_have_fewer_repeats_and_the_others_go_on_in_turn(self):
+        order = []
+
+        def job(name):
+            return lambda: order.append(name) or sample(p50=0.5)
+        with tempfile.TemporaryDirectory() as base:
+            bench = measure.Bench(pathlib.Path(base), measure.QUICK, base, 0, lambda _: None)
+            some = bench.in_turn({name: job(name) for name in "abc"}, 3, at_most={"b": 1})
+        self.assertEqual("".join(order), "abcacac")
+        self.assertEqual({name: len(runs) for name, runs in some.items()}, {"a": 3, "b": 1, "c": 3})
 
     def test_more_than_half_of_the_repeats_must_hold(self):
         good, bad = sample(), sample(ok=False)
@@ -178,8 +228,8 @@ class Verdicts(unittest.TestCase):
 
 
     def test_repeats_last_for_a_thousand_messages_within_reason(self):
-        pace = measure.Pace(repeat_seconds=2.0)
-        for rate, seconds in ((100, 4.0), (250, 4.0), (400, 2.5), (500, 2.0), (10_000, 2.0)):
+        pace = measure.Pace(repeat_seconds=2.0, repeat_seconds_max=3.0)
+        for rate, seconds in ((100, 3.0), (250, 3.0), (400, 2.5), (500, 2.0), (10_000, 2.0)):
             self.assertEqual(rates.repeat_seconds(rate, pace), seconds)
         self.assertEqual(rates.repeat_seconds(100, measure.QUICK), measure.QUICK.repeat_seconds)
 
@@ -212,7 +262,7 @@ class Verdicts(unittest.TestCase):
 
             def run(*_):
                 raise ZeroDivisionError("so")
-            made = command.outcome_of(scenarios.Scenario("W1", run, 1, 1), bench, [], {}).as_data()
+            made = command.outcome_of(scenarios.Scenario("W1", run), bench, [], {}).as_data()
             self.assertEqual((made["failed"], made["failures"]),
                              ("ZeroDivisionError: so", ["the scenario: ZeroDivisionError: so"]))
 
@@ -245,6 +295,49 @@ class Verdicts(unittest.TestCase):
                         self.assertTrue(any(told), scenario.name)
                     if not pretended.well:
                         self.assertFalse(any(told) and scenario.name not in ("W8",), f"{scenario.name}: {told}")
+
+    def test_the_limit_of_tls_is_a_plain_send_and_a_share_of_a_record(self):
+        self.assertEqual(tls.sealed(sample(cpu_ns=100), 640, 32)["cpu_ns"], 120)
+        self.assertFalse(tls.sealed(sample(cpu_ns=100), None, 32)["ok"])
+        self.assertFalse(tls.sealed(measure.failed("so it is"), 640, 32)["ok"])
+        for agreed, cipher in (("TLSv1.3 TLS_AES_128_GCM_SHA256", "AES-128-GCM"), ("", "AES-256-GCM"),
+                               ("TLSv1.3 TLS_CHACHA20_POLY1305_SHA256", "ChaCha20-Poly1305")):
+            self.assertEqual(tls.cipher_of([sample(tls=agreed)]), cipher)
+
+    def test_a_system_over_tls_is_told_its_certificate_and_so_is_the_client(self):
+        class Server:
+            name, title, wire = "bun", "Bun", "bun"
+
+            def start(self, _work, _cpus, _load, extra):
+                self.told = extra
+                return systems.Running(None, 9, 1)
+        server = Server()
+        secure = systems.OverTls(server, "c.pem", "k.pem")
+        self.assertEqual(secure.start(None, [], None, ("--more",)).url, "wss://127.0.0.1:9")
+        self.assertEqual(server.told, ("--certificate", "c.pem", "--key", "k.pem", "--more"))
+        self.assertEqual((secure.name, secure.client), ("bun", ("--ca", "c.pem")))
+
+    def test_bytes_are_saved_of_what_the_plain_readers_get(self):
+        plain, packed = sample(wire_bytes_per_delivery=200), sample(wire_bytes_per_delivery=150)
+        self.assertEqual(compression.saved(plain, packed), 25)
+        self.assertIsNone(compression.saved(plain, measure.failed("so it is")))
+
+    def test_a_run_without_the_compression_that_was_asked_for_has_failed(self):
+        for kind, told, good in ((compression.SHIPPED, {"connections": 1000}, True), (compression.PLAIN, None, True),
+                                 (compression.SHIPPED, {"connections": 999}, False)):
+            self.assertEqual(compression.agreed(sample(deflate=told), kind, 1000)["ok"], good)
+
+    def test_everything_fits_its_time_with_and_without_peers(self):
+        for pace, peers, minutes in ((command.PACE, 0, command.MINUTES),
+                                     (command.PACE_WITH_PEERS, len(systems.PEER_NAMES), command.MINUTES_WITH_PEERS)):
+            usual = [scenario for scenario in scenarios.SCENARIOS
+                     if not scenario.on_request and (peers or not scenario.with_peers_only)]
+            self.assertLess(sum(scenario.estimate(pace, peers) for scenario in usual), 60 * minutes)
+        self.assertGreaterEqual(command.PACE_WITH_PEERS.repeats, 5, "what is judged with peers")
+
+    def test_what_is_additional_comes_last(self):
+        required = [not (scenario.on_request or scenario.with_peers_only) for scenario in scenarios.SCENARIOS]
+        self.assertEqual(required, sorted(required, reverse=True))
 
     def test_a_pair_with_a_failed_run_has_no_ratio(self):
         good, bad = sample(cpu_ns=100), measure.failed("so it is")

@@ -6,6 +6,7 @@
 
 #include "bench/system/limit/audience.hpp"
 #include "bench/system/limit/channel_log.hpp"
+#include "bench/system/limit/sealing.hpp"
 #include "bench/system/limit/send_path.hpp"
 #include "bench/system/limit/sender.hpp"
 #include "codec/websocket/message_assembler.hpp"
@@ -34,6 +35,44 @@ TEST(LimitOptions, AreChecked) {
     row.change(options);
     ASSERT_TRUE(check(options).has_value()) << row.why;
     EXPECT_TRUE(check(options)->contains(row.why)) << *check(options);
+  }
+}
+
+TEST(Sealing, CountsRecordsOfEveryCipherThatTls13Has) {
+  for (const std::string_view cipher : {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"}) {
+    SealOptions options{.cipher = std::string{cipher}, .bytes = 140, .readers = 3, .seconds = 0.001};
+    for (const std::uint32_t bytes : {1U, 140U, kSealBytesMax}) {
+      options.bytes = bytes;
+      const auto result = measure_sealing(options);
+      ASSERT_TRUE(result.has_value()) << cipher << ": " << result.error();
+      EXPECT_GT(result->records, 0U);
+      EXPECT_EQ(result->records % options.readers, 0U) << "a round is everybody's";
+      EXPECT_GT(result->cpu_seconds, 0.0);
+      EXPECT_TRUE(to_json(options, *result).contains(R"("cpu_ns_per_record":)"));
+    }
+  }
+}
+
+TEST(Sealing, RefusesWhatNoRecordIs) {
+  struct Row {
+    std::string_view why;
+    void (*change)(SealOptions&);
+  };
+  constexpr Row kRows[] = {
+      {"--seal", [](SealOptions& o) { o.cipher = "AES-256-CBC"; }},
+      {"--seal", [](SealOptions& o) { o.cipher = "rot13"; }},
+      {"--seal-bytes", [](SealOptions& o) { o.bytes = 0; }},
+      {"--seal-bytes", [](SealOptions& o) { o.bytes = kSealBytesMax + 1; }},
+      {"--connections", [](SealOptions& o) { o.readers = 0; }},
+      {"--connections", [](SealOptions& o) { o.readers = kSealReadersMax + 1; }},
+      {"--seconds", [](SealOptions& o) { o.seconds = 0; }},
+  };
+  for (const Row& row : kRows) {
+    SealOptions options;
+    row.change(options);
+    const auto result = measure_sealing(options);
+    ASSERT_FALSE(result.has_value()) << row.why;
+    EXPECT_TRUE(result.error().contains(row.why)) << result.error();
   }
 }
 

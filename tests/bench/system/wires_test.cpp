@@ -5,6 +5,8 @@
 #include "bench/system/nats_protocol.hpp"
 #include "bench/system/nats_wire.hpp"
 #include "bench/system/peer_wires.hpp"
+#include "tests/doubles/temporary_file.hpp"
+#include "tools/load/feed_verifier.hpp"
 #include "tools/load/payload.hpp"
 
 namespace ringcast {
@@ -95,6 +97,43 @@ TEST(HubWire, JoinsByTheServersWord) {
   EXPECT_TRUE(bench.settle(1).clean());
   WireBench other{make_hub_wire()};
   EXPECT_EQ(other.say("no"), Verifier::Taken::refused);
+}
+
+TEST(HubWire, CarriesACapturedFeedOneStreamAConnection) {
+  const TemporaryFile file{"1000 {\"stream\":\"b@trade\",\"data\":{\"t\":1}}\n"
+                           "2000 {\"stream\":\"b@trade\",\"data\":{\"t\":2}}\n"};
+  const auto feed = Feed::load({file.path()});
+  ASSERT_TRUE(feed.has_value()) << feed.error();
+  LoadOptions options;
+  options.feed = {file.path()};
+  options.connections = 1;
+  EXPECT_TRUE(make_hub_wire()->check(options).has_value()) << "by default a subscriber takes several streams";
+  options.streams_per_connection = 1;
+  EXPECT_FALSE(make_hub_wire()->check(options).has_value());
+
+  FeedClock clock;
+  const auto wire = make_hub_wire()->for_feed(*feed, clock);
+  ASSERT_NE(wire, nullptr);
+  const LoadPlan plan = plan_feed(options, *feed);
+  RunControl control;
+  const auto verifier = wire->verifier({options, plan, control}, plan.connections);
+  EXPECT_EQ(verifier->target(0, ""), "/sub/b@trade");
+  EXPECT_EQ(verifier->greeting(0), "");
+  EXPECT_EQ(verifier->take(0, "no", Instant{}), Verifier::Taken::refused);
+  EXPECT_EQ(verifier->take(0, "joined", Instant{}), Verifier::Taken::joined);
+  EXPECT_EQ(verifier->take(0, R"({"t":1})", Instant{}), Verifier::Taken::message);
+  EXPECT_EQ(verifier->take(0, R"({"t":2})", Instant{}), Verifier::Taken::message);
+  verifier->publishing_ended({2});
+  verifier->settle({true});
+  EXPECT_TRUE(verifier->ordinary().clean());
+  EXPECT_EQ(verifier->ordinary().delivered, 2U);
+}
+
+TEST(Wires, OfWhichOthersTakeNoFeedsOfTheirOwn) {
+  Feed feed;
+  FeedClock clock;
+  EXPECT_EQ(make_nchan_wire()->for_feed(feed, clock), nullptr);
+  EXPECT_EQ(make_nats_wire()->for_feed(feed, clock), nullptr);
 }
 
 TEST(NchanWire, JoinsByTheHandshakeAndHasOnePublisherAChannel) {
