@@ -273,6 +273,7 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   // catch_up.cpp
   [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
   JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, const JoinRequest& request, Now now);
+  [[nodiscard]] bool was_sent_since(const Subscription& subscription, const ResumePoint& resume);
   void fill_here(HomeChannel& home, std::uint32_t subscription, Form form, Sequence from, bool snapshot_first,
                  Now now);
   bool send_pull(Handle subscription);
