@@ -130,14 +130,15 @@ std::optional<Refusal> Sessions::may_read(const Connection& connection, std::str
   return std::nullopt;
 }
 
-std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel) const {
+std::optional<Refusal> Sessions::may_subscribe(const Connection& connection, std::string_view channel,
+                                               Now now) const {
   if (const auto refusal = may_read(connection, channel)) return refusal;
   if (connection.outbox.subscriptions >= subscriptions_max(connection.outbox, options_->limits) &&
       !channels_->has(connection.outbox, channel)) {
     return Refusal{.code = ErrorCode::too_many_subscriptions,
                    .sentence = "the connection has as many subscriptions as it may have"};
   }
-  return record_refuses();
+  return record_refuses(connection, now);
 }
 
 void Sessions::subscribe(Connection& connection, const Command& command, Now now) {
@@ -168,7 +169,7 @@ void Sessions::subscribe(Connection& connection, const Command& command, Now now
       }
       continue;
     }
-    if (const auto refusal = may_subscribe(connection, item.channel)) {
+    if (const auto refusal = may_subscribe(connection, item.channel, now)) {
       joined.answer.refusal = *refusal;
       note_refused(connection, Operation::subscribe, *refusal, item.channel, std::exchange(noted, true), now);
       continue;

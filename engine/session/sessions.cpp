@@ -59,10 +59,13 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   const std::uint32_t limit = options_->limits.connections;
   if (shutting_down_ || std::max(peer.node_connections, connections_.size()) >= limit + kRefusalSlots) {
     stats_->add(CounterId::connections_refused_capacity);
+    stats_->event(EventCode::connection_refused, now, connections_.size(), limit);
     return std::nullopt;
   }
   if (!takes_address(peer)) {  // some of them are told why; more would hold places that others want
     stats_->add(CounterId::connections_refused_address);
+    stats_->event(EventCode::address_refused, now, access_.boards->connections->count(site_name(peer.address)),
+                  options_->limits.connections_per_address, to_text(peer.address));
     return std::nullopt;
   }
   const bool full = peer.node_connections >= limit && !evict_half_open(now);

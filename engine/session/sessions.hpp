@@ -219,7 +219,7 @@ class Sessions {
                                                             std::string_view channel);
   void note_refused(const Connection& connection, Operation operation, const Refusal& refusal,
                     std::string_view channel, bool told, Now now);
-  [[nodiscard]] std::optional<Refusal> record_refuses() const;
+  [[nodiscard]] std::optional<Refusal> record_refuses(const Connection& connection, Now now) const;
   [[nodiscard]] static SubscribeOptions granted_options(const Connection& connection, const Command& command);
   [[nodiscard]] bool admit(Connection& connection, const Command& command, Now now);
   [[nodiscard]] bool admit_ping(Connection& connection, Now now);
@@ -275,7 +275,8 @@ class Sessions {
   void count_error(Connection& connection, ErrorCode code, Now now);
   void blame(Connection& connection, ErrorCode code, Now now);
   [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
-  [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel,
+                                                     Now now) const;
   [[nodiscard]] std::optional<Refusal> may_publish(const Connection& connection, std::string_view channel) const;
 
   const CoreOptions* options_;
