@@ -249,8 +249,8 @@ const BadRow kBad[] = {
      "FILE:1: echo: needs true or false, not the number 1\nFILE:4: limits.channels: 0 is out of range: 1 to 100000000\n"
      "FILE:2: name: needs a text, not the number 2\n"},
 
-    {"a feature that is not there", "[offline]\npath = \"a.db\"\n",
-     "FILE:2: offline.path: not supported in this version (stored messages for users who are away)\n"},
+    {"a feature that is not there", "[shards]\nmin = 2\n",
+     "FILE:2: shards.min: not supported in this version (scaling shards at run time)\n"},
     {"a certificate without its key", "[tls]\ncertificate = \"a.pem\"\n",
      "FILE:2: tls.certificate: 1 certificates need as many keys, in the same order; there are 0\n"},
     {"fewer keys than certificates", "[tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\"\n",
@@ -408,7 +408,9 @@ TEST(LoadConfiguration, FlagsAndVariablesAreCheckedLikeTheFile) {
       {{{"RINGCAST_LIMTS_CONNECTIONS", "5"}},
        {},
        "environment RINGCAST_LIMTS_CONNECTIONS: stands for no key; did you mean RINGCAST_LIMITS_CONNECTIONS?\n"},
-      {{{"RINGCAST_TLS_KEY", "a"}}, {}, "environment RINGCAST_TLS_KEY: tls.key: not supported in this version (TLS)\n"},
+      {{{"RINGCAST_SHARDS_MIN", "2"}},
+       {},
+       "environment RINGCAST_SHARDS_MIN: shards.min: not supported in this version (scaling shards at run time)\n"},
       {{{"RINGCAST_COMPRESSION_ENABLED", "false"}, {"RINGCAST_CONFIG", "a"}}, {}, ""},
       {{{"RINGCAST_URL", "b"}, {"RINGCAST_TOKEN", "c"}}, {}, ""},
       {{{"RINGCAST_ECHO", "1"}}, {}, "environment RINGCAST_ECHO: echo: needs true or false, not '1'\n"},
