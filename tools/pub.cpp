@@ -196,6 +196,7 @@ class Publisher {
       complain("pub", fmt::format("the server sent something that is {}", message.error()));
       return;
     }
+    if (message->kind == ServerMessage::Kind::subscribed) records_.name_all(reader_, *message);
     take(*message);
   }
 

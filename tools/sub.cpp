@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "codec/dialect/command.hpp"
 #include "codec/text/channel_name.hpp"
-#include "codec/text/numbers.hpp"
 #include "codec/text/pattern.hpp"
 #include "tools/bearer_token.hpp"
 #include "tools/client/backoff.hpp"
@@ -35,15 +35,6 @@ struct SubOptions {
   bool no_snapshot = false;
   bool compress = false;
 };
-
-std::optional<ResumePoint> parse_since(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto epoch = parse_epoch(text.substr(0, colon));
-  const auto seq = parse_uint64(text.substr(colon + 1));
-  if (!epoch || !seq) return std::nullopt;
-  return ResumePoint{*epoch, Sequence{*seq}};
-}
 
 /// Waits; true if it was told to stop meanwhile.
 bool sleep_unless_stopped(milliseconds time) {
@@ -159,7 +150,7 @@ int run_sub(SubOptions& options) {
     return kExitUsage;
   }
   for (std::size_t i = 0; i < options.since.size(); ++i) {
-    const auto position = parse_since(options.since[i]);
+    const auto position = parse_resume_point(options.since[i]);
     if (!position) {
       complain("sub",
                fmt::format("'{}' is not EPOCH:SEQ (16 hexadecimal digits, a colon, a number)", options.since[i]));

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "codec/text/numbers.hpp"
+
 namespace ringcast {
 namespace {
 
@@ -60,6 +62,15 @@ std::string_view name_of(GapReason reason) {
     case GapReason::epoch: return "epoch";
   }
   return "dropped";
+}
+
+std::optional<ResumePoint> parse_resume_point(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto epoch = parse_epoch(text.substr(0, colon));
+  const auto seq = parse_uint64(text.substr(colon + 1));
+  if (!epoch || !seq) return std::nullopt;
+  return ResumePoint{*epoch, Sequence{*seq}};
 }
 
 }  // namespace ringcast

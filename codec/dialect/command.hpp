@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -90,6 +91,8 @@ struct ResumePoint {
   Epoch epoch{};
   Sequence seq{};  // the last one the client has
 };
+/// EPOCH:SEQ, 16 hexadecimal digits and a number, as URLs and command lines have it; nothing if it is anything else.
+[[nodiscard]] std::optional<ResumePoint> parse_resume_point(std::string_view text);
 
 /// `options` of a subscribe, within what the namespace allows (engine/delivery/terms).
 struct SubscribeOptions {

@@ -75,6 +75,7 @@ bool read_extensions(const HeaderFields& fields, HandshakeAccept& accept) {
       ExtensionOffer offer;
       if (!read_extension_offer(*element, offer)) return false;
       if (accept.deflate || !equals_ignoring_case(offer.name, kDeflateName)) continue;
+      accept.deflate_offered = true;
       accept.deflate = accept_deflate_offer(offer.parameters);  // declined: the next one is looked at
     }
   }

@@ -36,6 +36,7 @@ struct HandshakeAccept {
   AcceptKey accept{};
   std::string_view subprotocol{};      // the client's first choice among those supported; empty: none
   bool subprotocols_offered = false;   // it offered some, supported or not
+  bool deflate_offered = false;        // at least once, in whatever terms
   std::optional<DeflateAgreement> deflate{};  // the first offer that can be taken up; reset it to decline
 };
 

@@ -3,11 +3,18 @@
 #include "engine/channel/stored_message.hpp"
 
 namespace ringcast {
+namespace {
+
+/// What a publish to this channel is remembered under; nothing where the channel has no duplicates.
+std::optional<LruKey> key_of(const HomeChannel& channel, const PublishRequest& request) {
+  return DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+}
+
+}  // namespace
 
 Published PublishPipeline::publish(HomeChannel& channel, const PublishRequest& request, Now now) {
   // Dedupe: a duplicate is answered with the first one's number and goes no further.
-  const auto key =
-      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  const auto key = key_of(channel, request);
   if (key) {
     const auto first = dedupe_.find(*key, now.mono);
     if (first && first->epoch == channel.epoch) {
@@ -71,8 +78,7 @@ Published PublishPipeline::append(HomeChannel& channel, const PublishRequest& re
 
 std::optional<Published> PublishPipeline::first_of(const HomeChannel& channel, const PublishRequest& request,
                                                    Instant now) {
-  const auto key =
-      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  const auto key = key_of(channel, request);
   if (!key) return std::nullopt;
   const auto first = dedupe_.find(*key, now);
   if (!first || first->epoch != channel.epoch) return std::nullopt;
@@ -81,15 +87,13 @@ std::optional<Published> PublishPipeline::first_of(const HomeChannel& channel, c
 
 void PublishPipeline::remember(const HomeChannel& channel, const PublishRequest& request, Sequence seq,
                                Instant published) {
-  const auto key =
-      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  const auto key = key_of(channel, request);
   if (!key) return;
   dedupe_.remember(*key, {.seq = seq, .epoch = channel.epoch, .expires = published + channel.rule->dedupe.window});
 }
 
 void PublishPipeline::forget(const HomeChannel& channel, const PublishRequest& request) {
-  const auto key =
-      DedupeWindow::key_of(channel.rule->dedupe, *channel.name, request.publisher, request.message_id, request.data);
+  const auto key = key_of(channel, request);
   if (key) dedupe_.forget(*key);
 }
 

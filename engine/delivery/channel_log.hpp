@@ -41,6 +41,7 @@ struct Subscription {
   std::uint32_t pending_next = kNoSlot;
   std::uint32_t moving_to = kNoSlot;      // another form's log, to be read from once it has what is wanted next
   std::uint32_t extra = kNoSlot;          // SubscriptionExtra: what few subscriptions have
+  std::uint32_t whole_from = 0;           // the low half of a seq: from that on, nothing was left out
   bool pending : 1 = false;
   bool answered : 1 = false;              // "subscribed" has been queued: messages may follow
   bool catching_up : 1 = false;           // is sent from its extra's chunk until its log holds what it wants
@@ -53,6 +54,14 @@ struct Subscription {
   bool presence_missed : 1 = false;       // was left out when users joined or left: to be told so
   bool state_missed : 1 = false;          // was left out when the channel's state changed
 
+  /// Its reader is sent every message from this one on, until it is said again.
+  void begins_whole(Sequence seq) { whole_from = static_cast<std::uint32_t>(value(seq)); }
+  /// Its reader was sent this message and every later one before the cursor. Of runs longer than two billion messages
+  /// half a seq says nothing: then no, which is the careful answer.
+  [[nodiscard]] bool sent_all_from(Sequence seq) const {
+    const auto run = static_cast<std::int32_t>(static_cast<std::uint32_t>(value(cursor.next)) - whole_from);
+    return run >= 0 && seq <= cursor.next && distance(seq, cursor.next) <= static_cast<std::uint64_t>(run);
+  }
   /// Sent from its log, and its namespace's policy is for it.
   [[nodiscard]] bool ordinary() const { return !(catching_up || conflates || complete); }
 };

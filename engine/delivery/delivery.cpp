@@ -167,6 +167,7 @@ void Delivery::start_reading(std::uint32_t slot, std::uint32_t log_slot, Sequenc
   Subscription& subscription = subscriptions_[slot];
   ensure(subscription.reader_index == kNoSlot, "a subscription reads one log");
   subscription.cursor.next = next;
+  subscription.begins_whole(next);
   add_to_readers(log, log_slot, slot);
   const std::uint64_t held = distance(next, log.log.next());
   counted_.offered += held;

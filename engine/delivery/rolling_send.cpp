@@ -173,6 +173,7 @@ bool RollingSend::plan_skip(Outbox& outbox, std::uint32_t slot, const LagVerdict
   if (!carries_gap_notices(outbox.dialect)) {  // the namespace says that this channel conflates
     count_skipped(subscription, verdict.reason, distance(from, verdict.next));
     subscription.cursor.next = verdict.next;
+    subscription.begins_whole(verdict.next);
     return true;
   }
   // Where a snapshot follows, what has the number before its as_of is that snapshot: the message is missed as well.
@@ -291,6 +292,7 @@ void RollingSend::apply_gap(Outbox& outbox, const Part& part, std::uint32_t acce
                 distance(subscription.cursor.next, part.next) + (part.snapshot_next ? 1 : 0));
   if (part.snapshot_next) ++delivery_->counted().offered;
   subscription.cursor.next = part.next;
+  subscription.begins_whole(part.snapshot_next ? next(part.next) : part.next);
   if (accepted < part.bytes) keep_rest(outbox, part.data + accepted, part.bytes - accepted, nullptr, false);
   if (part.next == delivery_->source_of(subscription).next()) delivery_->unlink_pending(subscription);
 }

@@ -379,6 +379,7 @@ void Sessions::authenticate(Connection& connection, const Command& command, std:
   if (grant && before != nullptr && before->user != grant->user) {
     stats_->add(CounterId::tokens_refused_other_user);
     fault = "the token is another user's: a connection keeps its user";
+    stats_->event(EventCode::token_refused, now, kTokenErrors, connection.id, fault);  // a number of its own
   }
   if (!fault.empty()) {
     send_error(connection, command.id, ErrorCode::auth_failed, fault, {}, now);

@@ -138,6 +138,8 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
     stats_->add(CounterId::connections_compressed);
     connection.assembler.negotiate({.deflate = true});
     connection.window_bits = accepted->deflate->server_window_bits & 15;
+  } else if (accepted->deflate_offered) {
+    stats_->add(CounterId::deflate_declined);
   }
   reply_.clear();
   append_upgrade_response(reply_, *accepted);

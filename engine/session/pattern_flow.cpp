@@ -23,7 +23,7 @@ void Sessions::join_pattern(Connection& connection, JoinItem& joined, const Comm
     refuse(*refusal);
     return;
   }
-  if (const auto refusal = record_refuses()) {
+  if (const auto refusal = record_refuses(connection, now)) {
     refuse(*refusal);
     return;
   }

@@ -27,6 +27,10 @@ BucketLimits publish_limits(const RateOptions& rate) {
   return {.per_second = rate.publish_per_second, .burst = std::max(burst, 1U)};
 }
 milliseconds rounded_up(nanoseconds wait) { return std::chrono::ceil<milliseconds>(wait); }
+/// Of a scope in the event: its place among the counters.
+constexpr std::uint64_t number_of(CounterId scope) {
+  return std::to_underlying(scope) - std::uint64_t{std::to_underlying(CounterId::rate_limited_connection)};
+}
 
 }  // namespace
 
@@ -51,9 +55,10 @@ void Sessions::note_refused(const Connection& connection, Operation operation, c
 }
 
 /// What is not written down does not begin.
-std::optional<Refusal> Sessions::record_refuses() const {
+std::optional<Refusal> Sessions::record_refuses(const Connection& connection, Now now) const {
   if (access_.journal == nullptr || access_.journal->has_room()) return std::nullopt;
   stats_->add(CounterId::usage_refusals);
+  stats_->event(EventCode::usage_refused, now, 0, connection.id);
   return kRecordBehind;
 }
 
@@ -105,6 +110,8 @@ bool Sessions::admit(Connection& connection, const Command& command, Now now) {
   }
   const bool for_strangers = command.kind == CommandKind::auth || command.kind == CommandKind::ping;
   if (options_->access.authenticates && guard.grant == nullptr && !for_strangers) {
+    stats_->event(EventCode::permission_refused, now, command.kind == CommandKind::publish ? 1 : 0, connection.id,
+                  command.channel);
     send_error(connection, command.id, ErrorCode::auth_required, "a token is required: send auth first",
                command.channel, now);
     return false;
@@ -117,7 +124,10 @@ bool Sessions::admit_ping(Connection& connection, Now now) {
   if (connection.guard == nullptr || !connection.guard->commands.take(command_limits(options_->rate), now.mono)) {
     return true;
   }
-  stats_->add(CounterId::rate_limited_ping);
+  constexpr CounterId kScope = CounterId::rate_limited_ping;
+  stats_->add(kScope);
+  stats_->event(EventCode::rate_limited, now, number_of(kScope), connection.id,
+                kCounters[std::to_underlying(kScope)].label_set);
   return false;
 }
 
@@ -125,8 +135,7 @@ void Sessions::refuse_rate(Connection& connection, const Command& command, Count
                            Now now) {
   constexpr std::string_view kSentence = "too many messages";
   stats_->add(scope);
-  stats_->event(EventCode::rate_limited, now,
-                std::to_underlying(scope) - std::to_underlying(CounterId::rate_limited_connection), connection.id,
+  stats_->event(EventCode::rate_limited, now, number_of(scope), connection.id,
                 kCounters[std::to_underlying(scope)].label_set);
   if (const auto record = read_binary_id(command.id)) {
     append_binary_error(records_, {.request = record->number,

@@ -6,11 +6,11 @@
 // Failure  a peer's mistake closes that peer's connection with its code, is counted, and reaches nobody else.
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
-// sessions.cpp: life, input, timers, closing.  handshake_flow.cpp: the request head and its answer.
-// access_flow.cpp: who a connection is, and from where.  permission_flow.cpp: what it may do, and how much of it.
-// command_dispatch.cpp: the one switch over commands, and their replies.  binary_flow.cpp: records of the binary
-// dialect.  pattern_flow.cpp: patterns, and what they bind.  user_flow.cpp: whose connection it is, its personal
-// channel, and who is there.
+// sessions.cpp: life, output, timers, closing.  input_flow.cpp: from bytes to messages.  handshake_flow.cpp: the request
+// head and its answer.  access_flow.cpp: who a connection is, and from where.  permission_flow.cpp: what it may do, and
+// how much of it.  command_dispatch.cpp: the one switch over commands.  subscribe_flow.cpp, publish_flow.cpp: the two
+// that most commands are.  binary_flow.cpp: records of the binary dialect.  pattern_flow.cpp: patterns, and what they
+// bind.  user_flow.cpp: whose connection it is, its personal channel, and who is there.
 #pragma once
 
 #include <cstdint>
@@ -140,17 +140,7 @@ class Sessions {
 
   // sessions.cpp
   [[nodiscard]] Connection* find(Handle connection);
-  void process_input(Connection& connection, Now now);
-  void process(Connection& connection, MutableBytes& input, Now now);
-  void process_frames(Connection& connection, MutableBytes& input, Now now);
-  void take_message(Connection& connection, const WsEvent& event, Now now);
-  void break_off(Connection& connection, FrameError error, Now now);
   void send_echo(Connection& connection, Opcode opcode, Bytes payload, Now now);
-  void keep_input(Connection& connection, Bytes bytes);
-  void drop_inbox(Connection& connection);
-  void settle_assembler(Connection& connection);
-  void stall(Connection& connection, StallReason reason);
-  void unstall(Connection& connection, StallReason reason, Now now);
   void send(Connection& connection, std::string_view bytes, Now now);
   void send_frame(Connection& connection, FrameStart start, Bytes payload, Now now);
   void send_text(Connection& connection, std::string_view text, Now now);
@@ -162,6 +152,18 @@ class Sessions {
   void end(Connection& connection, ActionKind kind, Now now);
   void count_close(Connection& connection, std::uint16_t code);
   void act(ActionKind kind, const Connection& connection) { actions_.push_back({kind, connection.outbox.connection}); }
+
+  // input_flow.cpp
+  void process_input(Connection& connection, Now now);
+  void process(Connection& connection, MutableBytes& input, Now now);
+  void process_frames(Connection& connection, MutableBytes& input, Now now);
+  void take_message(Connection& connection, const WsEvent& event, Now now);
+  void break_off(Connection& connection, FrameError error, Now now);
+  void keep_input(Connection& connection, Bytes bytes);
+  void drop_inbox(Connection& connection);
+  void settle_assembler(Connection& connection);
+  void stall(Connection& connection, StallReason reason);
+  void unstall(Connection& connection, StallReason reason, Now now);
 
   // handshake_flow.cpp
   void read_head(Connection& connection, MutableBytes& input, Now now);
@@ -219,7 +221,7 @@ class Sessions {
                                                             std::string_view channel);
   void note_refused(const Connection& connection, Operation operation, const Refusal& refusal,
                     std::string_view channel, bool told, Now now);
-  [[nodiscard]] std::optional<Refusal> record_refuses() const;
+  [[nodiscard]] std::optional<Refusal> record_refuses(const Connection& connection, Now now) const;
   [[nodiscard]] static SubscribeOptions granted_options(const Connection& connection, const Command& command);
   [[nodiscard]] bool admit(Connection& connection, const Command& command, Now now);
   [[nodiscard]] bool admit_ping(Connection& connection, Now now);
@@ -252,31 +254,36 @@ class Sessions {
   void on_native(Connection& connection, std::string_view text, Now now);
   void on_exchange(Connection& connection, std::string_view text, Now now);
   void dispatch(Connection& connection, const Command& command, std::string_view text, Now now);
+  void history(Connection& connection, const Command& command, std::string_view text, Now now);
+  void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
+                  std::string_view channel, Now now);
+  void count_error(Connection& connection, ErrorCode code, Now now);
+  void blame(Connection& connection, ErrorCode code, Now now);
+
+  // subscribe_flow.cpp
+  [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
+  [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel,
+                                                     Now now) const;
   void subscribe(Connection& connection, const Command& command, Now now);
   void finish_join(JoinGroup& group, Connection& connection, Now now);
   void reply_subscribed(Connection& connection, JoinGroup& group, Now now);
   void unsubscribe(Connection& connection, const Command& command, Now now);
-  void acknowledge(Connection& connection, const Command& command, std::string_view text, Now now);
+  void list_subscriptions(Connection& connection, const Command& command, Now now);
+
+  // publish_flow.cpp
+  [[nodiscard]] std::optional<Refusal> may_publish(const Connection& connection, std::string_view channel) const;
   void publish(Connection& connection, const Command& command, std::string_view text, Now now);
-  void history(Connection& connection, const Command& command, std::string_view text, Now now);
+  void acknowledge(Connection& connection, const Command& command, std::string_view text, Now now);
   void park(Connection& connection, std::string_view text);
   void keep_command(Connection& connection, std::string_view text);
   void answer_published(Connection& connection, std::string_view id, std::string_view channel,
                         const Published& published, Now now);
-  void list_subscriptions(Connection& connection, const Command& command, Now now);
+
   // pattern_flow.cpp
   void join_pattern(Connection& connection, JoinItem& joined, const Command& command, Now now);
   void answer_pattern(const PatternPort::Ready& ready, Now now);
   void tell(const PatternPort::News& news, Now now);
   void tell_stopped(Connection& connection, std::string_view pattern, const Refusal& refusal, Now now);
-
-  void send_error(Connection& connection, std::string_view id, ErrorCode code, std::string_view sentence,
-                  std::string_view channel, Now now);
-  void count_error(Connection& connection, ErrorCode code, Now now);
-  void blame(Connection& connection, ErrorCode code, Now now);
-  [[nodiscard]] std::optional<Refusal> may_read(const Connection& connection, std::string_view channel) const;
-  [[nodiscard]] std::optional<Refusal> may_subscribe(const Connection& connection, std::string_view channel) const;
-  [[nodiscard]] std::optional<Refusal> may_publish(const Connection& connection, std::string_view channel) const;
 
   const CoreOptions* options_;
   ChannelPort* channels_;

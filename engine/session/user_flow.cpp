@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::size_t kSinceBytesMax = kEpochBytes + 1 + kDecimalBytesMax;
 
-/// EPOCH:SEQ, as `ringcast sub --since` takes it.
-std::optional<ResumePoint> read_since(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto epoch = parse_epoch(text.substr(0, colon));
-  const auto seq = parse_uint64(text.substr(colon + 1));
-  if (!epoch || !seq) return std::nullopt;
-  return ResumePoint{*epoch, Sequence{*seq}};
-}
-
 }  // namespace
 
 /// The one place where a connection gets its user, or another one; its message ids are that user's from now on.
@@ -52,7 +42,7 @@ bool Sessions::take_user(Connection& connection, const RequestHead& head, bool n
   std::array<char, kSinceBytesMax> since_scratch;
   const auto from = query_parameter(head.query, "since", since_scratch);
   if (!from || *from) {
-    if (from) since = read_since(**from);
+    if (from) since = parse_resume_point(**from);
     if (!since || !named || !native_at_once) {
       refuse(connection, 400,
              "since is EPOCH:SEQ of a user's personal channel, on a connection that is native from the start", now);

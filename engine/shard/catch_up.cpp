@@ -121,10 +121,21 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   delivery_->catch_up_of(slot).joins = false;
   if (as_stored) delivery_->catch_up_of(slot).live_from = log.log.next();
   delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
+  if (delivery_->catch_up_of(slot).snapshot_first) subscription.begins_whole(next(start.next));
   subscription.catching_up = true;
   // What came may be less than it wants, and may be nothing that is new: then it asks on.
   if (delivery_->settle_catch_up(slot, now.mono)) ask_for_chunk(answer.subscription);
   return answer;
+}
+
+/// A resume of a channel that the connection has: its cursor stays, and nothing comes twice. Recovered means what it
+/// means to who joins: after that seq nothing is missing, since each message was sent before the answer or follows it.
+bool ChannelRouter::was_sent_since(const Subscription& subscription, const ResumePoint& resume) {
+  const ChannelLog& log = delivery_->log(subscription.cursor.log);
+  const bool recovered =
+      log.rule->resume && resume.epoch == log.epoch && subscription.sent_all_from(next(resume.seq));
+  stats_->add(recovered ? CounterId::resumes_recovered : CounterId::resumes_refused);
+  return recovered;
 }
 
 void ChannelRouter::refill(Handle handle, Now now) {

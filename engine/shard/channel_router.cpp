@@ -184,7 +184,9 @@ JoinAnswer ChannelRouter::join(Outbox& reader, std::string_view name, const Join
     answer.epoch = log.epoch;
     answer.last = Sequence{value(log.log.next()) - 1};
     answer.channel_id = log.channel_id;
-    if (request.resume != nullptr) answer.recovered = false;  // it reads on from where it is
+    if (request.resume != nullptr) {  // it reads on from where it is
+      answer.recovered = was_sent_since(delivery_->subscription(slot), *request.resume);
+    }
     return answer;
   }
   const Handle log =

@@ -7,10 +7,10 @@
 // Not here numbering (publish_pipeline), cursors (delivery), commands (session).
 //
 // durable.cpp: channels with stored messages.
-// channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards say and are told;
-// pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way to it; liveness_traffic.cpp
-// which channels are stale. What is to be done about patterns and about users are classes of their own, pattern_traffic
-// and presence_traffic.
+// channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards are told, and
+// mesh_arrivals.cpp what they say; pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way
+// to it; liveness_traffic.cpp which channels are stale. What is to be done about patterns and about users are classes of
+// their own, pattern_traffic and presence_traffic.
 #pragma once
 
 #include <cstdint>
@@ -87,7 +87,7 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   /// What sweeps do by and by, at once and without their delays, for `looks` channels from `slot` on. True: no more.
   bool clean_up(std::uint32_t& slot, std::uint32_t looks, std::uint32_t& forgotten, Now now);
 
-  // ---- the mesh (mesh_traffic.cpp) ----
+  // ---- the mesh (mesh_traffic.cpp, mesh_arrivals.cpp) ----
 
   /// What came out of draining the lanes, for the session; valid until the next drain.
   struct Arrivals {
@@ -276,6 +276,7 @@ class ChannelRouter final : public ChannelPort, private DurableEvents {
   // catch_up.cpp
   [[nodiscard]] bool asks_home(const ChannelLog& log, const JoinRequest& request) const;
   JoinAnswer begin(std::uint32_t subscription, Handle log, const JoinStart& start, const JoinRequest& request, Now now);
+  [[nodiscard]] bool was_sent_since(const Subscription& subscription, const ResumePoint& resume);
   void fill_here(HomeChannel& home, std::uint32_t subscription, Form form, Sequence from, bool snapshot_first,
                  Now now);
   bool send_pull(Handle subscription);

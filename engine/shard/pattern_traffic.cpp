@@ -15,6 +15,8 @@ constexpr Refusal kTooMany{.code = ErrorCode::too_many_subscriptions,
                            .sentence = "the pattern matches more channels than the connection may subscribe to"};
 constexpr Refusal kNoRoom{.code = ErrorCode::overloaded,
                           .sentence = "the node has no room for all channels that the pattern matches"};
+constexpr Refusal kUnreadable{.code = ErrorCode::processing_error,
+                              .sentence = "what is stored of a channel that the pattern matches cannot be read now"};
 
 std::uint64_t bit(ShardIndex shard) { return std::uint64_t{1} << value(shard); }
 
@@ -27,7 +29,11 @@ JoinRequest request_of(const PatternBinding& binding, const SubscribeOptions& op
 
 std::optional<Refusal> stop_of(const PatternSubscription& subscription) {
   if (!subscription.stopped || subscription.stop_told) return std::nullopt;
-  return subscription.stopped_by == ErrorCode::too_many_subscriptions ? kTooMany : kNoRoom;
+  switch (subscription.stopped_by) {
+    case ErrorCode::too_many_subscriptions: return kTooMany;
+    case ErrorCode::processing_error: return kUnreadable;
+    default: return kNoRoom;
+  }
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 //
 // Owner    channel_router, by value.  Thread  the shard's.
 // Memory   the tables of both sides (delivery/pattern_table, channel/pattern_watches).
-// Failure  no credit or no room in a lane: it waits; no slot: the subscribe is refused; a channel that a limit forbids
-//          stops the pattern, and its subscriber is told once.
+// Failure  no credit or no room in a lane: it waits; no slot: the subscribe is refused; a channel that a limit forbids,
+//          or whose past the store cannot read, stops the pattern, and its subscriber is told once.
 // Not here which channels exist (pattern_watches), who wants them (pattern_table), permission (session), joining
 //          (channel_router).
 //

@@ -111,6 +111,18 @@ class CoreHarness {
     for (const auto& shard : shards_) sum += shard->stats.get(id);
     return sum;
   }
+  /// What the flight recorders of all shards hold: the label of each event.
+  [[nodiscard]] std::vector<std::string_view> events() const {
+    std::vector<std::string_view> labels;
+    for (const auto& shard : shards_) {
+      const EventRing& recorder = shard->block->events;
+      rcs_event event{};
+      for (std::uint64_t number = 0; number < recorder.written(); ++number) {
+        if (recorder.read(number, event)) labels.push_back(kEvents[event.code].label);
+      }
+    }
+    return labels;
+  }
   [[nodiscard]] Ledger ledger() const {
     Ledger sum;
     for (const auto& shard : shards_) {

@@ -603,6 +603,14 @@ void Conversation::on_subscribed() {
     }
     if (again) {
       coverage_.add(Seen::subscribes_again);  // the cursor stays where it is
+      const bool asked_for = resume != asked.resume.end();
+      require((recovered != nullptr) == asked_for, Checker::replies,
+              "{} is subscribed to again, and 'recovered' says {}", name, asked_for ? "nothing" : "something");
+      if (recovered != nullptr && recovered->is_true()) {
+        require(resume->second.epoch == *epoch && value(resume->second.seq) <= *seq, Checker::continuity,
+                "{} has everything from {:x}:{} to {:x}:{}", name, value(resume->second.epoch),
+                value(resume->second.seq), value(*epoch), *seq);
+      }
     } else {
       subscription.active = true;
       subscription.position_known = true;

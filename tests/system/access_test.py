@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import tempfile
@@ -16,6 +17,7 @@ import time
 import websockets
 
 from support import raw
+from support.admin import DOCUMENT, JSON, Admin
 from support.native import Native, open_socket
 from support.node import Node, run_program
 from support.runner import case, equal, eventually, main, require, scaled, table
@@ -57,22 +59,37 @@ IDENTITIES = {
 }
 # What each gets from each endpoint before the upgrade: a status; 101 is in.
 ENDPOINTS = {
-    #                         /ws/connect  /ws  /ws/orders.a  /ws/secret  /stream a  a and secret  /echo  /nothing
-    "nobody":                 (101, 101, 401, 401, 401, 401, 401, 404),
-    "a garbled token":        (401, 401, 401, 401, 401, 401, 401, 404),
-    "an expired token":       (401, 401, 401, 401, 401, 401, 401, 404),
-    "an unsigned token":      (401, 401, 401, 401, 401, 401, 401, 404),
-    "another's key":          (401, 401, 401, 401, 401, 401, 401, 404),
-    "another audience":       (401, 401, 401, 401, 401, 401, 401, 404),
-    "an oversize token":      (401, 401, 401, 401, 401, 401, 401, 404),
-    "a reader":               (101, 101, 101, 403, 101, 403, 101, 404),
-    "a writer":               (101, 101, 403, 403, 403, 403, 101, 404),
-    "a reader of everything": (101, 101, 101, 101, 101, 101, 101, 404),
-    "an administrator":       (101, 101, 403, 403, 403, 403, 101, 404),
-    "a revoked reader":       (401, 401, 401, 401, 401, 401, 401, 404),
+    #                         /ws/connect /ws /ws/orders.a /ws/secret /stream a, a and secret, none /echo /nothing
+    "nobody":                 (101, 101, 401, 401, 401, 401, 401, 401, 404),
+    "a garbled token":        (401, 401, 401, 401, 401, 401, 401, 401, 404),
+    "an expired token":       (401, 401, 401, 401, 401, 401, 401, 401, 404),
+    "an unsigned token":      (401, 401, 401, 401, 401, 401, 401, 401, 404),
+    "another's key":          (401, 401, 401, 401, 401, 401, 401, 401, 404),
+    "another audience":       (401, 401, 401, 401, 401, 401, 401, 401, 404),
+    "an oversize token":      (401, 401, 401, 401, 401, 401, 401, 401, 404),
+    "a reader":               (101, 101, 101, 403, 101, 403, 101, 101, 404),
+    "a writer":               (101, 101, 403, 403, 403, 403, 101, 101, 404),
+    "a reader of everything": (101, 101, 101, 101, 101, 101, 101, 101, 404),
+    "an administrator":       (101, 101, 403, 403, 403, 403, 101, 101, 404),
+    "a revoked reader":       (401, 401, 401, 401, 401, 401, 401, 401, 404),
 }
 PATHS = ("/ws/connect", "/ws", "/ws/orders.a", "/ws/secret", "/stream?streams=orders.a",
-         "/stream?streams=orders.a/secret", "/echo", "/nothing")
+         "/stream?streams=orders.a/secret", "/stream", "/echo", "/nothing")
+# What each gets from a path of the admin port that is for administrators: a status and a code, or in.
+ADMIN = {
+    "nobody":                 (401, "auth_required"),
+    "a garbled token":        (401, "auth_failed"),
+    "an expired token":       (401, "auth_failed"),
+    "an unsigned token":      (401, "auth_failed"),
+    "another's key":          (401, "auth_failed"),
+    "another audience":       (401, "auth_failed"),
+    "an oversize token":      (401, "auth_failed"),
+    "a reader":               (403, "unauthorized"),
+    "a writer":               (403, "unauthorized"),
+    "a reader of everything": (403, "unauthorized"),
+    "a revoked reader":       (401, "auth_failed"),
+    "an administrator":       "in",
+}
 # What those who are in get for each command of the native dialect: ok, or the code of the error.
 Y, N, T = "ok", "unauthorized", "auth_required"
 OPERATIONS = {
@@ -152,6 +169,24 @@ async def _():
                         if wanted == 401:
                             require("www-authenticate: bearer" in head.lower(), f"a 401 says what is wanted: {head}")
         await asyncio.to_thread(ask_all)
+
+
+@case("each identity gets from each path of the admin port what the matrix says", seconds=120)
+async def _():
+    async with Guarded(*LENIENT, revoked="user mallory\n", shards=2, admin="127.0.0.1:0") as node:
+        admin = Admin(node)
+        for who, wanted in ADMIN.items():
+            for path, methods in DOCUMENT["paths"].items():
+                for method, operation in methods.items():
+                    if wanted == "in" and path.endswith("/drain"):
+                        continue  # it would be the last thing that anybody asks
+                    headers = {**bearer(IDENTITIES[who]), **(JSON if method == "post" else {})}
+                    answer = await admin.ask(method.upper(), re.sub(r"\{[a-z]+\}", "x", path), {}, headers)
+                    if wanted == "in" or operation.get("security") == []:
+                        require(answer.status not in (401, 403), f"{who} at {path}: in; got {answer.text[:200]}")
+                    else:
+                        equal((answer.status, answer.code), wanted, f"{who} at {method} {path}")
+        require(node.running, "nobody has ended it")
 
 
 @case("each identity may carry out what the matrix says", seconds=120)

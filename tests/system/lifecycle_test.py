@@ -47,7 +47,7 @@ BAD = [
     ("a value out of range", [], "[limits]\nconnections = 0\n", {}, "ringcast.toml:2: limits.connections: 0 is out"),
     ("a duration without unit", [], 'limits.idle_time = "5"\n', {}, "ringcast.toml:1: limits.idle_time:"),
     ("broken TOML", [], "limits = [\n", {}, "ringcast.toml:"),
-    ("a feature that is not there", [], "[tls]\nkey = \"a\"\n", {}, "tls.key: not supported"),
+    ("a feature that is not there", [], "[shards]\nmin = 2\n", {}, "shards.min: not supported"),
     ("an address off loopback", ["--listen", "0.0.0.0:0"], "", {}, "--insecure"),
     ("an address that is none", ["--listen", "nowhere"], "", {}, "nowhere"),
     ("an unknown flag", ["--colour", "blue"], "", {}, "--colour"),

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """pub, sub and load in the binary dialect against a real node (docs/binary.md)."""
+import asyncio
 import base64
 import json
 import pathlib
@@ -142,6 +143,26 @@ async def nothing_is_lost(config, arguments):
 
 table("load --binary finds nothing lost, doubled or reordered, and the ledger closed, with", LOADS, nothing_is_lost,
       seconds=90)
+
+
+@case("load and pub --binary hear what is published to the user that their URL names, and go on", seconds=60)
+async def _():
+    async with Node(shards=2, config=PATIENT) as node, Native(node) as writer:
+        user = url(node) + "?user=alice"
+        writing = True
+
+        async def write():
+            while writing:
+                await writer.send(type="publish", channel="user:alice", data=17)
+                await asyncio.sleep(0.01)
+        task = asyncio.create_task(write())
+        status, out, err = await run_program("load", "--url", user, "--binary", "--connections", "20", "--rate", "200",
+                                             "--duration", "1", "--warmup", "0.3", seconds=40)
+        writing = False
+        await task
+        equal(status, 0, f"the status of load; it said {out}{err}")
+        status, out, err = await run_program("pub", "--url", user, "--binary", "user:alice", stdin=b"17\n" * 200)
+        equal((status, err, len(out.split())), (0, "", 200), "status, diagnostics and seqs of pub, which hears itself")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// tests/tools/binary_commands_test.cpp: pub, sub and load in the binary dialect, and the reader of its records.
+// tests/tools/binary_commands_test.cpp: what pub, sub and load do in the binary dialect alone, and the reader of its
+// records. What they do alike in both dialects is in both_dialects_test.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -190,14 +191,7 @@ TEST(BinaryPub, PublishesBytesAsTheyAreAndPrintsTheirSeqs) {
   EXPECT_EQ(data, (std::vector<std::string>{bytes, "", "not JSON", "one\r", "two", "three"}));
 }
 
-TEST(BinaryPub, FailsWhenTheServerRefusesOrDoesNotSpeakIt) {
-  FakeServer refusing{{.refuses = [](std::string_view, std::uint64_t nth) { return nth == 2; }}};
-  const StandardInputFrom input{"1\n2\n3\n"};
-  const Ran ran = run({"pub", "--url", refusing.url(), "--binary", "numbers"});
-  EXPECT_EQ(ran.exit_code, kExitFailure);
-  EXPECT_EQ(ran.output, "1\n2\n") << "the others were published";
-  EXPECT_TRUE(ran.errors.contains("refused: overloaded: refused by the test")) << ran.errors;
-
+TEST(BinaryCommands, FailWhereTheServerDoesNotSpeakIt) {
   const FakeServer other{{.speaks_binary = false}};
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
            {"pub", "--url", other.url(), "--binary", "c", "1"},
@@ -207,55 +201,6 @@ TEST(BinaryPub, FailsWhenTheServerRefusesOrDoesNotSpeakIt) {
     EXPECT_EQ(refused.exit_code, kExitFailure) << command[0];
     EXPECT_TRUE(refused.errors.contains("the server does not speak ringcast.v1.bin there")) << refused.errors;
   }
-}
-
-TEST(BinarySub, ReconnectsAndResumesWithoutGapOrDuplicate) {
-  FakeServer server;
-  std::thread publisher{[&] {
-    wait_until([&] { return server.subscribers() == 2; });
-    for (int i = 1; i <= 20; ++i) server.publish("orders", std::to_string(i));
-    server.publish("other", "1");
-    std::this_thread::sleep_for(milliseconds{50});
-    server.cut_all();
-    wait_until([&] { return server.subscribers() == 0 || server.accepted() > 1; });  // it may be back at once
-    for (int i = 21; i <= 40; ++i) server.publish("orders", std::to_string(i));
-    wait_until([&] { return server.accepted() > 1 && server.subscribers() == 2; });
-    for (int i = 41; i <= 60; ++i) server.publish("orders", std::to_string(i));
-  }};
-  const Ran ran = run({"sub", "--url", server.url(), "--binary", "orders", "other", "--count", "61"});
-  publisher.join();
-  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
-  auto lines = ran.lines();
-  ASSERT_EQ(lines.size(), 61U);
-  EXPECT_EQ(std::erase(lines, "other 1 1"), 1U);
-  for (std::size_t i = 1; i <= 60; ++i)
-    EXPECT_EQ(lines[i - 1], "orders " + std::to_string(i) + " " + std::to_string(i));
-  EXPECT_TRUE(ran.errors.contains("connected again")) << ran.errors;
-}
-
-TEST(BinarySub, ReportsGapsAndFailsWhenAServerIsSilentAboutOne) {
-  const auto play = [](Delivery what, std::string count) {
-    FakeServer server{{.delivery = [what](std::uint64_t, std::string_view, std::uint64_t seq) {
-      return seq == 2 ? what : Delivery::normal;
-    }}};
-    std::thread publisher{[&] {
-      wait_until([&] { return server.subscribers() == 1; });
-      for (int i = 1; i <= 3; ++i) server.publish("orders", std::to_string(i));
-    }};
-    const Ran ran = run({"sub", "--url", server.url(), "--binary", "--json", "orders", "--count", count});
-    publisher.join();
-    return ran;
-  };
-  const Ran told = play(Delivery::notice, "2");
-  EXPECT_EQ(told.exit_code, kExitSuccess);
-  EXPECT_TRUE(told.output.contains(R"({"type":"gap","channel":"orders","from":2,"to":2,"reason":"dropped"})"))
-      << told.output;
-  EXPECT_TRUE(told.output.contains(R"("seq":3,)")) << told.output;
-  EXPECT_TRUE(told.errors.contains("orders: missed 2 to 2 (dropped)")) << told.errors;
-  const Ran silent = play(Delivery::drop, "2");
-  EXPECT_EQ(silent.exit_code, kExitFailure);
-  EXPECT_TRUE(silent.errors.contains("3 follows 1 without a gap notice")) << silent.errors;
-  EXPECT_EQ(play(Delivery::twice, "3").exit_code, kExitFailure);
 }
 
 TEST(BinarySub, BeginsWithHistoryWhichIsJson) {
@@ -281,78 +226,11 @@ TEST(BinarySub, PrintsWhatATerminalCanShow) {
   EXPECT_EQ(run(command).output, "b 1 base64:AAE=\nb 2 note plain words\n");
 }
 
-TEST(BinaryLoad, FindsNothingWrongWithAServerThatDoesNothingWrong) {
-  struct Row {
-    std::string_view sentence;
-    std::vector<std::string> arguments;
-    std::string_view expected;
-  };
-  const Row rows[] = {
-      {"one channel", {"--binary", "--connections", "50"}, "expected      40000   delivered 40000   lost 0"},
-      {"by the name of its wire",
-       {"--wire", "binary", "--connections", "5"},
-       "expected      4000   delivered 4000   lost 0"},
-      {"several channels and publishers and threads",
-       {"--binary", "--connections", "40", "--channels", "8", "--publishers", "3", "--threads", "2"},
-       "expected      4000   delivered 4000   lost 0"},
-      {"more channels than connections",
-       {"--binary", "--connections", "3", "--channels", "20"},
-       "expected      800   delivered 800   lost 0"},
-      {"large messages", {"--binary", "--connections", "4", "--payload", "70000", "--rate", "100"}, "lost 0"},
-      {"with churn", {"--binary", "--connections", "30", "--churn", "100"}, "lost 0   duplicated 0   reordered 0"},
-      {"with connections that drop and resume",
-       {"--binary", "--connections", "30", "--channels", "10", "--churn", "200", "--resume", "--away", "0.1"},
-       "expected      2400   delivered 2400   lost 0"},
-  };
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.sentence);
-    FakeServer server;
-    std::vector<std::string> arguments{"load",     "--url", server.url(), "--duration", "0.3",
-                                       "--warmup", "0.1",   "--drain",    "1"};
-    if (std::ranges::find(row.arguments, "--rate") == row.arguments.end()) {
-      arguments.insert(arguments.end(), {"--rate", "2000"});
-    }
-    arguments.insert(arguments.end(), row.arguments.begin(), row.arguments.end());
-    const Ran ran = run(arguments);
-    EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
-    EXPECT_TRUE(ran.output.contains(row.expected)) << ran.output;
-    EXPECT_TRUE(ran.output.contains("result        ok")) << ran.output;
-  }
-}
-
-TEST(BinaryLoad, FindsEachFault) {
-  struct Row {
-    std::string_view sentence;
-    Delivery what;
-    std::string_view found;
-    int exit_code;
-  };
-  const Row rows[] = {
-      {"a lost message", Delivery::drop, "1 messages lost", kExitFailure},
-      {"a doubled message", Delivery::twice, "1 messages duplicated", kExitFailure},
-      {"two exchanged", Delivery::swap_with_next, "1 messages reordered", kExitFailure},
-      {"a gap notice is no loss", Delivery::notice, "result        ok", kExitSuccess},
-  };
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.sentence);
-    FakeServer server{{.delivery = [&row](std::uint64_t connection, std::string_view, std::uint64_t seq) {
-      return connection == 4 && seq == 100 ? row.what : Delivery::normal;
-    }}};
-    const Ran ran = run({"load", "--url", server.url(), "--duration", "0.3", "--warmup", "0.1", "--drain", "1",
-                         "--rate", "2000", "--connections", "10", "--binary"});
-    EXPECT_EQ(ran.exit_code, row.exit_code) << ran.errors;
-    EXPECT_TRUE(ran.output.contains(row.found)) << ran.output;
-  }
-  FakeServer altering{{.alters = true}};
-  const Ran altered = run({"load", "--url", altering.url(), "--duration", "0.2", "--warmup", "0", "--drain", "1",
-                           "--rate", "100", "--connections", "2", "--binary"});
-  EXPECT_EQ(altered.exit_code, kExitFailure);
-  EXPECT_TRUE(altered.output.contains("not as they were published")) << altered.output;
-  FakeServer refusing{{.refuses = [](std::string_view, std::uint64_t nth) { return nth == 7; }}};
-  const Ran refused = run({"load", "--url", refusing.url(), "--duration", "0.2", "--warmup", "0", "--drain", "1",
-                           "--rate", "100", "--connections", "2", "--binary"});
-  EXPECT_EQ(refused.exit_code, kExitFailure);
-  EXPECT_TRUE(refused.output.contains("1 publishes refused (overloaded: refused by the test)")) << refused.output;
+TEST(BinaryLoad, IsChosenByTheNameOfItsWireToo) {
+  FakeServer server;
+  const Ran ran = run(load_arguments(server.url(), {"--wire", "binary", "--connections", "5"}));
+  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
+  EXPECT_TRUE(ran.output.contains("expected      4000   delivered 4000   lost 0")) << ran.output;
 }
 
 TEST(BinaryLoad, SaysBeforeItBeginsWhatItCannotDo) {

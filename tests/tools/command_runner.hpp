@@ -55,6 +55,14 @@ inline Ran run(std::vector<std::string> arguments) {
   return ran;
 }
 
+/// A short run of load; `more` may say everything but the times.
+inline std::vector<std::string> load_arguments(const std::string& url, const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{"load", "--url", url, "--duration", "0.3", "--warmup", "0.1", "--drain", "1"};
+  if (std::ranges::find(more, "--rate") == more.end()) arguments.insert(arguments.end(), {"--rate", "2000"});
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 /// Lets the process read this from stdin while it lives.
 class StandardInputFrom {
  public:

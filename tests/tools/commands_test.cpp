@@ -1,4 +1,5 @@
 // tests/tools/commands_test.cpp: pub, sub, replay and load as a user runs them, against a server that may do wrong.
+// What they do alike in the binary dialect is in both_dialects_test.cpp.
 #include <gtest/gtest.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -51,15 +52,6 @@ TEST(Pub, NamesTheLineThatIsNoJsonAndGoesOn) {
   EXPECT_TRUE(ran.errors.contains("line 2: not JSON")) << ran.errors;
 }
 
-TEST(Pub, FailsWhenTheServerRefuses) {
-  FakeServer server{{.refuses = [](std::string_view, std::uint64_t nth) { return nth == 2; }}};
-  const StandardInputFrom input{"1\n2\n3\n"};
-  const Ran ran = run({"pub", "--url", server.url(), "numbers"});
-  EXPECT_EQ(ran.exit_code, kExitFailure);
-  EXPECT_EQ(ran.output, "1\n2\n") << "the others were published";
-  EXPECT_TRUE(ran.errors.contains("refused: overloaded: refused by the test")) << ran.errors;
-}
-
 TEST(Pub, SaysWhyItCannotConnect) {
   std::string url;
   {
@@ -103,29 +95,6 @@ TEST(Sub, PrintsWhatArrivesAndEndsAfterItsCount) {
   publisher.join();
   EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
   EXPECT_EQ(ran.output, "orders 1 10\norders 2 20\norders 3 30\n");
-}
-
-TEST(Sub, ReconnectsAndResumesWithoutGapOrDuplicate) {
-  FakeServer server;
-  std::thread publisher{[&] {
-    wait_until([&] { return server.subscribers() == 1; });
-    for (int i = 1; i <= 20; ++i) server.publish("orders", std::to_string(i));
-    std::this_thread::sleep_for(milliseconds{50});
-    server.cut_all();
-    wait_until([&] { return server.subscribers() == 0 || server.accepted() > 1; });  // it may be back at once
-    for (int i = 21; i <= 40; ++i) server.publish("orders", std::to_string(i));
-    wait_until([&] { return server.accepted() > 1 && server.subscribers() == 1; });
-    for (int i = 41; i <= 60; ++i) server.publish("orders", std::to_string(i));
-  }};
-  const Ran ran = run({"sub", "--url", server.url(), "orders", "--count", "60"});
-  publisher.join();
-  EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.errors;
-  const auto lines = ran.lines();
-  ASSERT_EQ(lines.size(), 60U);
-  for (std::size_t i = 1; i <= 60; ++i)
-    EXPECT_EQ(lines[i - 1], "orders " + std::to_string(i) + " " + std::to_string(i));
-  EXPECT_TRUE(ran.errors.contains("connection lost")) << ran.errors;
-  EXPECT_TRUE(ran.errors.contains("connected again")) << ran.errors;
 }
 
 TEST(Sub, SaysSoWhenItCouldNotGoOnWhereItWas) {
@@ -258,29 +227,6 @@ TEST(Sub, GivesUpAfterItsRetries) {
   EXPECT_EQ(server.accepted(), 2U);
 }
 
-TEST(Sub, ReportsGapsAndFailsWhenAServerIsSilentAboutOne) {
-  const auto play = [](Delivery what) {
-    FakeServer server{{.delivery = [what](std::uint64_t, std::string_view, std::uint64_t seq) {
-      return seq == 2 ? what : Delivery::normal;
-    }}};
-    std::thread publisher{[&] {
-      wait_until([&] { return server.subscribers() == 1; });
-      for (int i = 1; i <= 3; ++i) server.publish("orders", std::to_string(i));
-    }};
-    const Ran ran = run({"sub", "--url", server.url(), "--json", "orders", "--count", "2"});
-    publisher.join();
-    return ran;
-  };
-  const Ran told = play(Delivery::notice);
-  EXPECT_EQ(told.exit_code, kExitSuccess);
-  EXPECT_TRUE(told.output.contains(R"({"type":"gap","channel":"orders","from":2,"to":2,"reason":"dropped"})"))
-      << told.output;
-  EXPECT_TRUE(told.errors.contains("orders: missed 2 to 2 (dropped)")) << told.errors;
-  const Ran silent = play(Delivery::drop);
-  EXPECT_EQ(silent.exit_code, kExitFailure);
-  EXPECT_TRUE(silent.errors.contains("3 follows 1 without a gap notice")) << silent.errors;
-}
-
 TEST(Sub, PrintsPayloadsInTheExchangeDialect) {
   FakeServer server;
   std::thread publisher{[&] {
@@ -409,46 +355,9 @@ TEST(Replay, FailsOnRefusalsAndBadUsage) {
 
 // ---- load ----
 
-/// A short run; `more` may say everything but the times.
-std::vector<std::string> load_arguments(const FakeServer& server, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"load",     "--url", server.url(), "--duration", "0.3",
-                                     "--warmup", "0.1",   "--drain",    "1"};
-  if (std::ranges::find(more, "--rate") == more.end()) arguments.insert(arguments.end(), {"--rate", "2000"});
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
-TEST(Load, FindsNothingWrongWithAServerThatDoesNothingWrong) {
-  struct Row {
-    std::string_view sentence;
-    std::vector<std::string> arguments;
-    std::string_view expected;
-  };
-  const Row rows[] = {
-      {"one channel", {"--connections", "50"}, "expected      40000   delivered 40000   lost 0"},
-      {"several channels and publishers and threads",
-       {"--connections", "40", "--channels", "8", "--publishers", "3", "--threads", "2"},
-       "expected      4000   delivered 4000   lost 0"},
-      {"more channels than connections",
-       {"--connections", "3", "--channels", "20"},
-       "expected      800   delivered 800   lost 0"},
-      {"more publishers than channels", {"--connections", "10", "--channels", "2", "--publishers", "5"}, "lost 0"},
-      {"large messages", {"--connections", "4", "--payload", "70000", "--rate", "100"}, "lost 0"},
-      {"with churn", {"--connections", "30", "--churn", "100"}, "lost 0   duplicated 0   reordered 0"},
-  };
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.sentence);
-    FakeServer server;
-    const Ran ran = run(load_arguments(server, row.arguments));
-    EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
-    EXPECT_TRUE(ran.output.contains(row.expected)) << ran.output;
-    EXPECT_TRUE(ran.output.contains("result        ok")) << ran.output;
-  }
-}
-
 TEST(Load, ReconnectsUnderChurn) {
   FakeServer server;
-  const Ran ran = run(load_arguments(server, {"--connections", "30", "--churn", "100"}));
+  const Ran ran = run(load_arguments(server.url(), {"--connections", "30", "--churn", "100"}));
   EXPECT_GT(server.accepted(), 45U) << "30, the publisher, and what came back";
   EXPECT_TRUE(ran.output.contains("reconnects, 0 failed")) << ran.output;
 }
@@ -456,7 +365,7 @@ TEST(Load, ReconnectsUnderChurn) {
 TEST(Load, ProvesAnUnbrokenRunOfSubscribersThatDropAndResume) {
   FakeServer server;
   const Ran ran = run(load_arguments(
-      server, {"--connections", "30", "--channels", "10", "--churn", "200", "--resume", "--away", "0.1"}));
+      server.url(), {"--connections", "30", "--channels", "10", "--churn", "200", "--resume", "--away", "0.1"}));
   EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
   EXPECT_TRUE(ran.output.contains("expected      2400   delivered 2400   lost 0")) << ran.output;
   EXPECT_TRUE(ran.output.contains("0 not recovered")) << ran.output;
@@ -469,7 +378,7 @@ TEST(Load, ComesBackWithResumeWhenTheServerClosesIt) {
     return connection == 4 && seq == 100 ? Delivery::close_slow : Delivery::normal;
   }}};
   const Ran ran =
-      run(load_arguments(server, {"--connections", "10", "--churn", "0.001", "--resume", "--away", "0.05"}));
+      run(load_arguments(server.url(), {"--connections", "10", "--churn", "0.001", "--resume", "--away", "0.05"}));
   EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output << ran.errors;
   EXPECT_TRUE(ran.output.contains("expected      8000   delivered 8000   lost 0")) << ran.output;
   EXPECT_TRUE(ran.output.contains("the server closed 4008 × 1")) << ran.output;
@@ -477,56 +386,30 @@ TEST(Load, ComesBackWithResumeWhenTheServerClosesIt) {
 
 TEST(Load, FindsThatASubscriberCouldNotResume) {
   FakeServer server{{.recovers = false}};
-  const Ran ran = run(load_arguments(server, {"--connections", "30", "--churn", "200", "--resume", "--away", "0.1"}));
+  const Ran ran =
+      run(load_arguments(server.url(), {"--connections", "30", "--churn", "200", "--resume", "--away", "0.1"}));
   EXPECT_EQ(ran.exit_code, kExitFailure);
   EXPECT_TRUE(ran.output.contains("resumes could not be recovered")) << ran.output;
   for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{
            {"--resume"}, {"--churn", "5", "--away", "2"}, {"--churn", "5", "--resume", "--wire", "raw"}}) {
-    EXPECT_EQ(run(load_arguments(server, more)).exit_code, kExitUsage) << more[0];
+    EXPECT_EQ(run(load_arguments(server.url(), more)).exit_code, kExitUsage) << more[0];
   }
 }
 
-TEST(Load, FindsEachFault) {
-  struct Row {
-    std::string_view sentence;
-    Delivery what;
-    std::string_view found;
-    int exit_code;
-  };
-  const Row rows[] = {
-      {"a lost message", Delivery::drop, "1 messages lost", kExitFailure},
-      {"a doubled message", Delivery::twice, "1 messages duplicated", kExitFailure},
-      {"two exchanged", Delivery::swap_with_next, "1 messages reordered", kExitFailure},
-      {"a gap notice is no loss", Delivery::notice, "result        ok", kExitSuccess},
-      {"a subscriber closed as slow", Delivery::close_slow, "the server closed connections (4008 × 1)", kExitFailure},
-  };
-  for (const Row& row : rows) {
-    SCOPED_TRACE(row.sentence);
-    FakeServer server{{.delivery = [&row](std::uint64_t connection, std::string_view, std::uint64_t seq) {
-      return connection == 4 && seq == 100 ? row.what : Delivery::normal;
-    }}};
-    const Ran ran = run(load_arguments(server, {"--connections", "10"}));
-    EXPECT_EQ(ran.exit_code, row.exit_code) << ran.errors;
-    EXPECT_TRUE(ran.output.contains(row.found)) << ran.output;
-  }
-}
-
-TEST(Load, FindsAlteredPayloadsAndRefusedPublishes) {
-  FakeServer altering{{.alters = true}};
-  const Ran altered = run(load_arguments(altering, {"--connections", "2", "--rate", "100"}));
-  EXPECT_EQ(altered.exit_code, kExitFailure);
-  EXPECT_TRUE(altered.output.contains("not as they were published")) << altered.output;
-  FakeServer refusing{{.refuses = [](std::string_view, std::uint64_t nth) { return nth == 7; }}};
-  const Ran refused = run(load_arguments(refusing, {"--connections", "2", "--rate", "100"}));
-  EXPECT_EQ(refused.exit_code, kExitFailure);
-  EXPECT_TRUE(refused.output.contains("1 publishes refused (overloaded: refused by the test)")) << refused.output;
+TEST(Load, TellsASubscriberThatTheServerClosedAsSlow) {
+  FakeServer server{{.delivery = [](std::uint64_t connection, std::string_view, std::uint64_t seq) {
+    return connection == 4 && seq == 100 ? Delivery::close_slow : Delivery::normal;
+  }}};
+  const Ran ran = run(load_arguments(server.url(), {"--connections", "10"}));
+  EXPECT_EQ(ran.exit_code, kExitFailure) << ran.errors;
+  EXPECT_TRUE(ran.output.contains("the server closed connections (4008 × 1)")) << ran.output;
 }
 
 TEST(Load, WritesItsResultsAndItsPage) {
   FakeServer server;
   const TemporaryFile json{""}, page{""};
-  const Ran ran = run(load_arguments(server, {"--connections", "5", "--json", json.path(), "--report", page.path(),
-                                              "--pid", std::to_string(::getpid())}));
+  const Ran ran = run(load_arguments(server.url(), {"--connections", "5", "--json", json.path(), "--report",
+                                                    page.path(), "--pid", std::to_string(::getpid())}));
   EXPECT_EQ(ran.exit_code, kExitSuccess) << ran.output;
   std::ifstream json_file{json.path()}, page_file{page.path()};
   const std::string json_text{std::istreambuf_iterator<char>{json_file}, {}},
@@ -563,18 +446,18 @@ TEST(Load, FindsWhatAFeedsSubscribersMissed) {
 
 TEST(Load, SaysBeforeItBeginsWhatItCannotDo) {
   FakeServer server;
-  EXPECT_EQ(run(load_arguments(server, {"--connections", "0"})).exit_code, kExitUsage);
-  EXPECT_EQ(run(load_arguments(server, {"--payload", "10"})).exit_code, kExitUsage);
-  EXPECT_EQ(run(load_arguments(server, {"--speed", "2"})).exit_code, kExitUsage) << "--speed needs --feed";
-  EXPECT_EQ(run(load_arguments(server, {"--tls"})).exit_code, kExitUsage) << "not part of this version";
-  const Ran many = run(load_arguments(server, {"--connections", "10000000"}));
+  EXPECT_EQ(run(load_arguments(server.url(), {"--connections", "0"})).exit_code, kExitUsage);
+  EXPECT_EQ(run(load_arguments(server.url(), {"--payload", "10"})).exit_code, kExitUsage);
+  EXPECT_EQ(run(load_arguments(server.url(), {"--speed", "2"})).exit_code, kExitUsage) << "--speed needs --feed";
+  EXPECT_EQ(run(load_arguments(server.url(), {"--tls", "--ca", "/nowhere.pem"})).exit_code, kExitUsage);
+  const Ran many = run(load_arguments(server.url(), {"--connections", "10000000"}));
   EXPECT_EQ(many.exit_code, kExitFailure);
   EXPECT_TRUE(many.errors.contains("descriptors are needed")) << many.errors;
-  const Ran node = run(load_arguments(server, {"--ledger", "no-such-node-of-this-test"}));
+  const Ran node = run(load_arguments(server.url(), {"--ledger", "no-such-node-of-this-test"}));
   EXPECT_EQ(node.exit_code, kExitFailure);
   EXPECT_TRUE(node.errors.contains("no-such-node-of-this-test")) << node.errors;
   const FakeServer full{{.answers_upgrade_with = 503}};
-  const Ran refused = run(load_arguments(full, {}));
+  const Ran refused = run(load_arguments(full.url(), {}));
   EXPECT_EQ(refused.exit_code, kExitFailure);
   EXPECT_TRUE(refused.errors.contains("503")) << refused.errors;
   EXPECT_EQ(server.accepted(), 0U);

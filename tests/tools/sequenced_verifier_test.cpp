@@ -54,6 +54,30 @@ class Bench {
     subscribed.finish();
     return reply(text);
   }
+  /// What a connection is told whose URL names a user: the server has joined that user's own channel.
+  Verifier::Taken join_personal_channel(std::string_view channel, std::uint32_t channel_id) {
+    std::string text;
+    NativeSubscribed subscribed{text, ""};
+    SubscribedChannel entry;
+    entry.channel = channel;
+    entry.epoch = Epoch{9};
+    if (form_ == Form::binary) entry.channel_id = channel_id;
+    subscribed.add(entry);
+    subscribed.finish();
+    return reply(text);
+  }
+  /// A message of a channel that is none of the run's.
+  Verifier::Taken foreign(std::string_view channel, std::uint32_t channel_id) {
+    return verifier_->take(0, encoded({.channel = channel,
+                                       .epoch = Epoch{9},
+                                       .seq = Sequence{1},
+                                       .published_at = WallTime{seconds{1}},
+                                       .event = {},
+                                       .message_id = {},
+                                       .data = "17",
+                                       .snapshot = false,
+                                       .channel_id = channel_id}), Instant{});
+  }
   /// JSON that is about no message.
   Verifier::Taken reply(std::string_view text) {
     if (form_ == Form::binary) return verifier_->take_other(0, text).value();
@@ -96,6 +120,9 @@ class Bench {
                               .data = payload,
                               .snapshot = false,
                               .channel_id = id_of(channel)};
+    return encoded(message);
+  }
+  std::string encoded(const MessageView& message) {
     std::string text(message_payload_size(form_, message), '\0');
     (void)write_message_payload(form_, message, reinterpret_cast<std::uint8_t*>(text.data()));
     return text;
@@ -235,6 +262,21 @@ TEST_P(SequencedVerifierTest, KeepsTheChannelsOfAConnectionApart) {
   const Tally& tally = bench.settle(5);
   EXPECT_EQ(tally.expected, 15U);
   EXPECT_EQ(tally.lost, 1U);
+}
+
+TEST_P(SequencedVerifierTest, LeavesTheChannelOfItsOwnUserAloneAndNoOtherThatItDidNotAskFor) {
+  Bench bench{GetParam()};
+  EXPECT_EQ(bench.join_personal_channel("user:alice", 7), Verifier::Taken::notice);
+  EXPECT_EQ(bench.join(), Verifier::Taken::joined);
+  bench.message(1, 1);
+  EXPECT_EQ(bench.foreign("user:alice", 7), Verifier::Taken::notice) << "somebody writes to alice";
+  bench.message(2, 2);
+  (void)bench.foreign("orders", 8);
+  const Tally& tally = bench.settle(2);
+  EXPECT_EQ(tally.expected, 2U);
+  EXPECT_EQ(tally.delivered, 2U);
+  EXPECT_EQ(tally.lost, 0U);
+  EXPECT_EQ(tally.altered, 1U) << "of a channel that nobody subscribed to";
 }
 
 TEST_P(SequencedVerifierTest, RefusesToRunWhereSomebodyElsePublishes) {
@@ -460,6 +502,29 @@ TEST(BinaryPublisher, WritesItsRecordsAroundAPayloadOfThatSizeAndCountsEachRefus
   EXPECT_EQ(refused.refusals, 2U);
   EXPECT_EQ(refused.refusal, "overloaded: not now");
   EXPECT_TRUE(dialect.take_other(0, R"({"type":"welcome"})").refusal.empty());
+}
+
+TEST(BinaryPublisher, HearsWhatIsPublishedToTheUserOfItsUrlAndTakesItForNoRefusal) {
+  BinaryPublisherDialect dialect{5};
+  const auto message = [](std::uint32_t channel_id) {
+    const MessageView view{.channel = "user:alice",
+                           .epoch = Epoch{9},
+                           .seq = Sequence{1},
+                           .published_at = WallTime{seconds{1}},
+                           .event = {},
+                           .message_id = {},
+                           .data = "17",
+                           .snapshot = false,
+                           .channel_id = channel_id};
+    std::string record(message_payload_size(Form::binary, view), '\0');
+    (void)write_message_payload(Form::binary, view, reinterpret_cast<std::uint8_t*>(record.data()));
+    return record;
+  };
+  const std::string given = R"({"type":"subscribed","channels":[{"channel":"user:alice",)"
+                            R"("epoch":"0000000000000009","seq":0,"channel_id":7}]})";
+  EXPECT_TRUE(dialect.take_other(0, given).refusal.empty());
+  EXPECT_TRUE(dialect.take(0, message(7)).refusal.empty());
+  EXPECT_FALSE(dialect.take(0, message(8)).refusal.empty()) << "of a channel that it has not";
 }
 
 }  // namespace

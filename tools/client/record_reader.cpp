@@ -48,6 +48,12 @@ void RecordReader::name(std::uint32_t channel_id, std::string_view channel) {
   ids_[std::string{channel}] = channel_id;
 }
 
+void RecordReader::name_all(ServerMessageReader& reader, const ServerMessage& subscribed) {
+  (void)reader.for_each_subscribed(subscribed, [this](const SubscribedEntry& entry) {
+    if (entry.channel_id != 0) name(entry.channel_id, entry.channel);
+  });
+}
+
 void RecordReader::forget(std::string_view channel) {
   const auto known = ids_.find(channel);
   if (known == ids_.end()) return;

@@ -25,6 +25,9 @@ class RecordReader {
   /// What `subscribed` said: records of this id belong to this channel, and those of its earlier id come no more.
   void name(std::uint32_t channel_id, std::string_view channel);
   void forget(std::string_view channel);
+  /// The same for every channel of a `subscribed`. Also who subscribes to nothing is told of one: of the channel of the
+  /// user that its URL names, whose records it is sent.
+  void name_all(ServerMessageReader& reader, const ServerMessage& subscribed);
   /// Another connection begins without any.
   void forget_names();
 

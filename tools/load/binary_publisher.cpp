@@ -34,4 +34,13 @@ PublisherDialect::Answer BinaryPublisherDialect::take(std::uint32_t, std::string
   }
 }
 
+PublisherDialect::Answer BinaryPublisherDialect::take_other(std::uint32_t index, std::string_view text) {
+  const auto message = replies_.read(text);
+  if (message && message->kind == ServerMessage::Kind::subscribed) {  // to the channel of the URL's user
+    records_.name_all(replies_, *message);
+    return {};
+  }
+  return json_.take(index, text);
+}
+
 }  // namespace ringcast

@@ -23,13 +23,12 @@ class BinaryPublisherDialect final : public PublisherDialect {
   [[nodiscard]] Opcode opcode() const override { return Opcode::binary; }
   [[nodiscard]] Around around(std::string_view channel) const override;
   [[nodiscard]] Answer take(std::uint32_t index, std::string_view records) override;
-  [[nodiscard]] Answer take_other(std::uint32_t index, std::string_view text) override {
-    return json_.take(index, text);
-  }
+  [[nodiscard]] Answer take_other(std::uint32_t index, std::string_view text) override;
 
  private:
   std::uint32_t payload_bytes_;
-  RecordReader records_;
+  RecordReader records_;         // of all its publishers: ids are node-wide
+  ServerMessageReader replies_;
   NativePublisherDialect json_;  // judges what comes as text
 };
 

@@ -1,7 +1,7 @@
 // tools/load/binary_verifier.hpp: the messages of the binary dialect: records, and replies in JSON beside them.
 //
 // Owner    a SubscriberThread.  Thread  its.
-// Memory   8 bytes a subscription, besides what sequenced_verifier.hpp says.
+// Memory   8 bytes a subscription and 4 a connection, besides what sequenced_verifier.hpp says.
 // Failure  counted; see verifier.hpp. A record with more in it than was published is altered.
 #pragma once
 
@@ -17,7 +17,8 @@ namespace ringcast {
 
 class BinaryVerifier final : public SequencedVerifier {
  public:
-  explicit BinaryVerifier(const SequencedParts& parts) : SequencedVerifier{parts}, names_(parts.connections.size()) {}
+  explicit BinaryVerifier(const SequencedParts& parts)
+      : SequencedVerifier{parts}, names_(parts.connections.size()), given_(parts.connections.size()) {}
 
   [[nodiscard]] Opcode opcode() const override { return Opcode::binary; }
   [[nodiscard]] Opcode greeting_opcode() const override { return Opcode::text; }
@@ -32,10 +33,12 @@ class BinaryVerifier final : public SequencedVerifier {
     std::uint32_t position = 0;  // in subscriptions_of(index)
   };
   void named(std::uint32_t index, const Subscription& subscription, const SubscribedEntry& entry) override;
+  void given(std::uint32_t index, const SubscribedEntry& entry) override { given_[index] = entry.channel_id; }
   [[nodiscard]] Subscription* find_id(std::uint32_t index, std::uint32_t channel_id);
   Taken take_record(std::uint32_t index, const rcb_record& record, Instant now);
 
   std::vector<std::vector<Named>> names_;  // by connection; ascending by id
+  std::vector<std::uint32_t> given_;       // by connection: the id of its user's channel; 0: it has none
 };
 
 }  // namespace ringcast

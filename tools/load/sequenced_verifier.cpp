@@ -84,7 +84,10 @@ Verifier::Taken SequencedVerifier::take_subscribed(std::uint32_t index, const Se
   const bool read = reader_.for_each_subscribed(message, [&](const SubscribedEntry& entry) {
     Subscription* subscription = find(index, entry.channel);
     if (subscription == nullptr) {
-      if (is_user_channel(entry.channel)) return;  // a user's own is joined without being asked for
+      if (is_user_channel(entry.channel)) {  // a user's own is joined without being asked for
+        given(index, entry);
+        return;
+      }
       fault = fmt::format("subscribed names '{}', which was not asked for", entry.channel);
       return;
     }

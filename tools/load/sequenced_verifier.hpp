@@ -88,6 +88,8 @@ class SequencedVerifier : public Verifier {
 
   /// A subscription has joined, or is back.
   virtual void named(std::uint32_t, const Subscription&, const SubscribedEntry&) {}
+  /// The server has joined the personal channel of the URL's user. Nothing of ours is published there.
+  virtual void given(std::uint32_t, const SubscribedEntry&) {}
 
   ServerMessageReader reader_;
 

@@ -428,6 +428,9 @@ TEST(LoadConfiguration, FlagsAndVariablesAreCheckedLikeTheFile) {
        {},
        "environment RINGCAST_TLS_ADMIN: tls.admin: the admin port speaks TLS with the node's certificates: set "
        "tls.certificate and tls.key\n"},
+      {{{"RINGCAST_SHARDS_MIN", "2"}},
+       {},
+       "environment RINGCAST_SHARDS_MIN: shards.min: not supported in this version (scaling shards at run time)\n"},
       {{{"RINGCAST_COMPRESSION_ENABLED", "false"}, {"RINGCAST_CONFIG", "a"}}, {}, ""},
       {{{"RINGCAST_URL", "b"}, {"RINGCAST_TOKEN", "c"}}, {}, ""},
       {{{"RINGCAST_ECHO", "1"}}, {}, "environment RINGCAST_ECHO: echo: needs true or false, not '1'\n"},

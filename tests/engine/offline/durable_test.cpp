@@ -544,6 +544,78 @@ TEST_P(DurableTest, AJoinWaitsForTheChannelsPast) {
   EXPECT_EQ(got(*alice), published(3, 3));
 }
 
+// ---- patterns ----
+
+/// Two messages that the store hands over one at a time: between the two the channel exists, for who looks for what a
+/// pattern matches, and its past is not all there.
+class HalfLoadedTest : public DurableTest {
+ protected:
+  void SetUp() override {
+    DurableTest::SetUp();
+    const std::string large(kStorePageBytes * 3 / 4, 'x');
+    for (int i = 0; i < 2; ++i) {
+      node->text(*alice, R"({"type":"publish","channel":")" + acked + R"(","data":")" + large + R"("})");
+    }
+    node->run();
+    restart();
+    node->store_asleep = true;
+    carol = &reader(acked, 0);  // who asks for the channel by its name: it is loaded for her
+    node->service().serve(node->now);
+    node->run();
+    // On the channel's home: there the store tells of it, elsewhere the home does.
+    bob = &node->native(GetParam() - 1);
+    node->say(*bob, R"({"type":"subscribe","id":1,"channels":["acked.*"]})");
+  }
+  /// As brief(), for messages whose data is not their number.
+  Texts seen(CoreClient& client) {
+    node->run();
+    Texts texts;
+    for (const std::string& text : CoreHarness::take_texts(client)) {
+      const bool message = text.starts_with(R"({"type":"message")");
+      texts.push_back(message ? text.substr(text.find(R"("seq":)"), std::string_view{R"("seq":1)"}.size())
+                              : brief(text));
+    }
+    return texts;
+  }
+  CoreClient* carol = nullptr;
+  CoreClient* bob = nullptr;
+};
+
+INSTANTIATE_TEST_SUITE_P(Shards, HalfLoadedTest, testing::Values(1U, 3U));
+
+TEST_P(HalfLoadedTest, APatternThatBindsItIsAnsweredOnceItsPastIsThereAndItsMessagesFollow) {
+  EXPECT_EQ(seen(*carol), Texts{});
+  EXPECT_EQ(seen(*bob), Texts{}) << "it is bound when it can be joined";
+  node->store_asleep = false;
+  // The answer, the notice that names the channel, and what was kept for who acknowledges.
+  EXPECT_EQ(seen(*bob), (Texts{"subscribed at ", "subscribed at 2", R"("seq":1)", R"("seq":2)"}));
+  EXPECT_EQ(seen(*carol), (Texts{"subscribed at 2", R"("seq":1)", R"("seq":2)"}));
+  EXPECT_EQ(node->count(CounterId::pattern_bindings), 1U);
+  publish(acked, 3, 3);
+  EXPECT_EQ(got(*bob), Texts{"3"});
+  EXPECT_EQ(got(*carol), Texts{"3"});
+}
+
+TEST_P(HalfLoadedTest, APatternThatBindsItIsToldOnceIfItsPastCannotBeRead) {
+  bool broken = true;
+  kept.fault = [&](MemoryStore::Operation) { return broken ? std::optional{StoreState::failing} : std::nullopt; };
+  node->store_asleep = false;
+  EXPECT_EQ(seen(*bob), (Texts{"subscribed at ", "error processing_error"}));
+  EXPECT_EQ(seen(*carol), Texts{"error processing_error"});
+  EXPECT_EQ(node->count(CounterId::pattern_bindings), 0U);
+  EXPECT_EQ(node->count(CounterId::pattern_bindings_refused), 1U);
+  broken = false;
+  node->advance(seconds{3});
+  // To subscribe again is to look again: nobody uses the channel, so it exists when it has its next message.
+  node->say(*bob, R"({"type":"subscribe","id":2,"channels":["acked.*"]})");
+  EXPECT_EQ(seen(*bob), Texts{"subscribed at "});
+  publish(acked, 3, 3);
+  const Texts texts = got(*bob);
+  ASSERT_EQ(texts.size(), 2U);
+  EXPECT_EQ(texts[0], "subscribed at 2");
+  EXPECT_EQ(texts[1].front(), '3') << "the first one that it was there for";
+}
+
 TEST_P(DurableTest, ANodeThatEndsStoresWhatItHasTakenAndWhatIsDoneWith) {
   CoreClient& bob = reader(away, 1);
   publish(away, 1, 2);

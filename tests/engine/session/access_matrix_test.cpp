@@ -44,15 +44,19 @@ Authenticator make_authenticator() {
 
 // ---- requests ----
 
-constexpr std::array<std::string_view, 9> kTargets{"/ws/connect",
-                                                   "/ws",
-                                                   "/ws/orders.a",
-                                                   "/ws/secret",
-                                                   "/ws/$sys",
-                                                   "/stream?streams=orders.a",
-                                                   "/stream?streams=orders.a/secret",
-                                                   "/echo",
-                                                   "/nothing"};
+constexpr std::array<std::string_view, 13> kTargets{"/ws/connect",
+                                                    "/ws",
+                                                    "/ws/orders.a",
+                                                    "/ws/secret",
+                                                    "/ws/$sys",
+                                                    "/stream?streams=orders.a",
+                                                    "/stream?streams=orders.a/secret",
+                                                    "/echo",
+                                                    "/stream",
+                                                    "/ws/orders.*",
+                                                    "/ws/secret.*",
+                                                    "/nothing",
+                                                    "/sse?channels=orders.a"};
 
 struct RequestRow {
   const Identity& who;
@@ -61,24 +65,24 @@ struct RequestRow {
 
 TEST(AccessMatrix, EachIdentityGetsFromEachEndpointWhatTheTableSays) {
   const RequestRow rows[] = {
-      // /ws/connect /ws orders.a secret $sys stream a, a and secret /echo /nothing
-      {kNobody, {101, 101, 401, 401, 401, 401, 401, 401, 404}},
-      {kBad, {401, 401, 401, 401, 401, 401, 401, 401, 404}},
-      {kOut, {401, 401, 401, 401, 401, 401, 401, 401, 404}},
-      {kBare, {101, 101, 403, 403, 403, 403, 403, 101, 404}},
-      {kReader, {101, 101, 101, 403, 403, 101, 403, 101, 404}},
-      {kWriter, {101, 101, 403, 403, 403, 403, 403, 101, 404}},
-      {kAll, {101, 101, 101, 101, 403, 101, 101, 101, 404}},
-      {kAdmin, {101, 101, 403, 403, 101, 403, 403, 101, 404}},
+      // /ws/connect /ws orders.a secret $sys stream a, a and secret /echo /stream orders.* secret.* /nothing /sse
+      {kNobody, {101, 101, 401, 401, 401, 401, 401, 401, 401, 401, 401, 404, 404}},
+      {kBad, {401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 404, 404}},
+      {kOut, {401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 404, 404}},
+      {kBare, {101, 101, 403, 403, 403, 403, 403, 101, 101, 403, 403, 404, 404}},
+      {kReader, {101, 101, 101, 403, 403, 101, 403, 101, 101, 101, 403, 404, 404}},
+      {kWriter, {101, 101, 403, 403, 403, 403, 403, 101, 101, 403, 403, 404, 404}},
+      {kAll, {101, 101, 101, 101, 403, 101, 101, 101, 101, 101, 101, 404, 404}},
+      {kAdmin, {101, 101, 403, 403, 101, 403, 403, 101, 101, 403, 403, 404, 404}},
   };
   const Authenticator authenticator = make_authenticator();
   CoreOptions options;
   options.access.authenticates = true;
   options.echo = true;
   for (const RequestRow& row : rows) {
-    CoreHarness node{options, 0, 0, nullptr, &authenticator};
     for (std::size_t i = 0; i < kTargets.size(); ++i) {
       SCOPED_TRACE(testing::Message() << row.who.name << " at " << kTargets[i]);
+      CoreHarness node{options, 0, 0, nullptr, &authenticator};
       CoreClient& client = node.connect();
       const std::string field =
           row.who.token.empty() ? std::string{} : "Authorization: Bearer " + row.who.token + "\r\n";
@@ -92,6 +96,9 @@ TEST(AccessMatrix, EachIdentityGetsFromEachEndpointWhatTheTableSays) {
 }
 
 // ---- commands ----
+
+/// Commands are JSON, and one is a greeting; a record begins with its version.
+bool is_text(std::string_view command) { return command.front() >= ' '; }
 
 enum class Answer : std::uint8_t { granted, unauthorized, auth_required };
 
@@ -174,8 +181,8 @@ TEST(AccessMatrix, EachIdentityMayCarryOutWhatTheTableSays) {
       std::uint64_t refused = 0;
       for (std::size_t i = 0; i < kOperations.size(); ++i) {
         SCOPED_TRACE(testing::Message() << row.who.name << ": " << kOperations[i].name << ", shards: " << shards);
-        const bool json = kOperations[i].command.starts_with('{');
-        node.bytes(client, CoreHarness::masked(json ? Opcode::text : Opcode::binary, kOperations[i].command));
+        const bool text = is_text(kOperations[i].command);
+        node.bytes(client, CoreHarness::masked(text ? Opcode::text : Opcode::binary, kOperations[i].command));
         node.run();
         EXPECT_EQ(answer_of(CoreHarness::take_frames(client)), row.answers[i]);
         refused += row.answers[i] == Answer::unauthorized ? 1 : 0;
@@ -184,6 +191,85 @@ TEST(AccessMatrix, EachIdentityMayCarryOutWhatTheTableSays) {
       EXPECT_EQ(
           node.count(CounterId::permissions_refused_subscribe) + node.count(CounterId::permissions_refused_publish),
           refused);
+    }
+  }
+}
+
+// ---- the same commands by every door ----
+
+struct Attempt {
+  std::string_view door, target, fields;
+  std::string command;  // a record if it is no text
+};
+std::string exchange(std::string_view stream) {
+  return R"({"method":"SUBSCRIBE","params":[")" + std::string{stream} + R"("],"id":1})";
+}
+constexpr std::string_view kBinary = "Sec-WebSocket-Protocol: ringcast.v1.bin\r\n";
+const std::array<Attempt, 14> kAttempts{{
+    {"/ws, native by its first message: read orders.a", "/ws", "", subscribe("orders.a")},
+    {"/ws, native by its first message: read secret", "/ws", "", subscribe("secret")},
+    {"/ws, native by its first message: write orders.a", "/ws", "", publish("orders.a")},
+    {"/ws, the exchange's by its first message: read orders.a", "/ws", "", exchange("orders.a")},
+    {"/ws, the exchange's by its first message: read secret", "/ws", "", exchange("secret")},
+    {"/ws, the exchange's by its first message: read secret.*", "/ws", "", exchange("secret.*")},
+    {"/ws, binary: write orders.a", "/ws", kBinary,
+     record_of({.channel = "orders.a", .data = "1", .flags = RCB_ANSWER})},
+    {"/ws, binary: write secret", "/ws", kBinary, record_of({.channel = "secret", .data = "1", .flags = RCB_ANSWER})},
+    {"/stream: read orders.a", "/stream", "", exchange("orders.a")},
+    {"/stream: read secret", "/stream", "", exchange("secret")},
+    {"/ws/orders.a: read secret, too", "/ws/orders.a", "", exchange("secret")},
+    {"/ws/orders.a: read what it has again", "/ws/orders.a", "", exchange("orders.a")},
+    {"/echo", "/echo", "", "hello"},
+    {"/sse", "/sse?channels=orders.a", "", subscribe("orders.a")},
+}};
+
+struct AttemptRow {
+  const Identity& who;
+  std::string_view answers;  // one a door: y granted, n unauthorized, t a token is required, x it does not open
+};
+
+TEST(AccessMatrix, WhateverTheDoorEachIdentityMayDoTheSame) {
+  const AttemptRow rows[] = {
+      // native: a secret write; exchange: a secret secret.*; records: a secret; /stream: a secret; /ws/a: secret a;
+      // /echo /sse
+      {kNobody, "ttttttttxxxxxx"},
+      {kBad, "xxxxxxxxxxxxxx"},
+      {kOut, "xxxxxxxxxxxxxx"},
+      {kBare, "nnnnnnnnnnxxyx"},
+      {kReader, "ynnynnnnynnyyx"},
+      {kWriter, "nnynnnynnnxxyx"},
+      {kAll, "yyyyyyyyyyyyyx"},
+      {kAdmin, "nnnnnnnnnnxxyx"},
+  };
+  const Authenticator authenticator = make_authenticator();
+  CoreOptions options;
+  options.access.authenticates = true;
+  options.echo = true;
+  for (const AttemptRow& row : rows) {
+    ASSERT_EQ(row.answers.size(), kAttempts.size());
+    for (std::size_t i = 0; i < kAttempts.size(); ++i) {
+      const Attempt& attempt = kAttempts[i];
+      SCOPED_TRACE(testing::Message() << row.who.name << " at " << attempt.door);
+      CoreHarness node{options, 0, 0, nullptr, &authenticator};
+      CoreClient& client = node.connect();
+      std::string fields{attempt.fields};
+      if (!row.who.token.empty()) fields += "Authorization: Bearer " + row.who.token + "\r\n";
+      node.bytes(client, CoreHarness::request(attempt.target, fields));
+      node.run();
+      if (!node.take_head(client).starts_with("HTTP/1.1 101 ")) {
+        EXPECT_EQ('x', row.answers[i]);
+        continue;
+      }
+      (void)CoreHarness::take_frames(client);
+      const bool text = is_text(attempt.command);
+      node.bytes(client, CoreHarness::masked(text ? Opcode::text : Opcode::binary, attempt.command));
+      node.run();
+      const char got = node.count(CounterId::errors_sent_auth_required) != 0  ? 't'
+                       : node.count(CounterId::errors_sent_unauthorized) != 0 ? 'n'
+                                                                              : 'y';
+      EXPECT_EQ(got, row.answers[i]);
+      EXPECT_FALSE(CoreHarness::take_frames(client).empty()) << "it is answered";
+      EXPECT_FALSE(client.server_fin) << "and may try something else";
     }
   }
 }

@@ -60,6 +60,7 @@ TEST_F(CompressionTest, WithCompressionOffEveryOfferIsDeclined) {
   CoreClient& client = node.open("/echo", 0, kOffer);
   EXPECT_FALSE(client.agreed_deflate);
   EXPECT_EQ(node.count(CounterId::connections_compressed), 0U);
+  EXPECT_EQ(node.count(CounterId::deflate_declined), 1U);
   node.bytes(client, compressed(Opcode::text, "hello hello hello"));
   node.run();
   EXPECT_EQ(CoreHarness::take_close(client), 1002);

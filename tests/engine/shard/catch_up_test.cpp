@@ -194,6 +194,74 @@ TEST_P(CatchUpTest, AResumeThatCannotBeSaysSoAndGoesOnFromNow) {
   }
 }
 
+TEST_P(CatchUpTest, AResumeOfAChannelThatTheConnectionHasSaysWhetherItWasSentAllSinceAndSendsNothingTwice) {
+  start();
+  publish(10);
+  CoreClient& reader = node->native(0);
+  node->say(reader, subscribe());
+  publish(5);
+  EXPECT_EQ(seqs_of(CoreHarness::take_texts(reader)), run(11, 15));
+  const ResumeRow rows[] = {
+      {"from the newest", 15, "", true},
+      {"from the middle of what it was sent", 13, "", true},
+      {"from the one before it subscribed", 10, "", true},
+      {"from before that", 9, "", false},
+      {"from the beginning", 0, "", false},
+      {"from the future", 16, "", false},
+      {"from the largest seq there is", ~std::uint64_t{0}, "", false},
+      {"from another epoch", 13, R"("00000000000000aa")", false},
+  };
+  for (const ResumeRow& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    node->say(reader, resume(row.seq, row.epoch));
+    const Texts texts = CoreHarness::take_texts(reader);
+    ASSERT_EQ(texts.size(), 1U);
+    EXPECT_EQ(member_of(texts[0], "recovered"), row.recovered ? "true" : "false");
+    EXPECT_EQ(number_of(texts[0], "seq"), 15U);
+  }
+  EXPECT_EQ(node->count(CounterId::resumes_recovered), 3U);
+  EXPECT_EQ(node->count(CounterId::resumes_refused), 5U);
+  publish(1);
+  EXPECT_EQ(seqs_of(CoreHarness::take_texts(reader)), run(16, 16));
+}
+
+TEST_P(CatchUpTest, AGapThatTheConnectionWasToldOfIsNotRecoveredByAskingAgain) {
+  rule.slow = SlowPolicy::conflate;
+  start();
+  CoreClient& reader = node->native(0);
+  node->say(reader, subscribe());
+  publish(2);
+  EXPECT_EQ(seqs_of(CoreHarness::take_texts(reader)), run(1, 2));
+  reader.room = 0;
+  publish(30);  // far more than the lag bound
+  node->make_room(reader);
+  node->run();
+  const Texts texts = CoreHarness::take_texts(reader);
+  ASSERT_FALSE(texts.empty());
+  ASSERT_TRUE(texts[0].starts_with(R"({"type":"gap")")) << texts[0];
+  const std::uint64_t lost = number_of(texts[0], "to");
+  EXPECT_EQ(seqs_of(texts), run(lost + 1, 32));
+  for (const auto& [seq, recovered] : {std::pair{std::uint64_t{2}, "false"}, {lost - 1, "false"}, {lost, "true"}}) {
+    node->say(reader, resume(seq));
+    EXPECT_EQ(member_of(CoreHarness::take_texts(reader).at(0), "recovered"), recovered) << seq;
+  }
+}
+
+TEST_P(CatchUpTest, WhoJoinedWithASnapshotWasSentAllFromItsAsOfOn) {
+  rule.state = StateKeeping::snapshot_delta;
+  start();
+  publish(20);
+  publish(1, 1, R"(,"state":"snapshot","as_of_seq":15)");
+  publish(3);
+  CoreClient& reader = node->native(0);
+  node->say(reader, subscribe());
+  EXPECT_EQ(seqs_of(CoreHarness::take_texts(reader)).size(), 1U + 10U);  // the snapshot, and 15 to 24
+  node->say(reader, resume(14));
+  EXPECT_EQ(member_of(CoreHarness::take_texts(reader).at(0), "recovered"), "true");
+  node->say(reader, resume(13));
+  EXPECT_EQ(member_of(CoreHarness::take_texts(reader).at(0), "recovered"), "false") << "the snapshot is not number 14";
+}
+
 TEST_P(CatchUpTest, WhatHistoryLosesMeanwhileIsToldAsExpired) {
   rule.history.messages = 50;
   rule.lag.time = milliseconds{60'000};
