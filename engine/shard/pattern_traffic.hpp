@@ -14,6 +14,9 @@
 //
 // A channel that has been silent for channel_idle_time and that only patterns read is let go, so that it can expire:
 // its home asks each shard in the bulk lane, behind every frame it sent there. Its next message begins it anew.
+//
+// pattern_traffic.cpp: what sessions ask for, binding, and what they are told.  pattern_homes.cpp: a turn, and what
+// homes and the shards of subscribers say to each other.
 #pragma once
 
 #include <cstdint>
