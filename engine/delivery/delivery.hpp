@@ -5,8 +5,8 @@
 // Failure  no slot for a log or subscription: the caller refuses the subscribe.
 // Not here sending (rolling_send), the home's side (channel), commands (session).
 //
-// delivery.cpp: logs, cursors, and who has news.  held_news.cpp: what of it waits, for an interval or for company.
-// catch_up.cpp: who is sent from history.
+// delivery.cpp: logs and cursors.  turn_queue.cpp: who has news, and whose turn is next.  held_news.cpp: what of it
+// waits, for an interval or for company.  catch_up.cpp: who is sent from history.
 #pragma once
 
 #include <cstdint>
@@ -145,7 +145,7 @@ class Delivery {
   /// The node ends: what waits goes into the turn queue, and nothing waits any more.
   void stop_holding(Instant now);
 
-  // ---- who has news ----
+  // ---- who has news (turn_queue.cpp) ----
 
   enum class Expand : std::uint8_t { all, cheap };
   /// Puts the readers of logs with news into the turn queue. `cheap` leaves logs for later whose readers were looked at
