@@ -14,6 +14,8 @@
 //
 // What is kept: messages after `done`, which is the last one that a user has acknowledged (namespace `ack`), or that
 // any connection was sent whole (namespace `offline` alone); within the bounds of [offline], oldest first.
+//
+// durable_channels.cpp: what is kept, and what the store is asked.  store_answers.cpp: what it says of that.
 #pragma once
 
 #include <cstdint>
