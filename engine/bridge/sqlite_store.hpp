@@ -13,6 +13,8 @@
 //
 // The file is held exclusively for as long as it is open. A file that is deleted while it is held is still whole, for
 // who has it open: repair() writes it down again in the old place.
+//
+// sqlite_store.cpp: reading, writing, upkeep. sqlite_file.cpp: opening, faults, getting well.
 #pragma once
 
 #include <cstdint>
@@ -123,6 +125,7 @@ class SqliteStore final : public MessageStore {
   void close_file();
   [[nodiscard]] bool set_aside(WallTime now, std::string& where);
   [[nodiscard]] Stored<std::string> rescue();
+  [[nodiscard]] Stored<void> probe(WallTime now);
 
   [[nodiscard]] Stored<void> execute(const char* sql);
   [[nodiscard]] Stored<std::int64_t> ask_number(const char* sql);
