@@ -6,11 +6,12 @@
 // Failure  a peer's mistake closes that peer's connection with its code, is counted, and reaches nobody else.
 // Not here sockets (shell), channels (ChannelPort), what goes out when (delivery).
 //
-// sessions.cpp: life, output, timers, closing.  input_flow.cpp: from bytes to messages.  handshake_flow.cpp: the request
-// head and its answer.  access_flow.cpp: who a connection is, and from where.  permission_flow.cpp: what it may do, and
-// how much of it.  command_dispatch.cpp: the one switch over commands.  subscribe_flow.cpp, publish_flow.cpp: the two
-// that most commands are.  binary_flow.cpp: records of the binary dialect.  pattern_flow.cpp: patterns, and what they
-// bind.  user_flow.cpp: whose connection it is, its personal channel, and who is there.
+// sessions.cpp: life, output, timers, closing.  input_flow.cpp: from bytes to messages.  handshake_flow.cpp: the head
+// of a request, and its answer.  access_flow.cpp: who a connection is, and from where.  permission_flow.cpp: what it
+// may do, and how much of it.  command_dispatch.cpp: the one switch over commands.  subscribe_flow.cpp and
+// publish_flow.cpp: the two that most commands are.  binary_flow.cpp: records of the binary dialect.
+// pattern_flow.cpp: patterns, and what they bind.  user_flow.cpp: whose connection it is, its personal channel, and
+// who is there.
 #pragma once
 
 #include <cstdint>

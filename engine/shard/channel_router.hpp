@@ -8,9 +8,9 @@
 //
 // durable.cpp: channels with stored messages.
 // channel_router.cpp holds what sessions ask for and the sweep; mesh_traffic.cpp what other shards are told, and
-// mesh_arrivals.cpp what they say; pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its way
-// to it; liveness_traffic.cpp which channels are stale. What is to be done about patterns and about users are classes of
-// their own, pattern_traffic and presence_traffic.
+// mesh_arrivals.cpp what they say; pace.cpp who is held back; catch_up.cpp where a joiner begins, and history on its
+// way to it; liveness_traffic.cpp which channels are stale. What is to be done about patterns and about users are
+// classes of their own, pattern_traffic and presence_traffic.
 #pragma once
 
 #include <cstdint>

@@ -336,7 +336,7 @@ inline constexpr auto kCounters = [] {
       {connections_open, gauge, "connections_open", "", "connections", "Connections open now"},
       {connections_peak, peak, "connections_peak", "", "connections", "Most connections open at one time on the node"},
       {connections_compressed, counter, "connections_compressed", "", "connections", "Connections that agreed on permessage-deflate"},
-      {deflate_declined, counter, "deflate_declined", "", "connections", "Connections that offered permessage-deflate and did not get it: not in these terms, or it is off"},
+      {deflate_declined, counter, "deflate_declined", "", "connections", "Offers of permessage-deflate that were declined: for their terms, or it is off"},
       {closed_1000, counter, "connections_closed", "code=1000", "connections", "Closed with 1000: normal"},
       {closed_1001, counter, "connections_closed", "code=1001", "connections", "Closed with 1001: shutdown, or the client went away"},
       {closed_1002, counter, "connections_closed", "code=1002", "connections", "Closed with 1002: protocol error"},
