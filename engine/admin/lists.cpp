@@ -15,7 +15,7 @@ constexpr std::uint32_t kRowsDefault = 100;
 constexpr std::string_view kBadLimit = "limit is a number from 1 to 1000";
 constexpr std::string_view kBadCursor = "cursor is one that an answer gave";
 constexpr std::string_view kTooLargeToShow =
-    "the message is larger than what the admin port was made for: limits.message_bytes was raised by a reload";
+    "the message is larger than what the admin port is made for: it was stored when limits.message_bytes was larger";
 constexpr std::string_view kBadAfter = "after is written <epoch>:<seq>, 16 hexadecimal digits and a number";
 
 std::string peer_text(const AdminConnectionRow& row) {

@@ -77,7 +77,7 @@ void AdminDesk::step(Job& job, Now now) {
 void AdminDesk::finish() {
   job_.reset();
   if (sizeof answer_ + page_.size() > lane_->answers.record_bytes_max()) {
-    page_ = {};  // of one message: a reload allowed larger ones than the lanes were made for
+    page_ = {};  // of one message, stored when larger ones were allowed than the lanes are made for
     refuse(ErrorCode::message_too_large);
   }
   answer_waits_ = true;

@@ -42,7 +42,7 @@ namespace ringcast {
 inline constexpr std::uint32_t kTlsStepsPerTurn = 8;        // decision: RSA 2048 signs in 0.3 ms, P-256 in 0.02 ms
 inline constexpr std::size_t kTlsHeldBytesMax = 64_KiB;  // decision: a hello has 2 KiB, and 16 with what clients put in
 inline constexpr std::size_t kTlsWaitingBytesMax = 16_KiB;  // decision: of who waits to begin: a hello, no more
-inline constexpr seconds kTlsPatience{1};  // decision: a handshake is two round trips; half the earth away they take 0.6 s
+inline constexpr seconds kTlsPatience{1};  // decision: a handshake is two round trips, 0.6 s from half the earth away
 static_assert(kTlsTurnBytesMax == kTlsRecordPlainMax, "a TLS turn is one record (design.md, Memory)");
 
 struct TlsConnection {

@@ -490,7 +490,8 @@ async def _():
         await client.subscribe("a")
         answer = await client.request(type="subscribe", id=1, channels=["b"])
         equal(answer.get("code"), "too_many_subscriptions", "the limit of before")
-        node.write_config("limits.subscriptions = 2\nshards.spin = \"1ms\"\naccess.origins = [\"https://desk.example\"]\n")
+        node.write_config("limits.subscriptions = 2\nshards.spin = \"1ms\"\n"
+                          "access.origins = [\"https://desk.example\"]\n")
         equal((await admin.post(f"{API}/config/reload")).json,
               {"loaded": True, "changed": ["limits.subscriptions", "access.origins"], "needs_restart": ["shards.spin"],
                "problems": []}, "the answer")
@@ -498,7 +499,7 @@ async def _():
         await admin.get("/metrics", headers={"Origin": "https://desk.example"})
         node.write_config("limits.subscriptions = 0x\nlimits.nonsense = 1\n")
         said = (await admin.post(f"{API}/config/reload")).json
-        equal((said["loaded"], said["changed"], len(said["problems"]) > 0), (False, [], True), "of a file that is wrong")
+        equal((said["loaded"], said["changed"], len(said["problems"]) > 0), (False, [], True), "of a wrong file")
         require("config_refused" in node.log(), "the log says so as well")
         require(await client.is_quiet(), "who was there goes on")
 
