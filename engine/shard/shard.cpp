@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "codec/http/proxy_header.hpp"
 #include "engine/access/shared_board.hpp"
 
 namespace ringcast {
@@ -379,6 +380,15 @@ std::optional<Handle> Shard::accept(const PeerInfo& peer) {
 }
 
 void Shard::receive(Handle connection, MutableBytes bytes) { core_.receive(connection, bytes, now_); }
+/// A proxy that passes TLS through says in front of it for whom it connects; whether to believe it is the core's matter.
+/// The sender sees to it that the header comes at once (proxy-protocol.txt, section 2): half of one is no TLS either.
+std::size_t Shard::receive_before_tls(Handle connection, MutableBytes bytes) {
+  if (!looks_like_proxy_header(bytes)) return 0;
+  const auto header = parse_proxy_header(bytes);
+  if (!header || !*header) return 0;
+  receive(connection, bytes.first((*header)->bytes));
+  return (*header)->bytes;
+}
 void Shard::receive_ended(Handle connection, int error) { core_.receive_ended(connection, error, now_); }
 void Shard::writable(Handle connection) { core_.writable(connection, now_); }
 void Shard::remainder_sent(Handle connection, std::int32_t result) { core_.remainder_sent(connection, result, now_); }

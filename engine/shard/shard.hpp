@@ -118,6 +118,7 @@ class Shard final : private TransportEvents {
   // TransportEvents: straight on to the core, with the turn's time
   std::optional<Handle> accept(const PeerInfo& peer) override;
   void receive(Handle connection, MutableBytes bytes) override;
+  std::size_t receive_before_tls(Handle connection, MutableBytes bytes) override;
   void receive_ended(Handle connection, int error) override;
   void writable(Handle connection) override;
   void remainder_sent(Handle connection, std::int32_t result) override;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
-#include "codec/http/proxy_header.hpp"
 
 namespace ringcast {
 namespace {
@@ -128,21 +127,10 @@ void TlsPath::forget(Handle connection, ConnectionState& state) {
 
 // ---- input ----
 
-/// A proxy that passes TLS through says in front of it, in the clear, for whom it connects. Whether to believe it is
-/// the core's matter. The sender sees to it that the header comes at once (proxy-protocol.txt, section 2).
-/// returns  what follows it
-MutableBytes TlsPath::pass_proxy_header(Handle connection, MutableBytes bytes) {
-  if (!looks_like_proxy_header(bytes)) return bytes;
-  const auto header = parse_proxy_header(bytes);
-  if (!header || !*header) return bytes;  // then it is no TLS either
-  events_.receive(connection, bytes.first((*header)->bytes));
-  return bytes.subspan((*header)->bytes);
-}
-
 void TlsPath::received(Handle connection, ConnectionState& state, MutableBytes bytes) {
   TlsConnection& tls = *state.tls;
   if (tls.broken || state.ended) return;
-  if (!std::exchange(tls.spoke, true)) bytes = pass_proxy_header(connection, bytes);
+  if (!std::exchange(tls.spoke, true)) bytes = bytes.subspan(events_.receive_before_tls(connection, bytes));
   if (bytes.empty()) return;
   if (!tls.open()) {
     const bool put_off = !tls.held_input.empty();

@@ -132,7 +132,6 @@ class TlsPath {
   void go_on(Handle connection, ConnectionState& state);
   void fail(Handle connection, ConnectionState& state, bool was_handshaking);
   void give_up(Handle connection, ConnectionState& state, TlsFailure failure, std::string_view detail);
-  [[nodiscard]] MutableBytes pass_proxy_header(Handle connection, MutableBytes bytes);
   void put_off_input(Handle connection, ConnectionState& state, Bytes bytes);
   [[nodiscard]] static bool goes_on(const ConnectionState* state);
   void begin_handshake(Handle connection, TlsConnection& tls);

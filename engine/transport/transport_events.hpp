@@ -4,6 +4,7 @@
 // Not here what the core answers: actions, later. None of these may call back into the transport.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,9 @@ class TransportEvents {
   virtual ~TransportEvents() = default;
   virtual std::optional<Handle> accept(const PeerInfo& peer) = 0;
   virtual void receive(Handle connection, MutableBytes bytes) = 0;
+  /// The first bytes of a TLS connection. What a proxy has put in front of TLS, in the clear, is received then.
+  /// returns  how many bytes that was.
+  virtual std::size_t receive_before_tls(Handle /*connection*/, MutableBytes /*bytes*/) { return 0; }
   virtual void receive_ended(Handle connection, int error) = 0;
   virtual void writable(Handle connection) = 0;
   virtual void remainder_sent(Handle connection, std::int32_t result) = 0;

@@ -11,6 +11,7 @@ import websockets
 from support.certificates import Certificates, tls_flags, trusting
 from support.native import Native
 from support.node import Node, run_program
+from support.raw import handshake_text
 from support.runner import case, equal, eventually, main, require, scaled, table
 
 
@@ -260,6 +261,30 @@ async def _():
         for first in (b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00"):
             equal(await asyncio.to_thread(silence, first), b"", "nothing is said in the clear")
         equal(await counter(node, "tls_unfinished"), 3, "handshakes that were not finished")
+
+
+@case("a proxy that passes TLS through says for whom in front of it; nobody else is believed")
+async def _():
+    certificates = Certificates()
+    flags = ["--limits-connections-per-address", "1", "--access-trusted-proxies", "127.0.0.2"]
+    async with SecureNode(*tls_flags(certificates.make("localhost")), *flags) as node:
+        def ask(before, source="127.0.0.2"):
+            plain = socket.create_connection(("127.0.0.1", node.port), timeout=scaled(5), source_address=(source, 0))
+            plain.sendall(before)
+            secure = trusting(certificates).wrap_socket(plain, server_hostname="localhost")
+            secure.sendall(handshake_text("/ws"))
+            return int(secure.recv(100).split(b" ")[1]), secure
+
+        def ask_all():
+            kept = [ask(b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n"), ask(b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n"),
+                    ask(b"PROXY TCP4 192.0.2.2 127.0.0.1 1 2\r\n"),
+                    ask(b"PROXY TCP4 192.0.2.3 127.0.0.1 1 2\r\n", "127.0.0.3")]
+            for _, sock in kept:
+                sock.close()
+            return [status for status, _ in kept]
+        equal(await asyncio.to_thread(ask_all), [101, 429, 101, 400], "statuses")
+        await counted(node, "proxy_headers", "accepted", 3)
+        await counted(node, "proxy_headers", "untrusted")
 
 
 @case("handshakes beyond tls.handshakes_max wait, and all are served")

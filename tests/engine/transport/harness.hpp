@@ -44,6 +44,11 @@ class RecordingEvents final : public TransportEvents {
     return handle;
   }
   void receive(Handle connection, MutableBytes bytes) override { received[connection.slot].append(as_text(bytes)); }
+  std::size_t receive_before_tls(Handle connection, MutableBytes bytes) override {
+    const std::size_t size = std::min(in_the_clear, bytes.size());
+    receive(connection, bytes.first(size));
+    return size;
+  }
   void receive_ended(Handle connection, int error) override { ended.emplace_back(connection, error); }
   void writable(Handle connection) override { writables.push_back(connection); }
   void remainder_sent(Handle connection, std::int32_t result) override { remainders.emplace_back(connection, result); }
@@ -57,6 +62,7 @@ class RecordingEvents final : public TransportEvents {
   bool refuse = false;
   std::uint32_t next_slot = 0;
   std::vector<Handle> free_slots;
+  std::size_t in_the_clear = 0;  // of what a TLS connection begins with
   std::vector<PeerInfo> peers;
   std::vector<Handle> open;
   std::map<std::uint32_t, std::string> received;
