@@ -330,8 +330,7 @@ TEST_F(AdminPortTest, WhatBreaksTlsIsCountedAndNotedAndTheNextClientIsServed) {
   std::string answer;
   EXPECT_EQ(request(text("GET", "/healthz"), &answer), 400) << "plain HTTP";
   EXPECT_NE(answer.find("this port speaks TLS"), std::string::npos) << answer;
-  EXPECT_EQ(request(std::string(100, '\xff'), &answer), 0) << "noise; it is answered by an alert";
-  EXPECT_TRUE(answer.starts_with("\x15\x03")) << answer.size();
+  EXPECT_EQ(request(std::string(100, '\xff'), &answer), 0) << "noise";
   ::close(connected());  // has nothing to say
   test::TlsPeer peer{connected(), {.authority = &pki().authority}};
   ASSERT_TRUE(peer.shake_hands()) << peer.client().trouble();
