@@ -222,8 +222,8 @@ Client::Event Client::wait(Instant deadline, std::span<const int> also_readable)
     const bool has_to_write = flushed == FrameOutput::Flushed::blocked && !stream_.waits_to_read();
     const short events = has_to_write ? POLLIN | POLLOUT : POLLIN;
     bool other = false;
-    const short ready = stream_.holds_more() ? short{POLLIN}
-                                             : wait_for(stream_.get(), events, also_readable, deadline, other);
+    const short ready =
+        stream_.holds_more() ? short{POLLIN} : wait_for(stream_.get(), events, also_readable, deadline, other);
     if ((ready & ~POLLOUT) != 0) {
       if (receive(event)) return event;
       if (next_buffered(event)) return event;
