@@ -42,8 +42,7 @@ void add_load_options(CLI::App& command, LoadOptions& options, std::span<const W
   add_bearer_options(command, options.bearer);
   add_trust_options(command, options.trust);
   command.add_flag("--tls", options.tls, "connect by TLS although the URL says ws://");
-  CLI::Option* compress =
-      command.add_flag("--compress", options.compress, "the subscribers offer permessage-deflate");
+  CLI::Option* compress = command.add_flag("--compress", options.compress, "the subscribers offer permessage-deflate");
   command
       .add_option("--inflate", options.inflate,
                   "percent of the subscribers that unpack what is compressed and compare it; the others count it")

@@ -82,9 +82,8 @@ struct LoadResult {
   }
   /// WebSocket's own: frames with their headers, before TLS.
   [[nodiscard]] double wire_bytes_per_delivery() const {
-    return measured_deliveries > 0
-               ? static_cast<double>(measured_wire_bytes) / static_cast<double>(measured_deliveries)
-               : 0;
+    return measured_deliveries > 0 ? static_cast<double>(measured_wire_bytes) / static_cast<double>(measured_deliveries)
+                                   : 0;
   }
   /// How much longer publishing took than its schedule, as a share of it.
   [[nodiscard]] double held_back() const {

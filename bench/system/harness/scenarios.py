@@ -22,7 +22,7 @@ class Scenario:
     peer_runs: float = 0
     peer_repeats_max: int = 100
     seconds: typing.Callable = nothing  # (pace, peers): what is no such run
-    with_peers_only: bool = False  # unless it is asked for by name
+    with_peers_only: bool = False  # additional: unless it is asked for by name
     on_request: bool = False  # only if it is asked for by name
 
     def estimate(self, pace, peers):
@@ -67,7 +67,7 @@ def compression_seconds(pace, peers):
 SCENARIOS = (
     Scenario("W1", rate(rates.W1), 28, 2.5, 5.6, 1),
     Scenario("W2", rate(rates.W2), 26, 4, 6.5, 0.9),
-    Scenario("W3", rate(rates.W3), 14, 3.5, 4, 1.2, seconds=lambda pace, peers: 15),
+    Scenario("W3", rate(rates.W3), 14, 3.5, 4, 1.2, seconds=lambda pace, peers: 10 + 3 * peers),
     Scenario("CPU", cost.run_cpu, runs=8.4),
     Scenario("W4", held.run_idle, seconds=idle_seconds),
     Scenario("W5", latency.run_quiet, runs=6, peer_runs=2, peer_repeats_max=3),
@@ -75,12 +75,12 @@ SCENARIOS = (
     Scenario("W7", latency.run_slow, seconds=slow_seconds),
     Scenario("W8", held.run_storm, seconds=storm_seconds),
     Scenario("W9", cost.run_shards, runs=4),
-    Scenario("headline", headline.run, runs=2, seconds=lambda pace, peers: 4 * pace.repeats),
-    Scenario("flood", overload.run, seconds=lambda pace, peers: pace.flood_seconds + 13),
+    Scenario("headline", headline.run, runs=2, seconds=lambda pace, peers: 2 * pace.repeats),
+    Scenario("flood", overload.run, seconds=lambda pace, peers: pace.flood_seconds + 10),
     Scenario("tls", tls.run, 6, 5.5, 1.2, 0.6, seconds=lambda pace, peers: 15 + 3 * peers),
     Scenario("compression", compression.run, seconds=compression_seconds),
-    Scenario("W1-10ms", rate(rates.W1_10MS), 20, 3.5, 1.2, 0.4, with_peers_only=True),
-    Scenario("W2-10ms", rate(rates.W2_10MS), 20, 3.5, 1.2, 0.4, with_peers_only=True),
+    Scenario("W1-10ms", rate(rates.W1_10MS), 26, 5, 2, 0.5, with_peers_only=True),
+    Scenario("W2-10ms", rate(rates.W2_10MS), 26, 5, 2, 0.5, with_peers_only=True),
     Scenario("features", features.run_features, runs=20, on_request=True),
     Scenario("before", features.run_before, runs=11, seconds=lambda pace, peers: 130, on_request=True),
 )

@@ -60,13 +60,12 @@ void seal(Key& key, const std::vector<std::uint8_t>& content, std::vector<std::u
   std::uint8_t* const to = record.data() + header.size();
   std::ranges::copy(header, record.begin());
   int aad = 0, first = 0, second = 0, last = 0;
-  const bool sealed =
-      EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
-      EVP_EncryptUpdate(context, nullptr, &aad, header.data(), static_cast<int>(header.size())) == 1 &&
-      EVP_EncryptUpdate(context, to, &first, content.data(), static_cast<int>(content.size())) == 1 &&
-      EVP_EncryptUpdate(context, to + first, &second, &kApplicationData, 1) == 1 &&
-      EVP_EncryptFinal_ex(context, to + first + second, &last) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + content.size() + 1) == 1;
+  const bool sealed = EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
+                      EVP_EncryptUpdate(context, nullptr, &aad, header.data(), static_cast<int>(header.size())) == 1 &&
+                      EVP_EncryptUpdate(context, to, &first, content.data(), static_cast<int>(content.size())) == 1 &&
+                      EVP_EncryptUpdate(context, to + first, &second, &kApplicationData, 1) == 1 &&
+                      EVP_EncryptFinal_ex(context, to + first + second, &last) == 1 &&
+                      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + content.size() + 1) == 1;
   ensure(sealed, "OpenSSL seals with a key that it took");
 }
 

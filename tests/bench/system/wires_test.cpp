@@ -43,7 +43,9 @@ const NatsRow kNatsRows[] = {
     {"what else there is",
      "INFO {\"a\":1}\r\nPING\r\nPONG\r\n+OK\r\n-ERR 'No'\r\n",
      {{Kind::info, "{\"a\":1}"}, {Kind::ping, ""}, {Kind::pong, ""}, {Kind::ok, ""}, {Kind::error, "'No'"}}},
-    {"a payload that is longer than it says", "MSG a 1 1\r\nxy\r\n", {{Kind::malformed, "MSG a 1 1"}, {Kind::malformed, "xy"}}},
+    {"a payload that is longer than it says",
+     "MSG a 1 1\r\nxy\r\n",
+     {{Kind::malformed, "MSG a 1 1"}, {Kind::malformed, "xy"}}},
     {"a size that is no number", "MSG a 1 x\r\n", {{Kind::malformed, "MSG a 1 x"}}},
     {"a size beyond any server's", "MSG a 1 99999999999\r\n", {{Kind::malformed, "MSG a 1 99999999999"}}},
     {"an unknown word", "HMSG a\r\n", {{Kind::malformed, "HMSG a"}}},
@@ -68,9 +70,7 @@ class WireBench {
     verifier_ = wire_->verifier({options, plan_, control_}, plan_.connections);
   }
   Verifier::Taken say(std::string_view text) { return verifier_->take(0, text, Instant{seconds{2}}); }
-  std::string payload(std::uint64_t counter) {
-    return std::string{writer_.write({Instant{seconds{1}}, counter, 0})};
-  }
+  std::string payload(std::uint64_t counter) { return std::string{writer_.write({Instant{seconds{1}}, counter, 0})}; }
   const Tally& settle(std::uint64_t published) {
     verifier_->publishing_ended({published});
     verifier_->settle({true});
@@ -100,8 +100,9 @@ TEST(HubWire, JoinsByTheServersWord) {
 }
 
 TEST(HubWire, CarriesACapturedFeedOneStreamAConnection) {
-  const TemporaryFile file{"1000 {\"stream\":\"b@trade\",\"data\":{\"t\":1}}\n"
-                           "2000 {\"stream\":\"b@trade\",\"data\":{\"t\":2}}\n"};
+  const TemporaryFile file{
+      "1000 {\"stream\":\"b@trade\",\"data\":{\"t\":1}}\n"
+      "2000 {\"stream\":\"b@trade\",\"data\":{\"t\":2}}\n"};
   const auto feed = Feed::load({file.path()});
   ASSERT_TRUE(feed.has_value()) << feed.error();
   LoadOptions options;
