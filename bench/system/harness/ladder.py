@@ -29,11 +29,11 @@ LATE_IN_A_ROW_MAX = 4
 def search(ladder, start, verdict, again=True):
     """The index of the highest rung found to hold, or None.
 
-    verdict(rate) is one of the five; asked once a rung, and (`again`) a second time where it was LATE or OVER, but not
-    by far: that may be the host's. What is over is over for everything above. What is late is not: a server that sends
-    what has gathered is often late where it is just about to gather, and in time again above. So: up from `start` in strides
-    until over, or late several times in a row; down in strides if nothing held; then the rungs between the best and the
-    next stride.
+    verdict(rate) is one of the five; asked once a rung, and (`again`) a second time where it was LATE or OVER, but
+    not by far: that may be the host's. What is over is over for everything above. What is late is not: a server
+    that sends what has gathered is often late where it is just about to gather, and in time again above. So: up
+    from `start` in strides until over, or late several times in a row; down in strides if nothing held; then the
+    rungs between the best and the next stride.
     """
     known = {}
 
