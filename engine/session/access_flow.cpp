@@ -19,9 +19,9 @@ constexpr std::uint32_t kVerificationsAtOnce = 8;  // ADR 0013: what a message m
 constexpr std::uint32_t kAddressRefusals = 8;      // above the limit of an address, waiting for their 429
 constexpr std::string_view kAddressRetrySeconds = "10";
 constexpr std::uint32_t kRecheckedPerStep = 1'024;  // connections looked at in one step after a reload
-constexpr seconds kWallLookAgain{60};  // tokens go by the wall clock, which may be set meanwhile
+constexpr seconds kWallLookAgain{60};               // tokens go by the wall clock, which may be set meanwhile
 constexpr std::string_view kOtherTerms = "the token's terms are stricter: subscribe again";
-constexpr milliseconds kHalfOpenGrace{1'000};       // a handshake that is younger is not reset for a newcomer's sake
+constexpr milliseconds kHalfOpenGrace{1'000};  // a handshake that is younger is not reset for a newcomer's sake
 
 static_assert(std::to_underlying(CounterId::tokens_refused_revoked) -
                       std::to_underlying(CounterId::tokens_refused_malformed) + 1 ==

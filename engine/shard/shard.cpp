@@ -152,9 +152,9 @@ bool Shard::run_turn() {
   turn_worked_ = has_work();
   obey();
   turn_worked_ |= transport_.begin_turn(now_.mono);  // handshakes that the last turn had no room for
-  ring_->poll();                            // kernel to plain data; nothing reacts yet
-  turn_worked_ |= handle_completions();     // to the core
-  core_.drain_mesh(now_);                   // other shards' records to the core
+  ring_->poll();                                     // kernel to plain data; nothing reacts yet
+  turn_worked_ |= handle_completions();              // to the core
+  core_.drain_mesh(now_);                            // other shards' records to the core
   expire_timers();
   apply_actions();
   ring_doorbells();                 // neighbours may begin while we send

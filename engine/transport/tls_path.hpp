@@ -39,7 +39,7 @@
 
 namespace ringcast {
 
-inline constexpr std::uint32_t kTlsStepsPerTurn = 8;        // decision: RSA 2048 signs in 0.3 ms, P-256 in 0.02 ms
+inline constexpr std::uint32_t kTlsStepsPerTurn = 8;     // decision: RSA 2048 signs in 0.3 ms, P-256 in 0.02 ms
 inline constexpr std::size_t kTlsHeldBytesMax = 64_KiB;  // decision: a hello has 2 KiB, and 16 with what clients put in
 inline constexpr std::size_t kTlsWaitingBytesMax = 16_KiB;  // decision: of who waits to begin: a hello, no more
 inline constexpr seconds kTlsPatience{1};  // decision: a handshake is two round trips, 0.6 s from half the earth away
@@ -151,10 +151,10 @@ class TlsPath {
   std::vector<std::uint8_t> out_;                  // what a stream answers while it takes input
   std::unique_ptr<std::uint8_t[]> plain_;          // what it says to the core: one record
   std::vector<std::vector<std::uint8_t>> sealed_;  // one a send of a batch
-  std::deque<Handle> begun_;      // handshakes by age; some have ended
-  std::deque<Handle> waiting_;    // to begin
-  std::deque<Handle> held_;       // for a step
-  std::vector<Handle> given_up_;  // their remainders will not be sent
+  std::deque<Handle> begun_;                       // handshakes by age; some have ended
+  std::deque<Handle> waiting_;                     // to begin
+  std::deque<Handle> held_;                        // for a step
+  std::vector<Handle> given_up_;                   // their remainders will not be sent
   Instant turn_at_{};
   std::uint32_t handshakes_max_;
   std::uint32_t handshaking_ = 0;

@@ -19,7 +19,7 @@ struct Loaded {
   std::string problems;  // without the file's name
 };
 Loaded load(std::string_view text, const std::vector<Setting>& environment = {}) {
-  const TemporaryFile file{text};
+  const TemporaryFile file{text.empty() ? "#" : text};
   auto loaded = load_configuration({.file = file.path(), .environment = environment, .flags = {}});
   if (loaded) return {std::move(*loaded), {}};
   Loaded failed;

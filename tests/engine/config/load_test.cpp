@@ -444,7 +444,8 @@ TEST(LoadConfiguration, FlagsAndVariablesAreCheckedLikeTheFile) {
       {{{"RINGCAST_ADMIN", "off"}}, {}, ""},
       {{},
        {{"admin", "on"}},
-       "flag --admin: admin: 'on' is no address and port; written like 127.0.0.1:9001, [::1]:9001 or unix:/path\n"},
+       "flag --admin: admin: 'on' is no address and port; an address is written 127.0.0.1:9001, [::1]:9001, "
+       "localhost:9001 or unix:/path; plain: may stand before it\n"},
       {{},
        {{"admin", "unix:/tmp/admin"}},
        "flag --admin: admin: unix:/tmp/admin is no address and port: the admin port speaks HTTP over TCP\n"},

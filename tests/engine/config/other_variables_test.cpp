@@ -110,7 +110,7 @@ TEST(OtherVariables, AreCheckedLikeAllOthers) {
       {{{"WEBSOCKET_HEARTBEAT_INTERVAL", "30s"}},
        "environment WEBSOCKET_HEARTBEAT_INTERVAL: heartbeat.interval: '30s' is not a whole number of milliseconds\n"},
       {{{"WEBSOCKET_CONNECTION_TIMEOUT", "1"}},
-       "environment WEBSOCKET_CONNECTION_TIMEOUT: limits.idle_time: 1ms is out of range: 10ms to 7d\n"},
+       "environment WEBSOCKET_CONNECTION_TIMEOUT: limits.idle_time: 1ms is out of range: 10ms to 168h\n"},
       {{{"MESSAGE_BATCH_DELAY", "-1"}},
        "environment MESSAGE_BATCH_DELAY: namespace.batch_delay: '-1' is not a whole number of milliseconds\n"},
       {{{"MESSAGE_BATCH_DELAY", "10001"}},

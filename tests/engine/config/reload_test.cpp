@@ -116,7 +116,7 @@ RawValue another(const KeyRow<Target>& row, Target target) {
   const std::string before = toml_value(row, target);
   const std::string least = std::to_string(row.range.least + 1);
   for (const std::string& text :
-       {std::string{"true"}, std::string{"false"}, least, std::string{"8MiB"}, std::string{"11s"},
+       {std::string{"true"}, std::string{"false"}, least, std::string{"8MiB"}, std::string{"11s"}, std::string{"7s"},
         std::string{"other.*"}, std::string{"conflate"}, std::string{"last"}, std::string{"high"},
         std::string{"payload"}, std::string{"channel"}, std::string{"binary"}}) {
     if (assign(row, target, PlainText{text}) && toml_value(row, target) != before) return PlainText{text};

@@ -295,11 +295,10 @@ TEST_P(EachVersion, ATicketOfOtherAuthoritiesIsNoneSoThatTheCertificateIsAskedFo
     const TestCertificate *shown_before, *shown_after;
     bool gets_in, resumed;
   };
-  for (const Row& row :
-       {Row{"none was asked for before", open_to_all, strict, nullptr, nullptr, false, false},
-        Row{"a good one is shown at last", open_to_all, strict, nullptr, &pki().client, true, false},
-        Row{"another authority's", strict, others, &pki().client, &pki().client, false, false},
-        Row{"the same authority", strict, strict, &pki().client, nullptr, true, true}}) {
+  for (const Row& row : {Row{"none was asked for before", open_to_all, strict, nullptr, nullptr, false, false},
+                         Row{"a good one is shown at last", open_to_all, strict, nullptr, &pki().client, true, false},
+                         Row{"another authority's", strict, others, &pki().client, &pki().client, false, false},
+                         Row{"the same authority", strict, strict, &pki().client, nullptr, true, true}}) {
     const auto before = context_of(row.before);
     Server first{before};
     TlsClient client{only({.certificate = row.shown_before})};
