@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alloc/base/ensure.hpp"
+#include "alloc/memory/give_back.hpp"
 #include "engine/limits.hpp"
 
 namespace ringcast {
@@ -128,7 +129,7 @@ void PatternTable::answer_came(std::uint32_t slot) {
   for (const std::uint32_t one : std::exchange(watched.looking, {})) {
     PatternSubscription& subscription = subscriptions_[one];
     subscription.phase = PatternSubscription::Phase::bound;
-    subscription.resumes = {};
+    give_back(subscription.resumes);
     check_ready(one);
   }
   if (watched.waiting != 0) {
@@ -210,7 +211,7 @@ void PatternTable::stop(std::uint32_t slot, ErrorCode code) {
   if (subscription.phase == PatternSubscription::Phase::waiting) --patterns_[subscription.pattern].waiting;
   stop_binding(slot);
   subscription.phase = PatternSubscription::Phase::bound;
-  subscription.resumes = {};
+  give_back(subscription.resumes);
   subscription.stopped = true;
   subscription.stopped_by = code;
   check_ready(slot);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "alloc/memory/give_back.hpp"
 #include "codec/dialect/encode.hpp"
 #include "codec/websocket/frame_writer.hpp"
 #include "engine/channel/frame_encoder.hpp"
@@ -110,9 +111,9 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
     const FrameLog& source = delivery_->source_of(subscription);
     Sequence from = subscription.cursor.next;
 
-    const LagVerdict verdict =
-        subscription.ordinary() ? judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono)
-                                : judge(subscription, log, outbox, now);
+    const LagVerdict verdict = subscription.ordinary()
+                                   ? judge_lag(log.log, *log.rule, outbox.dialect, from, outbox.lag_floor, now.mono)
+                                   : judge(subscription, log, outbox, now);
     if (verdict.kind == LagVerdict::Kind::disconnect) {
       events_.push_back({.kind = OutboxEvent::Kind::slow,
                          .connection = outbox.connection,
@@ -373,7 +374,7 @@ void RollingSend::clear_rest(Unsent& unsent) {
   unsent.rest = nullptr;
   unsent.rest_bytes = 0;
   unsent.rest_is_message = false;
-  unsent.copied = {};
+  give_back(unsent.copied);
   unsent.pin = BlockPin{};
 }
 

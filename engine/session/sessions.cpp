@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "alloc/memory/give_back.hpp"
 #include "codec/websocket/frame_writer.hpp"
 
 namespace ringcast {
@@ -152,7 +153,7 @@ void Sessions::send_frame(Connection& connection, FrameStart start, Bytes payloa
   const std::size_t header = write_frame_header(frame_, start, payload.size());
   if (!payload.empty()) std::memcpy(frame_.data() + header, payload.data(), payload.size());
   send(connection, as_text(frame_), now);
-  if (frame_.capacity() > kReplyBytesMax) frame_ = {};
+  if (frame_.capacity() > kReplyBytesMax) give_back(frame_);
 }
 
 void Sessions::send_text(Connection& connection, std::string_view text, Now now) {
@@ -195,11 +196,8 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
       if (connection->phase == Connection::Phase::open) count_close(*connection, value(CloseCode::abnormal));
       end(*connection, ActionKind::reset, now);
       break;
-    case OutboxEvent::Kind::wait_writable:
-      act(ActionKind::wait_writable, *connection);
-      break;
-    case OutboxEvent::Kind::chunk_wanted:
-      ensure(false, "history is asked of the channels");
+    case OutboxEvent::Kind::wait_writable: act(ActionKind::wait_writable, *connection); break;
+    case OutboxEvent::Kind::chunk_wanted: ensure(false, "history is asked of the channels");
   }
 }
 
@@ -238,34 +236,27 @@ void Sessions::on_timer(Connection& connection, Now now) {
       }
       refuse(connection, 408, "the request did not come in time", now);
       break;
-    case Connection::Phase::open:
-      on_heartbeat(connection, now);
-      break;
+    case Connection::Phase::open: on_heartbeat(connection, now); break;
     case Connection::Phase::closing:
-    case Connection::Phase::lingering:
-      end(connection, ActionKind::reset, now);
-      break;
-    case Connection::Phase::ended:
-      break;
+    case Connection::Phase::lingering: end(connection, ActionKind::reset, now); break;
+    case Connection::Phase::ended: break;
   }
 }
 
 void Sessions::arm_heartbeat(Connection& connection, Now now, bool first) {
   const bool exchange = connection.outbox.dialect == Dialect::exchange;
-  const milliseconds interval =
-      options_->heartbeat.interval.count() == 0
-          ? milliseconds{0}
-          : (exchange ? options_->heartbeat.interval_exchange : options_->heartbeat.interval);
+  const milliseconds interval = options_->heartbeat.interval.count() == 0
+                                    ? milliseconds{0}
+                                    : (exchange ? options_->heartbeat.interval_exchange : options_->heartbeat.interval);
   if (interval.count() == 0) {
     wheel_.arm(connection.timer,
                std::max(connection.received_at, connection.outbox.sent_at) + options_->limits.idle_time);
     return;
   }
   // The first ping comes early by up to half an interval, so that those who came together are not pinged together.
-  const nanoseconds early =
-      first ? nanoseconds{static_cast<std::int64_t>(
-                  prng_->below(static_cast<std::uint64_t>(nanoseconds{interval}.count()) / 2 + 1))}
-            : nanoseconds{0};
+  const nanoseconds early = first ? nanoseconds{static_cast<std::int64_t>(prng_->below(
+                                        static_cast<std::uint64_t>(nanoseconds{interval}.count()) / 2 + 1))}
+                                  : nanoseconds{0};
   // Then in step with others, a little late: a shard that wakes for every ping alone, and for every pong, uses seven
   // times the processor time that the pings take.
   const std::int64_t step = nanoseconds{std::clamp(interval / kHeartbeatSteps, kTimerTick, kHeartbeatStepMax)}.count();

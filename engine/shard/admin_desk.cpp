@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "alloc/memory/give_back.hpp"
 #include "codec/dialect/exchange.hpp"
 #include "codec/text/channel_name.hpp"
 #include "codec/text/pattern.hpp"
@@ -77,7 +78,7 @@ void AdminDesk::step(Job& job, Now now) {
 void AdminDesk::finish() {
   job_.reset();
   if (sizeof answer_ + page_.size() > lane_->answers.record_bytes_max()) {
-    page_ = {};  // of one message, stored when larger ones were allowed than the lanes are made for
+    give_back(page_);  // of one message, stored when larger ones were allowed than the lanes are made for
     refuse(ErrorCode::message_too_large);
   }
   answer_waits_ = true;
@@ -93,7 +94,7 @@ bool AdminDesk::deliver() {
   lane_->answers.commit();
   lane_->answers.publish();
   answer_waits_ = false;
-  if (page_.capacity() > kAdminPageBytesMax) page_ = {};
+  if (page_.capacity() > kAdminPageBytesMax) give_back(page_);
   return true;
 }
 
@@ -206,12 +207,12 @@ void AdminDesk::answer_channel(const AdminQuestion& question) {
 void AdminDesk::look_at_history(Job& job, Now now) {
   ensure(router_->is_home_of(job.channel), "a history is asked of the shard that has it");
   const AdminQuestionHead& asked = job.asked;
-  const HistoryAnswer answer = router_->history(
-      {.channel = job.channel,
-       .id = {},
-       .after = asked.has_after != 0 ? std::optional<ResumePoint>{asked.after} : std::nullopt,
-       .limit = asked.limit},
-      Handle{}, now);
+  const HistoryAnswer answer =
+      router_->history({.channel = job.channel,
+                        .id = {},
+                        .after = asked.has_after != 0 ? std::optional<ResumePoint>{asked.after} : std::nullopt,
+                        .limit = asked.limit},
+                       Handle{}, now);
   switch (answer.kind) {
     case HistoryAnswer::Kind::answered: page_ = answer.reply; break;
     case HistoryAnswer::Kind::refused: refuse(answer.refusal.code); break;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "alloc/base/ensure.hpp"
+#include "alloc/memory/give_back.hpp"
 
 namespace ringcast {
 namespace {
@@ -233,7 +234,7 @@ void TlsPath::fail(Handle connection, ConnectionState& state, bool was_handshaki
 void TlsPath::give_up(Handle connection, ConnectionState& state, TlsFailure failure, std::string_view detail) {
   TlsConnection& tls = *state.tls;
   tls.broken = true;
-  tls.held_input = {};
+  give_back(tls.held_input);
   ++counters_.failed[std::to_underlying(failure)];
   events_.tls_failed(connection, failure, detail);
   end_handshake(tls);
@@ -324,7 +325,7 @@ void TlsPath::sent(Handle connection, ConnectionState& state, std::int32_t resul
   } else {
     go_on(connection, state);
   }
-  if (!state.remainder) tls.in_flight = {};  // an idle connection holds no buffer
+  if (!state.remainder) give_back(tls.in_flight);  // an idle connection holds no buffer
   settle(tls);
 }
 
@@ -337,6 +338,15 @@ void TlsPath::shut_down(Handle connection, ConnectionState& state) {
   tls.end_wanted = true;
   if (!state.remainder) go_on(connection, state);
   settle(tls);
+}
+
+/// The connection closes now: close_notify, if the socket takes it.
+void TlsPath::say_end(ConnectionState& state) {
+  TlsConnection& tls = *state.tls;
+  if (tls.broken || !tls.open() || state.remainder || std::exchange(tls.end_sent, true)) return;
+  out_.clear();
+  tls.stream->shut_down(out_);
+  say_last(state.fd, out_);
 }
 
 bool TlsPath::wait_writable(ConnectionState& state) {

@@ -97,6 +97,8 @@ class TlsPath {
   void sent(Handle connection, ConnectionState& state, std::int32_t result);
   /// The core has no more to say: close_notify, then FIN.
   void shut_down(Handle connection, ConnectionState& state);
+  /// The core closes, and waits for nothing.
+  void say_end(ConnectionState& state);
   /// True if writable() will be said once what was encrypted is taken; else the socket itself is to be asked.
   [[nodiscard]] bool wait_writable(ConnectionState& state);
   void forget(Handle connection, ConnectionState& state);

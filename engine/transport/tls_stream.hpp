@@ -23,9 +23,9 @@ namespace ringcast {
 inline constexpr std::size_t kTlsRecordPlainMax = 16'384;                        // RFC 8446 section 5.1
 inline constexpr std::size_t kTlsRecordBytesMax = kTlsRecordPlainMax + 256 + 5;  // section 5.2, and the record's header
 // Measured by tests/engine/transport/tls_memory_test, OpenSSL 3.0; docs/memory.md.
-inline constexpr std::size_t kTlsHandshakeBytes = 72U << 10;  // at its peak, within a step
-inline constexpr std::size_t kTlsSessionBytes = 14U << 10;
-inline constexpr std::size_t kTlsRecordBytes = 17U << 10;
+inline constexpr std::size_t kTlsHandshakeBytes = 84U << 10;  // at its peak, within a step
+inline constexpr std::size_t kTlsSessionBytes = 15U << 10;
+inline constexpr std::size_t kTlsRecordBytes = 20U << 10;
 
 /// What somebody's browser, or a health check, that speaks plain HTTP is told in the clear: words that it understands.
 inline constexpr std::string_view kSpeakTls =

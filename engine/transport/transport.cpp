@@ -215,7 +215,10 @@ void Transport::apply(std::span<const Action> actions) {
         reset_when_closed(state.fd);
         begin_close(action.connection, state);
         break;
-      case ActionKind::close: begin_close(action.connection, state); break;
+      case ActionKind::close:
+        if (state.tls != nullptr && !state.closing) tls_.say_end(state);
+        begin_close(action.connection, state);
+        break;
     }
   }
   report_closed();

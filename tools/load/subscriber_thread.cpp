@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "alloc/base/ensure.hpp"
+#include "alloc/memory/give_back.hpp"
 #include "codec/websocket/frame_parser.hpp"
 
 namespace ringcast {
@@ -400,7 +401,7 @@ void SubscriberThread::ended(std::uint32_t index, CloseCode code, const std::str
   Link& link = links_[index];
   const State was = link.state;
   link.fd.reset();
-  link.partial = {};
+  give_back(link.partial);
   link.assembler.release();
   link.state = State::over;
   link.close_code = code;
@@ -437,7 +438,7 @@ void SubscriberThread::drop(std::uint32_t index) {
   Link& link = links_[index];
   ++counts_.drops;
   link.fd.reset();
-  link.partial = {};
+  give_back(link.partial);
   link.assembler.release();
   verifier_->left(index);
   come_again(index, nanoseconds{0});

@@ -830,6 +830,7 @@ TEST_F(AccessTest, WhoWaitsForItsTokenToBeCheckedIsNotHalfOpen) {
   node.advance(milliseconds{1'100});  // the first of the two is served meanwhile
   EXPECT_EQ(node.count(CounterId::tokens_waiting), 1U);
   EXPECT_TRUE(node.connect().accepted);
+  node.run();
   EXPECT_FALSE(waiting[0]->reset);
   EXPECT_FALSE(waiting[1]->reset);
   EXPECT_TRUE(silent.reset);

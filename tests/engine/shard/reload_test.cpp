@@ -92,7 +92,7 @@ TEST_F(ReloadTest, AFirstLimitIsForThoseWhoAreConnectedAndForThoseWhoJustCome) {
   node->run();
   (void)node->take_head(coming);
   for (CoreClient* client : {&open, &coming}) {
-    for (int i = 0; i < 4; ++i) node->say(*client, R"({"type":"list_subscriptions","id":1})");
+    for (int i = 0; i < 4; ++i) node->say(*client, R"({"type":"ping","id":1})");
     const Texts texts = CoreHarness::take_texts(*client);
     EXPECT_TRUE(std::ranges::any_of(texts, [](const std::string& text) {
       return text.find("rate_limited") != std::string::npos;
