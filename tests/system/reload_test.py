@@ -44,9 +44,10 @@ async def _():
         equal(outcome, "config_reloaded", "the outcome")
         require('config_kept key=shards.spin before="\\"50us\\"" after="\\"1ms\\"" effect=restart' in said, said)
         require("config_changed key=echo" in said, said)
-        async with await open_socket(node, "/echo") as echo:
-            await echo.send("hello")
-            equal(await echo.recv(), "hello", "what /echo sends back")
+        echo = await open_socket(node, "/echo")
+        await echo.send("hello")
+        equal(await echo.recv(), "hello", "what /echo sends back")
+        await echo.close()
         require(await client.is_quiet(), "who was there goes on")
 
 
@@ -115,10 +116,11 @@ async def _():
 async def _():
     async def status(node, origin):
         try:
-            async with await open_socket(node, origin=origin):
-                return 101
+            client = await open_socket(node, origin=origin)
         except websockets.InvalidStatusCode as refused:
             return refused.status_code
+        await client.close()
+        return 101
 
     async with Node(config=BASE) as node:
         equal(await status(node, origin="https://desk.example"), 403, "a foreign page")
