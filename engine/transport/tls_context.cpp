@@ -185,10 +185,11 @@ std::string TlsContext::add(const TlsOptions& options, std::size_t index) {
     return "the certificate '" + certificate + "' cannot be used: " + openssl_reason();
   }
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    const int reason = ERR_GET_REASON(ERR_peek_last_error());
+    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
+      return "the key '" + key + "' does not belong to the certificate '" + certificate + "'";
+    }
     return "the key '" + key + "' cannot be used: " + openssl_reason();
-  }
-  if (SSL_CTX_check_private_key(context) != 1) {
-    return "the key '" + key + "' does not belong to the certificate '" + certificate + "'";
   }
   if (!options.client_ca.empty()) {
     STACK_OF(X509_NAME)* const authorities = SSL_load_client_CA_file(options.client_ca.c_str());

@@ -106,13 +106,22 @@ async def asked(page, **command):
     return json.loads(answers[0])
 
 
+async def greeted(page):
+    """Takes the welcome, and for a user what it was joined to: its own channel."""
+    welcome = json.loads((await page.call("take", 1, 10_000))[0])
+    equal(welcome["type"], "welcome", "the first message")
+    if welcome.get("auth") == "ok":
+        own = json.loads((await page.call("take", 1, 10_000))[0])
+        require(own["channels"][0]["channel"].startswith("user:"), f"its own channel: {own}")
+    return welcome
+
+
 async def receives_the_feed(node, page, url, publish_url, protocols, *publish_flags):
     """The page reads every trade and every change of the book, byte for byte as the exchange sent it."""
     answer = await opened(page, url, protocols)
     require("permessage-deflate" in answer["extensions"], f"compression is agreed: {answer}")
     equal(answer["protocol"], JSON_DIALECT, "the subprotocol")
-    welcome = json.loads((await page.call("take", 1, 10_000))[0])
-    equal(welcome["type"], "welcome", "the first message")
+    await greeted(page)
     granted = await asked(page, type="subscribe", id=1, channels=[TRADES, BOOK])
     equal([entry["channel"] for entry in granted.get("channels", [])], [TRADES, BOOK], f"subscribed: {granted}")
     await replay(publish_url, *publish_flags)
@@ -329,7 +338,7 @@ async def _():
             page = await browser.open(server.page)
             token = await secured.token("--sub", "desk", "--subscribe", TRADES)
             await opened(page, secured.url(), [JSON_DIALECT, f"bearer.{token}"])
-            await page.call("take", 1, 10_000)
+            equal((await greeted(page))["auth"], "ok", "what it is told of its token")
             refused = await asked(page, type="subscribe", id=1, channels=[BOOK])
             equal((refused["type"], refused["code"]), ("error", "unauthorized"), f"the answer {refused}")
             refused = await asked(page, type="publish", id=2, channel=TRADES, data=1)
