@@ -59,8 +59,8 @@ def storm_seconds(pace, peers):
 
 def compression_seconds(pace, peers):
     few, systems = max(1, pace.repeats // 2), 2 if peers else 1
-    whole, own_speed = (5, 2.2) if pace.quick else (18, 6.2)
-    return whole + own_speed * (2 * few + (2 * pace.repeats if peers else few)) + 8 * systems
+    own_speed = 2.2 if pace.quick else 6.2
+    return 18 + own_speed * (2 * few + (2 * pace.repeats if peers else few)) + 8 * systems
 
 
 # Of the peers, tls and compression take Bun alone.

@@ -76,6 +76,13 @@ def tell_ciphers(samples, outcome):
         outcome.notes.append("Agreed on: " + ", ".join(told) + ".")
 
 
+def share_of_core(sample):
+    """Of the server's core, in percent."""
+    if not sample["ok"] or not sample.get("cpu_ns") or not sample.get("deliveries_per_second"):
+        return None
+    return sample["cpu_ns"] * sample["deliveries_per_second"] / 1e7
+
+
 def highest_rate(bench, secure, limit, cipher, known, outcome):
     """As in W3: nothing lost, no backlog; every reader decrypts and verifies all of it."""
     def measured(scenario, system, rate, seconds):
@@ -84,17 +91,20 @@ def highest_rate(bench, secure, limit, cipher, known, outcome):
     settled = rates.settle(bench, RATE, secure, known, outcome, measured)
     samples = settled.samples
     outcome.row("rate", f"highest rate, {RATE.condition}", "msg/s", "higher", settled.rates, settled.notes)
+    outcome.row_of("deliveries", "deliveries at it", "/s", "higher", samples, "deliveries_per_second")
     outcome.row_of("server", "CPU a delivery at it", "ns", "lower", samples, "cpu_ns")
+    outcome.row("server_share", "the server, of its core", "%", "none", {
+        name: [share_of_core(one) for one in some] for name, some in samples.items()})
     outcome.row_of("client", "the load client's receiving thread, of its core (its publisher is not counted)", "%",
                    "none", samples, "client_share", 100)
-    deliveries = {name: [one.get("deliveries_per_second") if one["ok"] else None for one in some]
-                  for name, some in samples.items()}
+    a_core = {name: [1e9 / one["cpu_ns"] if one["ok"] and one.get("cpu_ns") else None for one in some]
+              for name, some in samples.items()}
     if limit is not None:
         frames = RECORD_BYTES_MAX // FRAME_BYTES
         seals = [sealing_ns(bench, cipher, frames * FRAME_BYTES) for _ in range(bench.pace.repeats)]
-        deliveries["limit"] = [None if ns is None else frames * 1e9 / ns for ns in seals]
-    outcome.row("deliveries", "deliveries at it; limit: what one core seals in full records, and does nothing else",
-                "/s", "higher", deliveries)
+        a_core["limit"] = [None if ns is None else frames * 1e9 / ns for ns in seals]
+    outcome.row("core", f"what a core makes at that CPU; limit: {cipher} alone, in full records", "/s", "higher",
+                a_core)
     outcome.distribution(RATE.title, samples)
 
 
@@ -102,8 +112,9 @@ def run(bench, systems, known):
     outcome = Outcome("TLS", "W1 by TLS: one channel, 1,000 subscribers, who decrypt and verify everything. "
                       f"{BURSTS_A_SECOND} times a second K messages at the same instant, a record each. The limit "
                       "program's CPU is that of its plain sends and, measured apart, of sealing the same bytes, a key "
-                      "a reader. The highest rate is found as in W3, with the same configuration; for it the client "
-                      "decrypts on one core what the server seals on one.")
+                      "a reader. The highest rate is found as in W3, with the same configuration. There the client, "
+                      "who decrypts and verifies on one core what the server seals on one, may be full first: its "
+                      "share and the server's stand beside it, and what a core makes at the server's CPU.")
     limit = next((system for system in systems if isinstance(system, Limit)), None)
     speaking = [system for system in systems if system.name in OverTls.FLAGS]
     if not speaking:
