@@ -380,8 +380,8 @@ std::optional<Handle> Shard::accept(const PeerInfo& peer) {
 }
 
 void Shard::receive(Handle connection, MutableBytes bytes) { core_.receive(connection, bytes, now_); }
-/// A proxy that passes TLS through says in front of it for whom it connects. Whether to believe it is for the core to
-/// say. The sender sees to it that the header comes at once (proxy-protocol.txt, section 2): half of one is no TLS either.
+/// A proxy that passes TLS through says in front of it for whom it connects: the core reads that. The sender sees to it
+/// that the header comes at once (proxy-protocol.txt, section 2): half of one is no TLS either.
 std::size_t Shard::receive_before_tls(Handle connection, MutableBytes bytes) {
   if (!looks_like_proxy_header(bytes)) return 0;
   const auto header = parse_proxy_header(bytes);

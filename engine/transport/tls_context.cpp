@@ -181,16 +181,16 @@ std::string TlsContext::add(const TlsOptions& options, std::size_t index) {
 
   const std::string& certificate = options.certificates[index];
   const std::string& key = options.keys[index];
+  const std::string not_its_own = "the key '" + key + "' does not belong to the certificate '" + certificate + "'";
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
     return "the certificate '" + certificate + "' cannot be used: " + openssl_reason();
   }
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
     const int reason = ERR_GET_REASON(ERR_peek_last_error());
-    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
-      return "the key '" + key + "' does not belong to the certificate '" + certificate + "'";
-    }
+    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) return not_its_own;
     return "the key '" + key + "' cannot be used: " + openssl_reason();
   }
+  if (SSL_CTX_check_private_key(context) != 1) return not_its_own;  // a key of another kind is taken for another one
   if (!options.client_ca.empty()) {
     STACK_OF(X509_NAME)* const authorities = SSL_load_client_CA_file(options.client_ca.c_str());
     if (authorities == nullptr || SSL_CTX_load_verify_file(context, options.client_ca.c_str()) != 1) {

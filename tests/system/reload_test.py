@@ -6,7 +6,7 @@ import os
 
 import websockets
 
-from support.native import Native, open_socket
+from support.native import Native, connected, open_socket
 from support.node import Node, run_program
 from support.runner import case, equal, main, require, scaled, table
 
@@ -178,7 +178,7 @@ async def _():
             nonlocal waiting
             compression = "deflate" if index % 3 == 0 else None
             path = "/stream?streams=" + "/".join(channels) if index % 4 == 3 else "/ws/connect"
-            async with await open_socket(node, path, compression=compression) as socket:
+            async with connected(node, path, compression=compression) as socket:
                 if path.startswith("/ws"):
                     await socket.recv()
                     await socket.send(json.dumps({"type": "subscribe", "id": 1, "channels": channels}))
@@ -197,7 +197,7 @@ async def _():
         async def publish():
             await ready.wait()
             loop = asyncio.get_running_loop()
-            async with await open_socket(node) as socket:
+            async with connected(node) as socket:
                 await socket.recv()
                 began, sent = loop.time(), 0
                 while not done.is_set():

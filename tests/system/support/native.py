@@ -1,5 +1,6 @@
 """A client of the native JSON dialect on python3-websockets, which nobody here wrote."""
 import asyncio
+import contextlib
 import json
 
 import websockets
@@ -18,6 +19,16 @@ async def open_socket(node, path="/ws/connect", **options):
     options.setdefault("open_timeout", scaled(REPLY_SECONDS * 2))
     options.setdefault("close_timeout", scaled(REPLY_SECONDS))
     return await websockets.connect(node.url(path), **options)
+
+
+@contextlib.asynccontextmanager
+async def connected(node, path="/ws/connect", **options):
+    """The same, closed at the end."""
+    socket = await open_socket(node, path, **options)
+    try:
+        yield socket
+    finally:
+        await socket.close()
 
 
 class Native:
