@@ -288,8 +288,7 @@ class Checker {
       report_at(where(origin, "batch_max"), "namespace.batch_max", "nothing waits: this rule has no batch_delay");
     }
     if (rule.durable()) check_durable(rule, origin);
-    const bool keeps = rule.history.messages > 0 && rule.history.bytes > 0 && rule.history.age.count() > 0;
-    if (rule.resume && !keeps && is_set(origin, "resume")) {
+    if (rule.resume && !keeps_history(rule) && is_set(origin, "resume")) {
       report_at(where(origin, "resume"), "namespace.resume", "nothing can be resumed: this rule keeps no history");
     }
   }
@@ -314,6 +313,10 @@ class Checker {
 };
 
 }  // namespace
+
+bool keeps_history(const NamespaceRule& rule) {
+  return rule.history.messages > 0 && rule.history.bytes > 0 && rule.history.age.count() > 0;
+}
 
 std::vector<ConfigProblem> find_contradictions(const Configuration& configuration) {
   return Checker{configuration}.run();

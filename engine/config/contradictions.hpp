@@ -13,4 +13,7 @@ namespace ringcast {
 /// Everything that is wrong with values each of which is well-formed, in the order of the schema.
 [[nodiscard]] std::vector<ConfigProblem> find_contradictions(const Configuration& configuration);
 
+/// Whether anything can be resumed from, or asked for.
+[[nodiscard]] bool keeps_history(const NamespaceRule& rule);
+
 }  // namespace ringcast

@@ -97,6 +97,7 @@ class Loader {
     add_shipped_namespaces();
     for (const NamespaceDefault& other : namespace_defaults_) apply(other);
     settle_connection_timeout();
+    settle_resume();
     settle_exposure(configuration_);
     if (problems_.empty()) problems_ = find_contradictions(configuration_);
     if (!problems_.empty()) return unexpected(std::move(problems_));
@@ -335,6 +336,17 @@ class Loader {
       configuration_.namespaces.push_back(
           {std::string{kOriginShipped},
            std::vector<std::string>(namespace_keys().size(), std::string{kOriginShipped})});
+    }
+  }
+
+  /// Where nothing is kept, nothing can be resumed: so it is printed, and what is printed can be loaded.
+  void settle_resume() {
+    const auto rows = namespace_keys();
+    const auto row = std::ranges::find(rows, "resume", &KeyRow<NamespaceRule>::key);
+    const auto index = static_cast<std::size_t>(row - rows.begin());
+    for (std::size_t i = 0; i < configuration_.namespaces.size(); ++i) {
+      NamespaceRule& rule = configuration_.options.core.namespaces[i];
+      if (!keeps_history(rule) && configuration_.namespaces[i].keys[index] == kOriginDefault) rule.resume = false;
     }
   }
 

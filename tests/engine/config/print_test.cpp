@@ -42,6 +42,7 @@ TEST(PrintConfiguration, WhatIsPrintedLoadsAsTheSame) {
       "limits.message_bytes = \"8MiB\"\nheartbeat.interval = \"90s\"\nlog = { level = \"off\", format = \"json\" }\n",
       "[[namespace]]\nmatch = \"a\\\"\\\\b\"\nslow = \"conflate\"\n[[namespace]]\nmatch = \"*@trade\"\nlag.bytes = "
       "\"5MiB\"\n",
+      "[[namespace]]\nmatch = \"*@bookTicker\"\nhistory = { messages = 10, bytes = 0 }\n",  // found by fuzzing
       "[[namespace]]\nmatch = \">\"\nresume = false\nhistory = { messages = 0, bytes = 0, age = \"0s\" }\n",
   };
   for (const std::string_view text : texts) {
