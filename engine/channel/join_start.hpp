@@ -21,9 +21,10 @@ struct JoinWish {
 
 struct JoinStart {
   enum class Where : std::uint8_t {
-    exactly,  // at `next`
-    newest,   // at the newest message, whichever that is when the subscription begins: `next` may be older by then
-    head,     // behind all messages, the same
+    exactly,     // at `next`
+    newest,      // at the newest message that there is when the subscription begins: `next` may be older by then
+    on_its_way,  // the same, and if there is none by then, at the next one: it has been published
+    head,        // behind all messages that there are then
   };
   enum class Recovered : std::uint8_t { unasked, no, yes };
   enum class State : std::uint8_t { unsaid, none, snapshot };

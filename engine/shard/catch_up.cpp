@@ -85,10 +85,11 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
     if (log.log.holds(wanted)) start = {.next = wanted, .recovered = JoinStart::Recovered::yes};
   }
   if (start.where == JoinStart::Where::head) start.next = log.log.next();
-  if (start.where == JoinStart::Where::newest && next(log.log.newest()) == log.log.next()) {
-    start.next = log.log.newest();
-  }
-  const bool newest = start.where == JoinStart::Where::newest && (start.next < log.log.next() || has_chunk);
+  const bool on_its_way = start.where == JoinStart::Where::on_its_way;
+  const bool wants_newest = start.where == JoinStart::Where::newest || on_its_way;
+  // A channel's first message may have come since its home said that there is none.
+  if (wants_newest && next(log.log.newest()) == log.log.next()) start.next = log.log.newest();
+  const bool newest = on_its_way || (wants_newest && start.next < log.log.next());
   JoinAnswer answer{.kind = JoinAnswer::Kind::joined,
                     .subscription = delivery_->handle_of(slot),
                     .epoch = log.epoch,
@@ -292,10 +293,12 @@ ChannelRouter::Served ChannelRouter::serve_pull(ShardIndex to, const MeshPull& p
       JoinStart start = start_of(*home, wish);
       if (start.where != JoinStart::Where::exactly && start.next >= reader->next) {  // what its shard has been sent
         const Sequence newest{value(reader->next) - 1};
-        const bool held = start.where == JoinStart::Where::newest && home->history.holds(newest);
+        const bool wants_newest = start.where == JoinStart::Where::newest;
+        const bool held = wants_newest && home->history.holds(newest);
         start.next = held ? newest : reader->next;
-        // Neither its shard nor history has one, unless the next one is on its way.
-        if (!held && home->history.next() == reader->next) start.where = JoinStart::Where::head;
+        if (wants_newest && !held && home->history.next() != reader->next) {
+          start.where = JoinStart::Where::on_its_way;
+        }
       }
       chunk.next = start.next;
       chunk.as_of = start.as_of;

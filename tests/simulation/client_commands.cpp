@@ -432,7 +432,7 @@ void Client::break_framing() {
     case 8: raw({0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed}); break;  // close with 1005
     case 9:                                                    // packed, and does not unpack; or RSV1 out of place
       raw({0xc1, 0x81, 0, 0, 0, 0, 0x06});
-      code = talk().packed_wire.agreed() ? CloseCode::invalid_payload : CloseCode::protocol_error;
+      code = talk().packed_wire.offered() ? CloseCode::invalid_payload : CloseCode::protocol_error;
       break;
     default: {                                                 // longer than a message may be
       std::array<std::uint8_t, kFrameHeaderBytesMax> header{};

@@ -39,6 +39,8 @@ class PackedWire {
     return "";
   }
   [[nodiscard]] bool agreed() const { return agreed_; }
+  /// Then the server agrees, though the client may not have read it yet.
+  [[nodiscard]] bool offered() const { return offered_.has_value(); }
 
   /// Empty: it does not get smaller.
   [[nodiscard]] std::string pack(std::string_view text) {

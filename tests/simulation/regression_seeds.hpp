@@ -30,6 +30,10 @@ inline constexpr std::array kRegressionSeeds{
     RegressionSeed{
         315, "a conflated exchange reader was moved into a hole at the head of its log, where nothing is sent from"},
     RegressionSeed{8281, "the node ended while a reader let its last ping pass: the checker took its 4009 for a fault"},
+    RegressionSeed{
+        171, "a channel's first message came as its home said that there is none: `seq` named it, and it never came"},
+    RegressionSeed{382,
+                   "a vandal sent a packed frame behind its handshake: the checker did not know that it was agreed"},
 };
 
 }  // namespace ringcast::simulation

@@ -341,6 +341,38 @@ TEST_P(CatchUpTest, AChannelThatKeepsItsLastMessageGivesItToWhoJoins) {
   EXPECT_EQ(seqs_of(CoreHarness::take_texts(another)), run(41, 41));
 }
 
+TEST_P(CatchUpTest, WhatIsOlderThanStateIsKeptIsNotGivenAndLiveMessagesFollow) {
+  rule.state = StateKeeping::last;
+  rule.state_age = minutes{2};
+  rule.history.age = minutes{1};
+  start();
+  publish(40);
+  node->advance(minutes{20});
+  CoreClient& reader = node->native(0);
+  node->say(reader, subscribe());
+  const Texts texts = CoreHarness::take_texts(reader);
+  ASSERT_EQ(texts.size(), 1U);
+  EXPECT_EQ(number_of(texts[0], "seq"), 40U);
+  publish(1);
+  EXPECT_EQ(seqs_of(CoreHarness::take_texts(reader)), run(41, 41));
+}
+
+TEST_P(CatchUpTest, AChannelsFirstMessageThatComesWhileItsHomeIsAskedForItsLastIsGiven) {
+  rule.state = StateKeeping::last;
+  start();
+  CoreClient& reader = node->native(0);
+  node->text(reader, subscribe());
+  node->turn(0);
+  node->turn(GetParam().home);  // where nothing has been published yet
+  node->text(*publisher, R"({"type":"publish","channel":")" + channel + R"(","data":1})");
+  node->turn(GetParam().home);
+  node->run();
+  const Texts texts = CoreHarness::take_texts(reader);
+  ASSERT_EQ(texts.size(), 2U);
+  EXPECT_EQ(number_of(texts[0], "seq"), GetParam().home == 0 ? 0U : 1U) << "the newest when it begins";
+  EXPECT_EQ(seqs_of(texts), run(1, 1));
+}
+
 TEST_P(CatchUpTest, AJoinerGetsTheNewestSnapshotAndEveryMessageFromItsAsOfOn) {
   rule.state = StateKeeping::snapshot_delta;
   start();
