@@ -368,6 +368,8 @@ void Conversation::take_message(const Heard& heard, Instant now) {
   Subscription& subscription = subscriptions_[channel];
   require(subscription.active, Checker::replies, "seq {} of {} without a subscription", value(seq), name);
   require(subscription.position_known, Checker::replies, "seq {} of {} before 'subscribed'", value(seq), name);
+  const bool last_again = std::exchange(subscription.last_may_come, false) && next(seq) == subscription.next.seq;
+  if (last_again) subscription.next.seq = seq;
   const bool beside = std::exchange(subscription.snapshot_may_come, false) && heard.snapshot && heard.as_of &&
                       seq != subscription.next.seq;
   if (beside) {
@@ -418,6 +420,8 @@ void Conversation::take_gap(std::uint32_t channel, Sequence from, Sequence to, s
   trace_.note("c{} gap in {}: {} to {}, {}", connection_, plan.name, value(from), value(to), reason);
   require(subscription.active && subscription.position_known, Checker::continuity, "a gap in {} without a subscription",
           plan.name);
+  const bool last_again = std::exchange(subscription.last_may_come, false) && next(from) == subscription.next.seq;
+  if (last_again) subscription.next.seq = from;
   require(from == subscription.next.seq && to >= from, Checker::continuity,
           "a gap in {} from {} to {}, and {} was to come", plan.name, value(from), value(to),
           value(subscription.next.seq));
@@ -616,7 +620,7 @@ void Conversation::on_subscribed() {
       subscription.position_known = true;
       subscription.from_history = false;
       subscription.next = Position{*epoch, Sequence{*seq + 1}};
-      subscription.snapshot_may_come = false;
+      subscription.snapshot_may_come = subscription.last_may_come = false;
       const StateKeeping state = scenario_.channels[channel].state;
       const JsonValue* said = reader.find("state");
       const bool goes_on = recovered != nullptr && recovered->is_true();

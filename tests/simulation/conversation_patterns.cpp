@@ -159,7 +159,7 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
   const Position at{*epoch, Sequence{*seq + 1}};
   const bool again = subscription.position_known && subscription.next.epoch == *epoch;
   const auto resume = pattern.resume.find(channel);
-  subscription.snapshot_may_come = false;
+  subscription.snapshot_may_come = subscription.last_may_come = false;
   subscription.from_history = true;
   if (again && recovered == nullptr && !pattern.fresh) {  // it was silent, and was let go
     coverage_.add(Seen::channels_bound_again);
@@ -172,8 +172,15 @@ void Conversation::on_bound_channel(PatternTalk& pattern, std::string_view entry
     coverage_.add(Seen::pattern_resumes);
     subscription.next = Position{*epoch, next(resume->second.seq)};
   } else {
+    // The answer to a pattern that is subscribed to again may bind nothing. The first notice behind it is then of a
+    // channel that goes on, and begins with no state: only its position tells.
+    const bool may_go_on = again && recovered == nullptr && at == subscription.next;
     subscription.next = at;
     if (recovered != nullptr || *seq != 0) begin_with_state(channel, reader, Sequence{*seq});
+    if (may_go_on && scenario_.channels[channel].state == StateKeeping::last) {
+      subscription.next = at;
+      subscription.last_may_come = true;
+    }
   }
   if (recovered == nullptr && *seq == 0) {
     coverage_.add(Seen::channels_bound_later);

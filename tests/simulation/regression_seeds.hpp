@@ -34,6 +34,8 @@ inline constexpr std::array kRegressionSeeds{
         171, "a channel's first message came as its home said that there is none: `seq` named it, and it never came"},
     RegressionSeed{382,
                    "a vandal sent a packed frame behind its handshake: the checker did not know that it was agreed"},
+    RegressionSeed{
+        2613, "a channel of last messages that a pattern had let go was bound again: the checker waited for its last"},
 };
 
 }  // namespace ringcast::simulation
