@@ -81,7 +81,7 @@ struct Subscription {
   bool position_known = false;
   bool from_history = false;           // it resumed: history may lose what it is to be sent; what it has, has no rate
   bool snapshot_may_come = false;      // native: the next message may be a snapshot, beside the others
-  bool last_may_come = false;          // the one before `next`, again: its channel was let go, and a pattern found it anew
+  bool last_may_come = false;          // the one before `next`, again: a pattern found its channel anew
   std::uint32_t channel_id = 0;        // binary: what records of the channel say
   Position next;                       // native: the next seq, and of which epoch
   std::vector<PublishId> received;     // exchange: in order
