@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 from harness.machine import ROOT, output_of
 from harness.process import BenchError, Process, child_of, free_port
@@ -66,8 +67,11 @@ class Ringcast:
     @functools.cached_property
     def without_admin(self):
         """Several nodes run at a time, and the admin port has one number. Older builds have none to turn off."""
-        printed = subprocess.run([self.program, "config", "print", "/dev/null"], timeout=10, capture_output=True,
-                                 text=True, check=False).stdout
+        with tempfile.NamedTemporaryFile("w", suffix=".toml", encoding="utf-8") as nothing:
+            nothing.write("# as shipped\n")
+            nothing.flush()
+            printed = subprocess.run([self.program, "config", "print", nothing.name], timeout=10, capture_output=True,
+                                     text=True, check=False).stdout
         return ["--admin", "off"] if "\nadmin = " in printed else []
 
     def statistics(self, running):
