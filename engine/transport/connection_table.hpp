@@ -1,7 +1,7 @@
 // engine/transport/connection_table.hpp: the shell's side of each connection: its descriptor and what is in flight.
 //
 // Owner    transport.  Thread  the shard's.
-// Memory   40 bytes a slot that was ever used, in one array that grows to the shard's largest slot.
+// Memory   24 bytes a slot that was ever used, in one array that grows to the shard's largest slot.
 // Failure  a slot used twice stops the process.
 // Not here everything a connection means (the core); the core gives the handles.
 #pragma once
@@ -23,19 +23,19 @@ struct ConnectionState {
   std::uint32_t last_batch = 0;  // number of the last batch that held a send of this connection
 
   // Requests at the kernel, each of which will complete once more:
-  bool receiving = false;
-  bool polling = false;    // for writability
-  bool remainder = false;  // a completion-wanted send: of the core's, or of what TLS made of it
+  bool receiving : 1 = false;
+  bool polling : 1 = false;    // for writability
+  bool remainder : 1 = false;  // a completion-wanted send: of the core's, or of what TLS made of it
 
-  bool receive_wanted = false;     // not paused
-  bool receive_cancelled = false;  // a cancel is on its way to the armed receive
-  bool ended = false;              // the peer said its last, or the socket failed: never receive again
-  bool starved = false;            // waits for a receive buffer
-  bool closing = false;            // close when nothing is in flight
+  bool receive_wanted : 1 = false;     // not paused
+  bool receive_cancelled : 1 = false;  // a cancel is on its way to the armed receive
+  bool ended = false;                  // the peer said its last, or the socket failed: never receive again
+  bool starved = false;                // waits for a receive buffer
+  bool closing = false;                // close when nothing is in flight
 
   [[nodiscard]] bool in_flight() const { return receiving || polling || remainder; }
 };
-static_assert(sizeof(ConnectionState) <= 64, "10,000 idle connections cost the shell little");
+static_assert(sizeof(ConnectionState) <= 24, "10,000 idle connections cost the shell little");
 
 class ConnectionTable {
  public:

@@ -159,7 +159,8 @@ void Transport::arm_receive(Handle connection, ConnectionState& state) {
 }
 
 void Transport::cancel_receive(Handle connection, ConnectionState& state) {
-  if (!state.receiving || std::exchange(state.receive_cancelled, true)) return;
+  if (!state.receiving || state.receive_cancelled) return;
+  state.receive_cancelled = true;
   ring_.cancel({Operation::cancel, connection}, {Operation::receive, connection});
 }
 
@@ -201,7 +202,8 @@ void Transport::apply(std::span<const Action> actions) {
         break;
       case ActionKind::wait_writable:
         if (state.closing || (state.tls != nullptr && tls_.wait_writable(state))) break;
-        if (std::exchange(state.polling, true)) break;
+        if (state.polling) break;
+        state.polling = true;
         ring_.poll_writable({Operation::writable, action.connection}, state.fd);
         break;
       case ActionKind::shutdown_write:
