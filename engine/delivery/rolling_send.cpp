@@ -51,7 +51,8 @@ std::span<const SendEntry> RollingSend::prepare(Now now) {
     Outbox* outbox = delivery_->take_turn();
     if (outbox == nullptr) break;
     if (lap_left_ > 0) --lap_left_;
-    if (!outbox->failed) plan_turn(*outbox, scratch_.get() + entries_.size() * kTurnBytesMax, now);
+    // Blocked, and in the queue all the same: it moved to a log that had news, just as its socket was full.
+    if (!outbox->failed && !outbox->blocked) plan_turn(*outbox, scratch_.get() + entries_.size() * kTurnBytesMax, now);
   }
   in_batch_ = !entries_.empty();
   stats_->add(CounterId::sends_submitted, entries_.size());

@@ -158,12 +158,11 @@ void Client::send_message(Opcode opcode, std::string_view text) {
   const std::size_t pieces = dice.between(2, 4);  // fragments, with pings between them
   for (std::size_t i = 0; i < pieces; ++i) {
     const std::size_t length = i + 1 == pieces ? text.size() : dice.below(text.size() + 1);
-    append_frame(
-        out_,
-        FrameStart{.opcode = i == 0 ? opcode : Opcode::continuation,
-                   .final = i + 1 == pieces,
-                   .compressed = i == 0 && is_packed},
-        as_bytes(text.substr(0, length)), mask());
+    append_frame(out_,
+                 FrameStart{.opcode = i == 0 ? opcode : Opcode::continuation,
+                            .final = i + 1 == pieces,
+                            .compressed = i == 0 && is_packed},
+                 as_bytes(text.substr(0, length)), mask());
     text.remove_prefix(length);
     if (i + 1 != pieces && dice.one_in(2)) send_frame(Opcode::ping, as_bytes("between"));
   }
@@ -270,7 +269,12 @@ void Client::act(Instant now) {
     if (may_connect && dice.one_in(plan_.churns ? 4 : 12)) connect(now);
     return;
   }
-  if (vanished_) return;
+  if (vanished_) {  // until the server has noticed; then it is back
+    if (!world_.network.at_end(*connection_)) return;
+    vanished_ = false;
+    end_connection();
+    return;
+  }
   react();
   if (!connection_) return;
   const std::size_t what = dice.below(10);

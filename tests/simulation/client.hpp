@@ -39,6 +39,8 @@ class Client {
 
   /// One random thing that this client might do.
   void act(Instant now);
+  /// The one that it has now.
+  [[nodiscard]] std::optional<ConnectionId> connection() const { return connection_; }
   /// With the network well again: writes what it has and reads what there is. False when there was nothing to do.
   bool settle();
   /// Ends what cannot heal: readers that never read, peers that vanished, what was broken on purpose.
@@ -113,11 +115,11 @@ class Client {
   bool opened_ = false;        // has read the server's 101
   bool close_sent_ = false;
   bool stalled_ = false;
-  bool decided_ = false;  // plain /ws: the first message is under way
+  bool decided_ = false;     // plain /ws: the first message is under way
   bool in_records_ = false;  // binary: what it publishes now goes into records_
   std::string records_;      // of the binary message that is being made
   bool vanished_ = false;
-  bool has_read_ = false;  // on a connection that is over
+  bool has_read_ = false;                        // on a connection that is over
   std::map<std::uint32_t, Position> last_seen_;  // where to resume
   std::uint32_t ids_used_ = 0;
 };

@@ -30,6 +30,7 @@ Conversation::Conversation(ConnectionId connection, Entry entry, const Scenario&
       subscriptions_(scenario.channels.size()),
       attention_{connection, scenario.channels.size(), coverage},
       began_at_{now},
+      heard_at_{now},
       answered_at_{now} {
   for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
     subscriptions_[i].combined.push_back(combined_);
@@ -68,6 +69,7 @@ void Conversation::is_of_user(std::string user, std::optional<Position> since) {
 
 void Conversation::heard(std::size_t count, Instant now) {
   heard_ += count;
+  wordless_max_ = std::max(wordless_max_, now - std::exchange(heard_at_, now));
   while (!pongs_.empty() && pongs_.front() <= heard_) {
     pongs_.pop_front();
     silence_max_ = std::max(silence_max_, now - answered_at_);
@@ -190,6 +192,13 @@ void Conversation::on_close(const WsEvent& event, Instant now) {
   reactions_.push_back(Reaction{offset_, Reaction::Kind::close, {}});
   if (excuses_.contains(code)) return;
   switch (code) {
+    case 1000:  // without heartbeats silence is the sign that nobody is there
+      require(scenario_.options.heartbeat.interval.count() == 0 &&
+                  std::max(wordless_max_, now - heard_at_) >= scenario_.options.limits.idle_time,
+              Checker::close_code, "closed with 1000 '{}' {} ms after its last byte", event.what,
+              (now - heard_at_).count() / 1'000'000);
+      coverage_.add(Seen::closed_idle);
+      return;
     case 1001: require(shutting_down, Checker::close_code, "closed with 1001, and the node does not end"); return;
     case 4008: {
       bool possible = false;
@@ -366,6 +375,7 @@ void Conversation::take_message(const Heard& heard, Instant now) {
   const Sequence seq = heard.seq;
   const std::string& name = scenario_.channels[channel].name;
   Subscription& subscription = subscriptions_[channel];
+  trace_.detail("c{} reads seq {} of {}", connection_, value(seq), name);
   require(subscription.active, Checker::replies, "seq {} of {} without a subscription", value(seq), name);
   require(subscription.position_known, Checker::replies, "seq {} of {} before 'subscribed'", value(seq), name);
   const bool last_again = std::exchange(subscription.last_may_come, false) && next(seq) == subscription.next.seq;
@@ -434,7 +444,9 @@ void Conversation::take_gap(std::uint32_t channel, Sequence from, Sequence to, s
             "every message of {} was asked for, and granted", plan.name);
   } else if (reason == "dropped") {
     coverage_.add(Seen::gaps_dropped);
-    require(plan.slow == SlowPolicy::drop_oldest || scenario_.options.shards > 1, Checker::continuity,
+    // A slow reader of a channel that conflates may ask for every message when its log has no more of what it lacks.
+    const bool too_late = plan.slow == SlowPolicy::conflate && subscription.asked_for_every;
+    require(plan.slow == SlowPolicy::drop_oldest || too_late || scenario_.options.shards > 1, Checker::continuity,
             "{} does not drop", plan.name);
   } else if (reason == "expired") {
     coverage_.add(Seen::gaps_expired);
@@ -481,9 +493,15 @@ void Conversation::begin_with_state(std::uint32_t channel, JsonReader& entry, Se
     subscription.from_history = true;
     coverage_.add(Seen::joins_with_snapshot);
   } else if (scenario_.channels[channel].state == StateKeeping::last && newest != Sequence{}) {
-    subscription.next.seq = newest;
+    // Before its time is over the last message must come; later it may.
+    if (truth_.state_is_kept(channel, Position{subscription.next.epoch, newest}, now_)) {
+      subscription.next.seq = newest;
+      coverage_.add(Seen::joins_with_last);
+    } else {
+      subscription.last_may_come = true;
+      coverage_.add(Seen::joins_with_old_last);
+    }
     subscription.from_history = true;
-    coverage_.add(Seen::joins_with_last);
   }
 }
 
@@ -782,6 +800,7 @@ void Conversation::on_exchange(std::string_view text) {
 void Conversation::on_exchange_message(PublishId id, bool combined) {
   const std::uint32_t channel = truth_.of(id).channel;
   Subscription& subscription = subscriptions_[channel];
+  trace_.detail("c{} reads publish {} of {}", connection_, id, scenario_.channels[channel].name);
   // What was already in a log when the form was switched may still come in the old one; it never switches back.
   while (!subscription.combined.empty() && subscription.combined.front() != combined) subscription.combined.pop_front();
   require(!subscription.combined.empty(), Checker::payload, "publish {} comes in the {} form", id,
@@ -824,11 +843,13 @@ void Conversation::on_exchange_reply() {
       coverage_.add(subscription.active ? Seen::subscribes_again : Seen::subscribes);
       subscription.active = true;
       subscription.exact = true;
-    } else if (asked.kind == Request::Kind::subscribe) {
-      subscription.exact = true;  // perhaps: something else of the request was refused
+      subscription.perhaps = false;
+    } else if (asked.kind == Request::Kind::subscribe) {  // something of the request was refused, perhaps this
+      subscription.perhaps = subscription.perhaps || !subscription.exact;
+      subscription.exact = true;
     } else if (done && asked.kind == Request::Kind::unsubscribe) {
       coverage_.add(Seen::unsubscribes);
-      subscription.exact = false;
+      subscription.exact = subscription.perhaps = false;
       if (binds(channel)) continue;  // a pattern goes on with it
       std::deque<bool> forms = std::move(subscription.combined);
       subscription = Subscription{};

@@ -74,7 +74,8 @@ struct Request {
 struct Subscription {
   bool asked = false;  // ever, on this connection, by its name or a pattern
   bool active = false;
-  bool exact = false;  // by its name; otherwise a pattern holds it
+  bool exact = false;            // by its name; otherwise a pattern holds it
+  bool perhaps = false;          // exchange: exact, unless it was what the server refused of a request
   bool asked_for_every = false;  // message, ever, on this connection
   Served served;
   std::deque<bool> combined;  // exchange: forms that a message may have; the first is that of the last message
@@ -270,8 +271,10 @@ class Conversation {
   Instant began_at_;
   std::deque<std::uint64_t> pongs_;  // on their way to the core
   std::uint64_t heard_ = 0;
-  Instant answered_at_;        // when the core got the last pong, or the connection
-  nanoseconds silence_max_{};  // the longest time between two such instants
+  Instant heard_at_;            // when the core got its last byte, or the connection
+  nanoseconds wordless_max_{};  // the longest time between two
+  Instant answered_at_;         // when the core got the last pong, or the connection
+  nanoseconds silence_max_{};   // the longest time between two such instants
 };
 
 }  // namespace ringcast::simulation

@@ -206,19 +206,21 @@ void Conversation::forget_pattern(PatternTalk& pattern) {
     Subscription& subscription = subscriptions_[i];
     // The exchange dialect does not say what of a request it refused: such a pattern may hold the channel, or not.
     const bool goes_on = native() ? held(i) : binds(i);
-    if (subscription.exact || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
+    const bool certainly = subscription.exact && !subscription.perhaps;
+    if (certainly || !pattern.pattern.matches(scenario_.channels[i].name)) continue;
     if (goes_on) {
       if (subscription.active) serve_by_patterns(i);
       continue;
     }
     std::deque<bool> forms = std::move(subscription.combined);
-    const bool asked_for_every = subscription.asked_for_every;
+    const bool asked_for_every = subscription.asked_for_every, perhaps = subscription.perhaps;
     subscription = Subscription{};
     subscription.served.begin({}, scenario_.channels[i]);
     subscription.combined = std::move(forms);
     subscription.asked_for_every = asked_for_every;
+    subscription.exact = subscription.perhaps = perhaps;
     attention_.unsubscribed(i);
-    subscription.asked = asked_for(i) || held(i);
+    subscription.asked = perhaps || asked_for(i) || held(i);
   }
 }
 

@@ -111,7 +111,7 @@ void World::one_message_each(Client& talker) {
 
 /// Until channels that only patterns read are let go, if that is not too long. False: it is, or nobody has a pattern.
 bool World::keep_silent() {
-  constexpr milliseconds kSilenceMax{120'000};
+  constexpr milliseconds kSilenceMax{400'000};
   milliseconds age{hours{1}};
   for (const NamespaceRule& rule : scenario_.options.namespaces) age = std::min(age, rule.history.age);
   const milliseconds silence = scenario_.options.limits.channel_idle_time + age + seconds{2};

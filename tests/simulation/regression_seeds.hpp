@@ -13,6 +13,7 @@ namespace ringcast::simulation {
 struct RegressionSeed {
   std::uint64_t seed;
   std::string_view sentence;
+  bool is_long = false;
 };
 
 inline constexpr std::array kRegressionSeeds{
@@ -36,6 +37,11 @@ inline constexpr std::array kRegressionSeeds{
                    "a vandal sent a packed frame behind its handshake: the checker did not know that it was agreed"},
     RegressionSeed{
         2613, "a channel of last messages that a pattern had let go was bound again: the checker waited for its last"},
+    RegressionSeed{55, "a refused subscribe may have taken a channel or not: the checker was sure that it had", true},
+    RegressionSeed{68, "a channel's last message had outlived its state_age: the checker waited for it", true},
+    RegressionSeed{190, "heartbeats were off and half an hour silent: the checker did not know that this closes", true},
+    RegressionSeed{2625, "a slow reader of what conflates asked for every message: it had lost some before", true},
+    RegressionSeed{6068, "a reader moved to a log with news as its socket was full: it waited for it twice", true},
 };
 
 }  // namespace ringcast::simulation

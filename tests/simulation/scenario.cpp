@@ -157,6 +157,7 @@ Scenario Scenario::from(Dice& dice) {
   options.limits.notice_bytes = static_cast<std::uint32_t>(dice.one_in(2) ? dice.between(1, 300) : 16'384);
   options.limits.handshake_time = milliseconds{dice.between(200, 5'000)};
   options.limits.channel_idle_time = milliseconds{dice.between(500, 300'000)};
+  options.limits.idle_time = 2 * options.limits.channel_idle_time;
   options.heartbeat.interval = milliseconds{dice.one_in(4) ? 0 : dice.between(100, 30'000)};
   options.heartbeat.interval_exchange = milliseconds{dice.between(100, 20'000)};
   options.errors.errors_max = dice.one_in(2) ? 0 : 5;
@@ -228,15 +229,19 @@ Scenario Scenario::from(Dice& dice) {
 void Scenario::lengthen() {
   constexpr std::size_t kClientsMin = 14;
   constexpr std::size_t kPayloadMax = 2'048;
-  options.limits.connections = std::max(options.limits.connections, 200U);
+  options.limits.connections = std::max(options.limits.connections, 2'000U);  // also of those that are gone unnoticed
   options.limits.channels = std::max(options.limits.channels, 64U);
   payload_bytes_max = std::min(payload_bytes_max, kPayloadMax);
+  // Whoever vanished is noticed, and whoever waits for a time waits no longer than it: nobody is out for the whole run.
+  if (options.heartbeat.interval.count() == 0) options.heartbeat.interval = options.heartbeat.interval_exchange;
+  jumps = std::max<std::size_t>(jumps, 1);
   while (clients.size() < kClientsMin) clients.push_back(clients[clients.size() % 3]);
   for (std::size_t i = 0; i < kClientsMin; ++i) {
     ClientPlan& client = clients[i];
     client.churns = true;
     client.vandal = client.mute = false;
     if (client.reading == Reading::never) client.reading = Reading::stalling;
+    if (i % 3 != 1) client.dribbles = false;  // those who do are seldom done before their time is over
     if (i % 3 == 0) client.native = client.publishes = true;
   }
 }

@@ -39,6 +39,15 @@ class Trace {
     }
   }
 
+  /// What is too much to keep: only printed, where everything is.
+  template <class... Values>
+  void detail(fmt::format_string<Values...> format, Values&&... values) const {
+    if (!print_all_) return;
+    fmt::print("{:>14.6f} ms  ", static_cast<double>(now_.time_since_epoch().count()) / 1e6);
+    fmt::print(format, std::forward<Values>(values)...);
+    fmt::print("\n");
+  }
+
   [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
   [[nodiscard]] std::uint64_t events() const { return noted_; }
 

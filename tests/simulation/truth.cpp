@@ -1,5 +1,6 @@
 #include "tests/simulation/truth.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include "tests/simulation/checkers.hpp"
@@ -67,6 +68,19 @@ void Truth::refused(PublishId id) {
   check(!publish.at || has_twins(publish), Checker::published, "publish {} was delivered with seq {}, and is refused",
         id, publish.at ? value(publish.at->seq) : 0);
   publish.refused = true;
+}
+
+void Truth::note_state_ages(const std::vector<NamespaceRule>& rules) {
+  for (const NamespaceRule& rule : rules) {
+    if (rule.state == StateKeeping::last) state_age_min_ = std::min(state_age_min_, rule.state_age);
+  }
+}
+
+bool Truth::state_is_kept(std::uint32_t channel, Position at, Instant now) const {
+  const auto stream = streams_[channel].find(value(at.epoch));
+  if (stream == streams_[channel].end()) return false;
+  const auto found = stream->second.find(value(at.seq));
+  return found != stream->second.end() && now - of(found->second).sent_at < state_age_min_;
 }
 
 void Truth::bind(PublishId id, Position at, Instant now) {

@@ -45,14 +45,16 @@ struct Publish {
   bool refused = false;
   bool answered_duplicate = false;
   bool snapshot = false;
-  Sequence as_of{};              // of a snapshot; 0: not said
+  Sequence as_of{};            // of a snapshot; 0: not said
   std::optional<Position> at;  // where it stands in its channel, once known
   Instant known_at{};          // since when
 };
 
 class Truth {
  public:
-  explicit Truth(const Scenario& scenario) : scenario_{scenario}, streams_(scenario.channels.size()) {}
+  explicit Truth(const Scenario& scenario) : scenario_{scenario}, streams_(scenario.channels.size()) {
+    note_state_ages(scenario.options.namespaces);
+  }
 
   /// `dedupe_key`: names the class of publishes among which only one is sequenced; empty: none.
   PublishId add(Publish publish, std::string dedupe_key);
@@ -75,6 +77,11 @@ class Truth {
   [[nodiscard]] Position newest(std::uint32_t channel) const;
   /// A subscriber was told that a channel of this epoch has this number.
   void numbered(std::uint32_t channel, Epoch epoch, std::uint32_t channel_id);
+
+  /// Namespaces keep what `state` keeps for so long, from now on.
+  void note_state_ages(const std::vector<NamespaceRule>& rules);
+  /// Whether every rule that was ever in force would still keep it.
+  [[nodiscard]] bool state_is_kept(std::uint32_t channel, Position at, Instant now) const;
 
   /// The newest seq of an epoch that anybody knows of.
   [[nodiscard]] Sequence newest(std::uint32_t channel, Epoch epoch) const;
@@ -100,6 +107,7 @@ class Truth {
   std::vector<std::map<std::uint64_t, std::map<std::uint64_t, PublishId>>> streams_;  // channel: epoch: seq: publish
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::map<PublishId, Position>> by_publisher_;
   std::uint64_t ids_sent_ = 0;
+  milliseconds state_age_min_ = milliseconds::max();
   std::size_t messages_ = 0;
   std::map<std::uint32_t, std::pair<std::uint32_t, Epoch>> numbers_;  // node-wide: what each id stands for
 };

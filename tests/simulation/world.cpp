@@ -100,10 +100,13 @@ void World::run(std::size_t steps) {
   check_nothing_is_left();
 }
 
-bool World::is_long_enough() const {
+bool World::is_long_enough() {
+  if (was_long_enough_) return true;  // in the end those that have read may be gone
   const std::uint64_t joins = coverage_.of(Seen::subscribes) + coverage_.of(Seen::subscribes_again);
   if (truth_.messages() < kLongMessagesMin || joins < kLongJoinsMin) return false;
-  return std::ranges::count_if(clients_, [](const auto& client) { return client->has_read(); }) >= kLongReadersMin;
+  was_long_enough_ =
+      std::ranges::count_if(clients_, [](const auto& client) { return client->has_read(); }) >= kLongReadersMin;
+  return was_long_enough_;
 }
 
 void World::pass_time(nanoseconds by) {
@@ -122,6 +125,10 @@ void World::chaos_step() {
   if (network_.connections() != 0) {
     const std::size_t moves = dice_.between(1, 8);
     for (std::size_t i = 0; i < moves; ++i) {
+      if (is_long_ && dice_.one_in(2)) {  // in a long run those who stay are as old as those who come and go are many
+        if (const auto connection = dice_.pick(clients_)->connection()) network_.step(*connection);
+        continue;
+      }
       // The newer connections are the living ones.
       const std::size_t among = std::min<std::size_t>(network_.connections(), 3 * clients_.size());
       network_.step(static_cast<ConnectionId>(network_.connections() - 1 - dice_.below(among)));
@@ -143,6 +150,7 @@ void World::reload() {
   coverage_.add(Seen::reloads);
   reloaded_.push_back(std::make_unique<const CoreOptions>(scenario_.reloaded(dice_)));
   note_bounds(*reloaded_.back());
+  truth_.note_state_ages(reloaded_.back()->namespaces);
   for (Shard& shard : shards_) shard.doorbell = true;
 }
 

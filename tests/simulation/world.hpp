@@ -30,7 +30,7 @@ namespace ringcast::simulation {
 inline constexpr std::size_t kLongMessagesMin = 2'000;
 inline constexpr std::ptrdiff_t kLongReadersMin = 8;  // clients that were sent messages
 inline constexpr std::uint64_t kLongJoinsMin = 20;
-inline constexpr std::size_t kLongStepsMax = 200'000;
+inline constexpr std::size_t kLongStepsMax = 1'000'000;
 
 class World {
  public:
@@ -43,7 +43,7 @@ class World {
   [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] const Coverage& coverage() const { return coverage_; }
   /// Whether it has seen as many messages, readers and joins as a long run is to see.
-  [[nodiscard]] bool is_long_enough() const;
+  [[nodiscard]] bool is_long_enough();
 
  private:
   struct Shard {
@@ -51,7 +51,7 @@ class World {
     std::unique_ptr<Budget> budget = std::make_unique<Budget>();
     std::unique_ptr<ShardStats> stats;
     std::unique_ptr<ShardCore> core;
-    std::vector<std::uint64_t> floor;  // bytes by purpose when the core was new
+    std::vector<std::uint64_t> floor;      // bytes by purpose when the core was new
     const CoreOptions* options = nullptr;  // what it goes by
     bool doorbell = false;
     bool asleep = false;            // it was idle when its last turn ended, and nobody looks again
@@ -107,6 +107,7 @@ class World {
   Dice dice_;
   Trace trace_;
   Coverage coverage_;
+  bool was_long_enough_ = false;
   bool is_long_;
   Scenario scenario_;
   ManualClock clock_;

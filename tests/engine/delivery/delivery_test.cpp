@@ -276,6 +276,25 @@ TEST_F(MoveTest, AReaderMovesAsSoonAsTheNewFormHoldsWhatItWants) {
   EXPECT_EQ(payloads_of(alice->stream), numbered("m", 1, 3));
 }
 
+TEST_F(MoveTest, AReaderThatFindsNewsWhereItMovesWaitsForItsSocketAllTheSame) {
+  const auto combined = open_combined(Sequence{1});
+  append({raw, combined}, "m:1");
+  append(combined, "m:2");  // the other log's record with it has not come yet
+  const auto other = open("o", NamespaceRule{}, Form::exchange_raw);
+  subscribe(*alice, other);
+  feed(other, 1);
+  channel_log(combined).state = ChannelLog::State::attaching;
+  delivery.move_to(subscription, combined, now.mono);
+  channel_log(combined).state = ChannelLog::State::live;
+  batch([](const Reader&, const SendEntry&) -> std::int64_t { return 5; });  // one frame of two
+  EXPECT_EQ(log_of(), combined);
+  EXPECT_TRUE(alice->outbox.blocked);
+  EXPECT_TRUE(batch().empty());
+  append(raw, "m:2");
+  run();
+  EXPECT_EQ(payloads_of(alice->stream), (std::vector<std::string>{"m:1", "o:1", "m:2"}));
+}
+
 TEST_F(MoveTest, ALogThatIsBehindIsNotMovedToSoThatNothingIsOfferedTwice) {
   feed(raw, 3);
   run();
