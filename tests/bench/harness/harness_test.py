@@ -233,6 +233,14 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(rates.repeat_seconds(rate, pace), seconds)
         self.assertEqual(rates.repeat_seconds(100, measure.QUICK), measure.QUICK.repeat_seconds)
 
+    def test_the_peak_is_the_best_median_of_a_rate_and_of_complete_runs(self):
+        def points(*rows):
+            return [{"rate": rate, "deliveries_per_second": delivered, "ok": ok} for rate, delivered, ok in rows]
+        for some, peak in (([], None), (points((1, 10, False)), None), (points((1, 10, True)), 10),
+                           (points((1, 10, True), (2, 30, True), (2, 14, True), (2, 13, True)), 14),
+                           (points((1, 10, True), (2, 30, False), (2, 8, True)), 10)):
+            self.assertEqual(rates.peak_of(some), peak)
+
     def test_what_a_failed_run_measured_is_in_no_median(self):
         made = outcomes.Outcome("t", "")
         made.row_of("p50", "p50", "ms", "lower", {"ringcast": [{"ok": True, "p50": 1}, {"ok": False, "p50": 9}]}, "p50")
