@@ -66,7 +66,7 @@ bool Delivery::chunk_filled(std::uint32_t slot, Instant now) {
   catch_up.asked = false;
   stats_->add(CounterId::catch_up_chunks);
   // History has lost what comes next, and the log has it: it is the one to read.
-  const bool lost = !catch_up.chunk.holds(subscription.cursor.next);
+  const bool lost = catch_up.place_taken || !catch_up.chunk.holds(subscription.cursor.next);
   if (lost && logs_[subscription.cursor.log].log.holds(subscription.cursor.next)) {
     end_catch_up(slot, now);
     return false;

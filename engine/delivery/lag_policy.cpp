@@ -79,9 +79,10 @@ LagVerdict judge_lag(const FrameLog& log, const NamespaceRule& rule, Dialect dia
   return judge_lag(log, rule.lag, rule.slow, dialect, wanted, late_from, now);
 }
 
-LagVerdict judge_catch_up(const FrameLog& chunk, SlowPolicy policy, Dialect dialect, Sequence wanted) {
+LagVerdict judge_catch_up(const FrameLog& chunk, bool place_taken, SlowPolicy policy, Dialect dialect,
+                          Sequence wanted) {
   using Kind = LagVerdict::Kind;
-  if (wanted >= chunk.next() || chunk.holds(wanted)) return {};
+  if (wanted >= chunk.next() || (chunk.holds(wanted) && !place_taken)) return {};
   const bool tells = carries_gap_notices(dialect);
   if (!tells && policy != SlowPolicy::conflate) return {.kind = Kind::disconnect};
   const auto run = chunk.run_from(wanted, 1);

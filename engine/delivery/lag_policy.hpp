@@ -38,7 +38,9 @@ struct LagVerdict {
 [[nodiscard]] LagVerdict skip_to_newest(const FrameLog& log, Sequence wanted);
 
 /// The same for a reader that is sent a chunk of history: what history has lost is told as `expired`.
-[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, SlowPolicy policy, Dialect dialect, Sequence wanted);
+/// place_taken  what it wants is lost, and the snapshot that the chunk begins with goes by that number.
+[[nodiscard]] LagVerdict judge_catch_up(const FrameLog& chunk, bool place_taken, SlowPolicy policy, Dialect dialect,
+                                        Sequence wanted);
 
 /// A dialect with gap notices; the exchange dialect has none.
 [[nodiscard]] constexpr bool carries_gap_notices(Dialect dialect) { return speaks_native(dialect); }

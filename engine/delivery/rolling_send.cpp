@@ -158,7 +158,8 @@ void RollingSend::plan_messages(Outbox& outbox, std::uint8_t* scratch, std::uint
 LagVerdict RollingSend::judge(const Subscription& subscription, const ChannelLog& log, const Outbox& outbox,
                               Now now) const {
   if (subscription.catching_up) {
-    return judge_catch_up(delivery_->source_of(subscription), slow_policy(subscription.complete, *log.rule),
+    const CatchUp& catch_up = *delivery_->find_extra(subscription)->catch_up;
+    return judge_catch_up(catch_up.chunk, catch_up.place_taken, slow_policy(subscription.complete, *log.rule),
                           outbox.dialect, subscription.cursor.next);
   }
   if (subscription.conflates) return skip_to_newest(log.log, subscription.cursor.next);
@@ -292,7 +293,10 @@ void RollingSend::apply_gap(Outbox& outbox, const Part& part, std::uint32_t acce
   Subscription& subscription = delivery_->subscription(part.subscription);
   count_skipped(subscription, part.reason,
                 distance(subscription.cursor.next, part.next) + (part.snapshot_next ? 1 : 0));
-  if (part.snapshot_next) ++delivery_->counted().offered;
+  if (part.snapshot_next) {
+    ++delivery_->counted().offered;
+    delivery_->find_extra(subscription)->catch_up->place_taken = false;
+  }
   subscription.cursor.next = part.next;
   subscription.begins_whole(part.snapshot_next ? next(part.next) : part.next);
   if (accepted < part.bytes) keep_rest(outbox, part.data + accepted, part.bytes - accepted, nullptr, false);

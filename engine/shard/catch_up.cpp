@@ -162,6 +162,7 @@ void ChannelRouter::fill_here(HomeChannel& home, std::uint32_t slot, Form form, 
   const ChunkPlan plan = plan_chunk(home, from, snapshot_first);
   catch_up.asked = false;
   catch_up.snapshot_first = plan.snapshot_first;
+  catch_up.place_taken = plan.snapshot_first && !snapshot_first && plan.first == from;
   catch_up.chunk.clear();
   catch_up.chunk.skip_to(plan.first);
   std::size_t bytes = 0;
@@ -220,6 +221,8 @@ void ChannelRouter::on_chunk(ShardIndex from, Bytes record, Now now) {
   CatchUp& catch_up = *extra->catch_up;
   catch_up.asked = false;
   catch_up.snapshot_first = header.snapshot_first != 0;
+  catch_up.place_taken =
+      catch_up.snapshot_first && !catch_up.joins && header.first == subscription->cursor.next;
   catch_up.chunk.clear();
   catch_up.chunk.skip_to(header.first);
   const std::uint8_t* size = record.data() + sizeof header;

@@ -375,7 +375,8 @@ void Conversation::take_message(const Heard& heard, Instant now) {
   const Sequence seq = heard.seq;
   const std::string& name = scenario_.channels[channel].name;
   Subscription& subscription = subscriptions_[channel];
-  trace_.detail("c{} reads seq {} of {}", connection_, value(seq), name);
+  trace_.detail("c{} reads seq {} of {}{}", connection_, value(seq), name,
+                heard.as_of ? fmt::format(", as of {}", *heard.as_of) : "");
   require(subscription.active, Checker::replies, "seq {} of {} without a subscription", value(seq), name);
   require(subscription.position_known, Checker::replies, "seq {} of {} before 'subscribed'", value(seq), name);
   const bool last_again = std::exchange(subscription.last_may_come, false) && next(seq) == subscription.next.seq;
@@ -536,6 +537,7 @@ void Conversation::on_personal_channel(const JsonReader& entry) {
             "{} recovered from {:x}:{} to {:x}:{}", name, value(personal_since_->epoch), value(personal_since_->seq),
             value(*epoch), *seq);
     subscription.next.seq = next(personal_since_->seq);
+    subscription.from_history = true;
     coverage_.add(Seen::personal_resumes);
   }
   take_channel_id(index, *epoch, entry);

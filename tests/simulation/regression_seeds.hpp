@@ -42,6 +42,8 @@ inline constexpr std::array kRegressionSeeds{
     RegressionSeed{190, "heartbeats were off and half an hour silent: the checker did not know that this closes", true},
     RegressionSeed{2625, "a slow reader of what conflates asked for every message: it had lost some before", true},
     RegressionSeed{6068, "a reader moved to a log with news as its socket was full: it waited for it twice", true},
+    RegressionSeed{6844, "a snapshot took the number of a lost message, and nobody was told; the log had it", true},
+    RegressionSeed{8301, "a personal channel was resumed, and history lost some of it: the checker knew of none", true},
 };
 
 }  // namespace ringcast::simulation

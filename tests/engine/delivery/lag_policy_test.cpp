@@ -164,12 +164,15 @@ std::string text_of(const Verdict& verdict) {
   return text;
 }
 
+Verdict short_of(const LagVerdict& verdict) {
+  return {static_cast<Verdict::Kind>(verdict.kind), value(verdict.next), verdict.reason};
+}
+
 Verdict judge(const Row& row, SlowPolicy policy, Dialect dialect) {
   BlockPool pool{nullptr};
   FrameLog log{pool, {.frames = 1'000, .bytes = 1_MiB}, Purpose::log_blocks, Sequence{1}};
   row.fill(log);
-  const LagVerdict verdict = judge_lag(log, kLag, policy, dialect, Sequence{row.wanted}, Instant{}, kNow);
-  return {static_cast<Verdict::Kind>(verdict.kind), value(verdict.next), verdict.reason};
+  return short_of(judge_lag(log, kLag, policy, dialect, Sequence{row.wanted}, Instant{}, kNow));
 }
 
 TEST(LagPolicy, WhatBecomesOfAReaderFollowsFromItsLagItsPolicyAndItsDialect) {
@@ -210,6 +213,28 @@ TEST(LagPolicy, AResumedReaderIsNotLateForWhatWasOldWhenItJoined) {
   EXPECT_EQ(kind(seconds{0}), LagVerdict::Kind::keep);
   EXPECT_EQ(kind(seconds{10}), LagVerdict::Kind::keep);
   EXPECT_EQ(kind(seconds{11}), LagVerdict::Kind::disconnect);
+}
+
+TEST(LagPolicy, WhatHistoryLostIsToldAsExpiredAlsoWhereASnapshotTookItsNumber) {
+  BlockPool pool{nullptr};
+  FrameLog chunk{pool, {}, Purpose::log_blocks, Sequence{4}};
+  append(chunk, 2);
+  struct Case {
+    bool place_taken;
+    Dialect dialect;
+    std::uint64_t wanted;
+    Verdict expected;
+  };
+  const Verdict from_4{Verdict::skip, 4, GapReason::expired};
+  for (const Case& one : {Case{false, Dialect::native, 4, kKeep}, Case{true, Dialect::native, 4, from_4},
+                          Case{false, Dialect::native, 2, from_4}, Case{true, Dialect::native, 2, from_4},
+                          Case{true, Dialect::native, 6, kKeep}, Case{true, Dialect::binary, 4, from_4},
+                          Case{false, Dialect::exchange, 4, kKeep}, Case{true, Dialect::exchange, 4, kClose},
+                          Case{false, Dialect::exchange, 2, kClose}}) {
+    const LagVerdict verdict =
+        judge_catch_up(chunk, one.place_taken, SlowPolicy::disconnect, one.dialect, Sequence{one.wanted});
+    EXPECT_EQ(text_of(short_of(verdict)), text_of(one.expected)) << one.wanted << (one.place_taken ? ", taken" : "");
+  }
 }
 
 TEST(LagPolicy, TheNativeAndTheBinaryDialectCarryGapNotices) {

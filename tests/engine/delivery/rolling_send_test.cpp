@@ -53,6 +53,24 @@ TEST_F(RollingSendTest, OneChannelGoesStraightFromItsLogSeveralAreGathered) {
   EXPECT_EQ(payloads_of(alice.stream).size(), 4U);
 }
 
+TEST_F(RollingSendTest, ALostMessageWhoseNumberASnapshotTakesIsTold) {
+  const auto books = open("books");
+  lose(books, 5);  // the log has none of what she wants
+  Reader& alice = reader();
+  const auto slot = subscribe(alice, books, Sequence{4});
+  CatchUp& catch_up = delivery.catch_up_of(slot);
+  catch_up.chunk.skip_to(Sequence{4});
+  for (const char* payload : {"snapshot as of 5", "books:5"}) {
+    catch_up.chunk.append(as_bytes(text_frame(payload)), now.mono);
+  }
+  catch_up.snapshot_first = catch_up.place_taken = true;
+  delivery.subscription(slot).catching_up = true;
+  run();
+  EXPECT_EQ(payloads_of(alice.stream),
+            (std::vector<std::string>{gap_notice("books", 4, 4, "expired"), "snapshot as of 5", "books:5"}));
+  EXPECT_EQ(ledger(), (Ledger{.offered = 3, .sent = 2, .dropped = 1}));
+}
+
 TEST_F(RollingSendTest, AConnectionHasOneSendABatchWhateverItIsToBeSent) {
   std::vector<std::uint32_t> logs;
   Reader& alice = reader();
