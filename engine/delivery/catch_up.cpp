@@ -47,10 +47,19 @@ bool Delivery::settle_catch_up(std::uint32_t slot, Instant now) {
 bool Delivery::can_read_log(const Subscription& subscription) const {
   const ChannelLog& log = logs_[subscription.cursor.log];
   const Sequence wanted = subscription.cursor.next;
-  const CatchUp& catch_up = *extras_[subscription.extra].catch_up;
-  if (catch_up.snapshot_first && wanted < catch_up.chunk.next() && wanted == catch_up.chunk.tail()) return false;
-  if (wanted < catch_up.live_from) return false;
+  if (snapshot_is_next(subscription)) return false;
+  if (wanted < extras_[subscription.extra].catch_up->live_from) return false;
   return log.near_head(wanted);
+}
+
+bool Delivery::snapshot_is_next(const Subscription& subscription) const {
+  const CatchUp& catch_up = *extras_[subscription.extra].catch_up;
+  const Sequence wanted = subscription.cursor.next;
+  return catch_up.snapshot_first && wanted < catch_up.chunk.next() && wanted == catch_up.chunk.tail();
+}
+
+bool Delivery::place_taken(const Subscription& subscription) const {
+  return snapshot_is_next(subscription) && subscription.sent_all_from(subscription.cursor.next);
 }
 
 void Delivery::end_catch_up(std::uint32_t slot, Instant now) {
@@ -66,7 +75,7 @@ bool Delivery::chunk_filled(std::uint32_t slot, Instant now) {
   catch_up.asked = false;
   stats_->add(CounterId::catch_up_chunks);
   // History has lost what comes next, and the log has it: it is the one to read.
-  const bool lost = catch_up.place_taken || !catch_up.chunk.holds(subscription.cursor.next);
+  const bool lost = place_taken(subscription) || !catch_up.chunk.holds(subscription.cursor.next);
   if (lost && logs_[subscription.cursor.log].log.holds(subscription.cursor.next)) {
     end_catch_up(slot, now);
     return false;

@@ -79,7 +79,6 @@ struct CatchUp {
   bool asked = false;                     // a chunk is on its way
   bool joins = false;                     // it is the first: "subscribed" waits for it
   bool snapshot_first = false;            // the chunk's first frame is a snapshot, numbered one before its as_of
-  bool place_taken = false;               // the message of that number was to come, and is lost: a notice is due
   Sequence live_from{};                   // of a durable channel: what lies before it is sent as stored, from history
 };
 

@@ -127,6 +127,9 @@ class Delivery {
   [[nodiscard]] bool chunk_filled(std::uint32_t subscription, Instant now);
   void forget_catch_up(Subscription& subscription);
   [[nodiscard]] std::uint32_t catch_ups() const { return catch_ups_; }
+  /// It catches up, and the snapshot that its chunk begins with goes by the number of a message that it was to get: that
+  /// one is lost, and to be told. Who has just joined was not to get it.
+  [[nodiscard]] bool place_taken(const Subscription& subscription) const;
 
   // ---- on what terms (held_news.cpp) ----
 
@@ -215,6 +218,7 @@ class Delivery {
   void remove_from_readers(Subscription& subscription);
   void forget_move(Subscription& subscription);
   [[nodiscard]] bool can_read_log(const Subscription& subscription) const;
+  [[nodiscard]] bool snapshot_is_next(const Subscription& subscription) const;
   void settle_news(std::uint32_t subscription, Instant now);
   void make_dirty(ChannelLog& log, std::uint32_t slot);
   void validate_place(const Subscription& subscription, std::uint32_t slot) const;

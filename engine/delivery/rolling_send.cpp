@@ -51,8 +51,7 @@ std::span<const SendEntry> RollingSend::prepare(Now now) {
     Outbox* outbox = delivery_->take_turn();
     if (outbox == nullptr) break;
     if (lap_left_ > 0) --lap_left_;
-    // Blocked, and in the queue all the same: it moved to a log that had news, just as its socket was full.
-    if (!outbox->failed && !outbox->blocked) plan_turn(*outbox, scratch_.get() + entries_.size() * kTurnBytesMax, now);
+    if (!outbox->failed) plan_turn(*outbox, scratch_.get() + entries_.size() * kTurnBytesMax, now);
   }
   in_batch_ = !entries_.empty();
   stats_->add(CounterId::sends_submitted, entries_.size());
@@ -159,7 +158,7 @@ LagVerdict RollingSend::judge(const Subscription& subscription, const ChannelLog
                               Now now) const {
   if (subscription.catching_up) {
     const CatchUp& catch_up = *delivery_->find_extra(subscription)->catch_up;
-    return judge_catch_up(catch_up.chunk, catch_up.place_taken, slow_policy(subscription.complete, *log.rule),
+    return judge_catch_up(catch_up.chunk, delivery_->place_taken(subscription), slow_policy(subscription.complete, *log.rule),
                           outbox.dialect, subscription.cursor.next);
   }
   if (subscription.conflates) return skip_to_newest(log.log, subscription.cursor.next);
@@ -229,7 +228,10 @@ void RollingSend::finish(std::span<const SendReport> reports, Now now) {
       bytes_sent += accepted;
       plan.outbox->bytes_sent += accepted;
       if (accepted != 0) plan.outbox->sent_at = now.mono;
-      if (accepted < entry.size) stats_->add(CounterId::sends_short);
+      if (accepted < entry.size) {
+        stats_->add(CounterId::sends_short);
+        plan.outbox->blocked = true;  // before what was sent is applied: a reader that then moves to a log with news waits
+      }
       apply(plan, accepted, now);
       after_turn(*plan.outbox, accepted == entry.size, now);
     } else if (result == -EAGAIN) {
@@ -293,10 +295,7 @@ void RollingSend::apply_gap(Outbox& outbox, const Part& part, std::uint32_t acce
   Subscription& subscription = delivery_->subscription(part.subscription);
   count_skipped(subscription, part.reason,
                 distance(subscription.cursor.next, part.next) + (part.snapshot_next ? 1 : 0));
-  if (part.snapshot_next) {
-    ++delivery_->counted().offered;
-    delivery_->find_extra(subscription)->catch_up->place_taken = false;
-  }
+  if (part.snapshot_next) ++delivery_->counted().offered;
   subscription.cursor.next = part.next;
   subscription.begins_whole(part.snapshot_next ? next(part.next) : part.next);
   if (accepted < part.bytes) keep_rest(outbox, part.data + accepted, part.bytes - accepted, nullptr, false);
@@ -393,11 +392,11 @@ void RollingSend::after_turn(Outbox& outbox, bool took_all, Now now) {
     return;
   }
   note_blocked(outbox);
-  if (outbox.has_remainder()) {  // its own send waits for the socket
-    delivery_->enqueue(outbox, now.mono);
-  } else {
-    outbox.blocked = true;
+  outbox.blocked = !outbox.has_remainder();
+  if (outbox.blocked) {
     events_.push_back({.kind = OutboxEvent::Kind::wait_writable, .connection = outbox.connection});
+  } else {  // the remainder's own send waits for the socket
+    delivery_->enqueue(outbox, now.mono);
   }
 }
 

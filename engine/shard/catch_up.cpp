@@ -122,7 +122,7 @@ JoinAnswer ChannelRouter::begin(std::uint32_t slot, Handle log_handle, const Joi
   delivery_->catch_up_of(slot).joins = false;
   if (as_stored) delivery_->catch_up_of(slot).live_from = log.log.next();
   delivery_->start_reading(slot, log_handle.slot, start.next, now.mono);
-  if (delivery_->catch_up_of(slot).snapshot_first) subscription.begins_whole(next(start.next));
+  if (start.snapshot_first) subscription.begins_whole(next(start.next));
   subscription.catching_up = true;
   // What came may be less than it wants, and may be nothing that is new: then it asks on.
   if (delivery_->settle_catch_up(slot, now.mono)) ask_for_chunk(answer.subscription);
@@ -162,7 +162,6 @@ void ChannelRouter::fill_here(HomeChannel& home, std::uint32_t slot, Form form, 
   const ChunkPlan plan = plan_chunk(home, from, snapshot_first);
   catch_up.asked = false;
   catch_up.snapshot_first = plan.snapshot_first;
-  catch_up.place_taken = plan.snapshot_first && !snapshot_first && plan.first == from;
   catch_up.chunk.clear();
   catch_up.chunk.skip_to(plan.first);
   std::size_t bytes = 0;
@@ -221,8 +220,6 @@ void ChannelRouter::on_chunk(ShardIndex from, Bytes record, Now now) {
   CatchUp& catch_up = *extra->catch_up;
   catch_up.asked = false;
   catch_up.snapshot_first = header.snapshot_first != 0;
-  catch_up.place_taken =
-      catch_up.snapshot_first && !catch_up.joins && header.first == subscription->cursor.next;
   catch_up.chunk.clear();
   catch_up.chunk.skip_to(header.first);
   const std::uint8_t* size = record.data() + sizeof header;

@@ -27,7 +27,7 @@ class Trace {
   template <class... Values>
   void note(fmt::format_string<Values...> format, Values&&... values) {
     std::string& line = lines_[noted_++ % kLinesKept];
-    line = fmt::format("{:>14.6f} ms  ", static_cast<double>(now_.time_since_epoch().count()) / 1e6);
+    line = stamp();
     fmt::format_to(std::back_inserter(line), format, std::forward<Values>(values)...);
     for (const char c : line) {  // FNV-1a: the fingerprint of the whole run
       fingerprint_ = (fingerprint_ ^ static_cast<unsigned char>(c)) * 0x0000'0100'0000'01b3U;
@@ -43,9 +43,7 @@ class Trace {
   template <class... Values>
   void detail(fmt::format_string<Values...> format, Values&&... values) const {
     if (!print_all_) return;
-    fmt::print("{:>14.6f} ms  ", static_cast<double>(now_.time_since_epoch().count()) / 1e6);
-    fmt::print(format, std::forward<Values>(values)...);
-    fmt::print("\n");
+    fmt::print("{}{}\n", stamp(), fmt::format(format, std::forward<Values>(values)...));
   }
 
   [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
@@ -65,6 +63,10 @@ class Trace {
   }
 
  private:
+  [[nodiscard]] std::string stamp() const {
+    return fmt::format("{:>14.6f} ms  ", static_cast<double>(now_.time_since_epoch().count()) / 1e6);
+  }
+
   std::array<std::string, kLinesKept> lines_;
   std::uint64_t noted_ = 0;
   std::uint64_t fingerprint_ = 0xcbf2'9ce4'8422'2325U;

@@ -53,22 +53,30 @@ TEST_F(RollingSendTest, OneChannelGoesStraightFromItsLogSeveralAreGathered) {
   EXPECT_EQ(payloads_of(alice.stream).size(), 4U);
 }
 
-TEST_F(RollingSendTest, ALostMessageWhoseNumberASnapshotTakesIsTold) {
+TEST_F(RollingSendTest, ALostMessageWhoseNumberASnapshotTakesIsToldToWhoWasToGetIt) {
   const auto books = open("books");
-  lose(books, 5);  // the log has none of what she wants
+  lose(books, 5);  // the log has none of what they want
+  const auto sent_a_snapshot = [&](Reader& reader) {
+    const auto slot = subscribe(reader, books, Sequence{4});
+    CatchUp& catch_up = delivery.catch_up_of(slot);
+    catch_up.chunk.skip_to(Sequence{4});
+    for (const char* payload : {"snapshot as of 5", "books:5"}) {
+      catch_up.chunk.append(as_bytes(text_frame(payload)), now.mono);
+    }
+    catch_up.snapshot_first = true;
+    delivery.subscription(slot).catching_up = true;
+    return slot;
+  };
   Reader& alice = reader();
-  const auto slot = subscribe(alice, books, Sequence{4});
-  CatchUp& catch_up = delivery.catch_up_of(slot);
-  catch_up.chunk.skip_to(Sequence{4});
-  for (const char* payload : {"snapshot as of 5", "books:5"}) {
-    catch_up.chunk.append(as_bytes(text_frame(payload)), now.mono);
-  }
-  catch_up.snapshot_first = catch_up.place_taken = true;
-  delivery.subscription(slot).catching_up = true;
+  sent_a_snapshot(alice);  // she reads on
+  Reader& bob = reader();
+  delivery.subscription(sent_a_snapshot(bob)).begins_whole(Sequence{5});  // he has just joined
   run();
+  const std::vector<std::string> snapshot{"snapshot as of 5", "books:5"};
+  EXPECT_EQ(payloads_of(bob.stream), snapshot);
   EXPECT_EQ(payloads_of(alice.stream),
-            (std::vector<std::string>{gap_notice("books", 4, 4, "expired"), "snapshot as of 5", "books:5"}));
-  EXPECT_EQ(ledger(), (Ledger{.offered = 3, .sent = 2, .dropped = 1}));
+            (std::vector<std::string>{gap_notice("books", 4, 4, "expired"), snapshot[0], snapshot[1]}));
+  EXPECT_EQ(ledger(), (Ledger{.offered = 5, .sent = 4, .dropped = 1}));
 }
 
 TEST_F(RollingSendTest, AConnectionHasOneSendABatchWhateverItIsToBeSent) {
