@@ -1,5 +1,6 @@
 """The command line: which scenarios, of which systems, how often, and where the results go."""
 import argparse
+import dataclasses
 import pathlib
 import sys
 import tempfile
@@ -18,7 +19,9 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 PACE = Pace(repeats=3, probe_seconds=0.7, repeat_seconds=1.0, repeat_seconds_max=2.0, warmup_seconds=0.2,
             slow_seconds=3.0, idle_seconds=20.0)
 PACE_WITH_PEERS = Pace(repeats=5, probe_seconds=1.0, repeat_seconds=2.0, warmup_seconds=0.4, slow_seconds=4.0)
-MINUTES, MINUTES_WITH_PEERS = 9.7, 39.5  # no scenario is begun that would not fit
+MINUTES, MINUTES_WITH_PEERS = 9.7, 39.5  # of the whole command; no scenario is begun that would not fit
+REPEATS_MIN_WITH_PEERS = 5  # what the targets are judged by
+SHORTER = (1.0, 0.8, 0.6)  # times a run: tried in this order, with all repeats, then with one less, and so on
 
 
 def names_of(text, known, what):
@@ -39,8 +42,8 @@ def arguments_of(argv):
         text, ("ringcast", "limit", *PEER_NAMES), "the systems"), help="these systems only")
     parser.add_argument("--repeats", type=int, help="runs that a median is taken of (3; 5 with peers)")
     parser.add_argument("--minutes", type=float,
-                        help="measuring, without install and build: "
-                        "no scenario is begun that would not end by then (9.7; 39.5 with peers)")
+                        help="of the whole command, install and build included: the runs are made shorter and fewer "
+                        "until they fit, and no scenario is begun that would not end by then (9.7; 39.5 with peers)")
     parser.add_argument("--quick", action="store_true",
                         help="shows that everything works, in a few minutes; numbers are noise")
     parser.add_argument("--output", type=pathlib.Path,
@@ -49,7 +52,7 @@ def arguments_of(argv):
     parser.add_argument("--before", type=pathlib.Path, metavar="DIRECTORY",
                         help="the build directory of an older ringcast: measures `before`, what has become slower")
     parser.add_argument("--elapsed", type=float, default=0, metavar="SECONDS",
-                        help="what installing and building took before; told at the end")
+                        help="what installing and building took before: part of the minutes")
     parser.add_argument("--render", action="store_true",
                         help="measure nothing: table, page and document from the results")
     chosen = parser.parse_args(argv)
@@ -68,6 +71,31 @@ def pace_of(chosen):
     else:
         pace = PACE_WITH_PEERS if chosen.with_peers else PACE
     return pace if chosen.repeats is None else Pace(**{**pace.__dict__, "repeats": chosen.repeats})
+
+
+def to_run(chosen, peer_count):
+    """The scenarios that were asked for, in their order."""
+    if chosen.only is not None:
+        return [scenario for scenario in SCENARIOS if scenario.name in chosen.only]
+    return [scenario for scenario in SCENARIOS
+            if not scenario.on_request and (peer_count or not scenario.with_peers_only)]
+
+
+def fitted(pace, scenarios, peer_count, seconds, repeats_min):
+    """The longest runs and most repeats with which the scenarios end within so many seconds; if none do, the least.
+
+    Additional scenarios do not count: they are left out for want of time.
+    """
+    required = [scenario for scenario in scenarios if not scenario.with_peers_only] or scenarios
+    tried = pace
+    for repeats in range(pace.repeats, min(pace.repeats, repeats_min) - 1, -1):
+        for factor in SHORTER:
+            tried = dataclasses.replace(pace, repeats=repeats, probe_seconds=factor * pace.probe_seconds,
+                                        repeat_seconds=factor * pace.repeat_seconds,
+                                        slow_seconds=factor * pace.slow_seconds)
+            if sum(scenario.estimate(tried, peer_count) for scenario in required) <= seconds:
+                return tried
+    return tried
 
 
 def systems_of(chosen, build):
@@ -139,22 +167,28 @@ def measure(chosen, output, document):
     minutes = chosen.minutes or (MINUTES_WITH_PEERS if chosen.with_peers else MINUTES)
     build = chosen.build.resolve()
     systems = systems_of(chosen, build)
-    run = {"date": machine.now(), "commit": machine.commit(), "repeats": pace.repeats, "quick": pace.quick}
+    count = sum(system.name in PEER_NAMES for system in systems)
+    scenarios = to_run(chosen, count)
+    seconds_left = 60 * minutes - chosen.elapsed
+    if chosen.repeats is None and not chosen.quick:
+        full = pace
+        pace = fitted(full, scenarios, count, seconds_left, REPEATS_MIN_WITH_PEERS if chosen.with_peers else 1)
+        if pace != full:
+            print(f"== {seconds_text(seconds_left)} are left to measure in: {pace.repeats} of {full.repeats} repeats, of "
+                  f"{pace.repeat_seconds:.1f} instead of {full.repeat_seconds:.1f} s")
+    run = {"date": machine.now(), "commit": machine.commit(), "repeats": pace.repeats, "quick": pace.quick,
+           "kernel": machine.facts()["kernel"]}
     run_name = f"{run['date']} {run['commit']}"
     known = results.to_extend(output / "newest.json", machine.facts())
+    there = results.read(output / "newest.json")
+    if there is not None and there["scenarios"] and not known["scenarios"]:
+        print(f"== the results that are there are another machine's, and go: {', '.join(there['scenarios'])}")
     described = {system.name: {"title": system.title, "version": system.version()} for system in systems}
     print(f"== {len(systems)} systems: {', '.join(described)}; {pace.repeats} repeats; commit {run['commit']}")
     skipped, failures, required_skipped = [], [], False
     with tempfile.TemporaryDirectory(prefix="ringcast-bench.") as base:
-        bench = Bench(build, pace, base, began + 60 * minutes, lambda text: print(text, flush=True))
-        for scenario in SCENARIOS:
-            if chosen.only is not None and scenario.name not in chosen.only:
-                continue
-            if scenario.on_request and chosen.only is None:
-                continue
-            count = sum(system.name in PEER_NAMES for system in systems)
-            if scenario.with_peers_only and count == 0 and chosen.only is None:
-                continue
+        bench = Bench(build, pace, base, began + seconds_left, lambda text: print(text, flush=True))
+        for scenario in scenarios:
             seconds = scenario.estimate(pace, count)
             if seconds > bench.time_left():
                 skipped.append(scenario.name)
@@ -173,16 +207,15 @@ def measure(chosen, output, document):
     known["not_run"] = [name for name in NAMES if name in (*skipped, *known.get("not_run", []))]
     results.save(output / "newest.json", known)
     render(known, output, document)
-    print_targets(known, [scenario.name for scenario in SCENARIOS
-                          if (chosen.only is None or scenario.name in chosen.only) and scenario.name not in skipped])
+    print_targets(known, [scenario.name for scenario in scenarios if scenario.name not in skipped])
     for sentence in dict.fromkeys(failures):
         print(f"failed run: {sentence}")
     if skipped:
         print(f"not run, no time was left: {', '.join(skipped)}; --minutes gives more, --only chooses")
     took = time.monotonic() - began
     print(f"== {output / 'newest.json'}, {output / 'report.html'}")
-    print(f"== measuring took {seconds_text(took)} of the {minutes:g} min that it may take; installing and building "
-          f"before it {seconds_text(chosen.elapsed)}; together {seconds_text(took + chosen.elapsed)}")
+    print(f"== installing and building took {seconds_text(chosen.elapsed)}, measuring {seconds_text(took)}; together "
+          f"{seconds_text(took + chosen.elapsed)} of the {minutes:g} min that it may take")
     return exit_status(failures, required_skipped)
 
 

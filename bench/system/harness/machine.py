@@ -47,8 +47,11 @@ def facts():
 
 
 def identity(machine):
-    """Numbers of different machines are never shown beside each other: what makes a machine another one."""
-    return f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}"
+    """Numbers of different machines are never shown beside each other: what makes a machine another one.
+
+    Of the kernel its release: what stands behind it ("-13-amd64") says who built it.
+    """
+    return f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel'].partition('-')[0]}"
 
 
 def commit():

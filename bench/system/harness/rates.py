@@ -189,5 +189,6 @@ def past_saturation(bench, scenario, systems, settled, outcome):
     for name, some in samples.items():
         outcome.points(name, some)
         peak = peak_of(outcome.curves[name])
-        shares[name] = [100 * (one.get("deliveries_per_second") or 0) / peak if one["ok"] else None for one in some]
+        shares[name] = [100 * (one.get("deliveries_per_second") or 0) / peak if one["ok"] and peak else None
+                        for one in some]
     outcome.row("past", "delivered when twice that is offered, of the peak", "%", "higher", shares)

@@ -9,7 +9,7 @@ import unittest
 
 from made_up import sample
 from harness import __main__ as command
-from harness import compression, features, headline, held, ladder, measure, outcome as outcomes, overload
+from harness import compression, features, headline, held, ladder, machine, measure, outcome as outcomes, overload
 from harness import process, rates, scenarios, summary, systems, tls
 
 
@@ -338,10 +338,32 @@ class Verdicts(unittest.TestCase):
     def test_everything_fits_its_time_with_and_without_peers(self):
         for pace, peers, minutes in ((command.PACE, 0, command.MINUTES),
                                      (command.PACE_WITH_PEERS, len(systems.PEER_NAMES), command.MINUTES_WITH_PEERS)):
-            usual = [scenario for scenario in scenarios.SCENARIOS
-                     if not scenario.on_request and (peers or not scenario.with_peers_only)]
+            usual = command.to_run(command.arguments_of([]), peers)
             self.assertLess(sum(scenario.estimate(pace, peers) for scenario in usual), 60 * minutes)
         self.assertGreaterEqual(command.PACE_WITH_PEERS.repeats, 5, "what is judged with peers")
+
+    def test_after_a_long_build_runs_are_shorter_and_then_fewer(self):
+        usual = command.to_run(command.arguments_of([]), 0)
+        full = sum(scenario.estimate(command.PACE, 0) for scenario in usual)
+        for seconds, repeats, length in ((full, 3, 1.0), (full - 1, 3, 0.8), (0.8 * full, 2, 0.8), (1, 1, 0.6)):
+            pace = command.fitted(command.PACE, usual, 0, seconds, 1)
+            self.assertEqual(pace.repeats, repeats, seconds)
+            self.assertAlmostEqual(pace.repeat_seconds, length * command.PACE.repeat_seconds)
+            self.assertTrue(seconds == 1 or sum(scenario.estimate(pace, 0) for scenario in usual) <= seconds)
+
+    def test_with_peers_there_are_five_repeats_however_long_it_took_to_build(self):
+        peers = len(systems.PEER_NAMES)
+        usual = command.to_run(command.arguments_of(["--with-peers"]), peers)
+        pace = command.fitted(command.PACE_WITH_PEERS, usual, peers, 60, command.REPEATS_MIN_WITH_PEERS)
+        self.assertEqual(pace.repeats, 5)
+        in_time = command.fitted(command.PACE_WITH_PEERS, usual, peers, 33 * 60, command.REPEATS_MIN_WITH_PEERS)
+        self.assertEqual(in_time, command.PACE_WITH_PEERS, "what is additional is left out first")
+
+    def test_a_machine_is_another_one_by_its_kernels_release_not_by_who_built_it(self):
+        one = {"cpu": "A", "cores": 2, "kernel": "6.18.44-fc-v857"}
+        self.assertEqual(machine.identity(one), machine.identity({**one, "kernel": "6.18.44-fc-v657"}))
+        for other in ({"kernel": "6.18.45-fc-v857"}, {"cpu": "B"}, {"cores": 4}):
+            self.assertNotEqual(machine.identity(one), machine.identity({**one, **other}))
 
     def test_what_is_additional_comes_last(self):
         required = [not (scenario.on_request or scenario.with_peers_only) for scenario in scenarios.SCENARIOS]
