@@ -127,8 +127,8 @@ class Delivery {
   [[nodiscard]] bool chunk_filled(std::uint32_t subscription, Instant now);
   void forget_catch_up(Subscription& subscription);
   [[nodiscard]] std::uint32_t catch_ups() const { return catch_ups_; }
-  /// It catches up, and the snapshot that its chunk begins with goes by the number of a message that it was to get: that
-  /// one is lost, and to be told. Who has just joined was not to get it.
+  /// It catches up, and the snapshot that its chunk begins with goes by the number of a message that it was to get:
+  /// that one is lost, and to be told. Who has just joined was not to get it.
   [[nodiscard]] bool place_taken(const Subscription& subscription) const;
 
   // ---- on what terms (held_news.cpp) ----

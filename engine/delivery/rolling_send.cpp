@@ -158,8 +158,8 @@ LagVerdict RollingSend::judge(const Subscription& subscription, const ChannelLog
                               Now now) const {
   if (subscription.catching_up) {
     const CatchUp& catch_up = *delivery_->find_extra(subscription)->catch_up;
-    return judge_catch_up(catch_up.chunk, delivery_->place_taken(subscription), slow_policy(subscription.complete, *log.rule),
-                          outbox.dialect, subscription.cursor.next);
+    return judge_catch_up(catch_up.chunk, delivery_->place_taken(subscription),
+                          slow_policy(subscription.complete, *log.rule), outbox.dialect, subscription.cursor.next);
   }
   if (subscription.conflates) return skip_to_newest(log.log, subscription.cursor.next);
   return judge_lag(log.log, log.rule->lag, slow_policy(subscription.complete, *log.rule), outbox.dialect,
@@ -230,7 +230,7 @@ void RollingSend::finish(std::span<const SendReport> reports, Now now) {
       if (accepted != 0) plan.outbox->sent_at = now.mono;
       if (accepted < entry.size) {
         stats_->add(CounterId::sends_short);
-        plan.outbox->blocked = true;  // before what was sent is applied: a reader that then moves to a log with news waits
+        plan.outbox->blocked = true;  // before what was sent is applied: who then moves to a log with news waits
       }
       apply(plan, accepted, now);
       after_turn(*plan.outbox, accepted == entry.size, now);

@@ -174,8 +174,8 @@ def measure(chosen, output, document):
         full = pace
         pace = fitted(full, scenarios, count, seconds_left, REPEATS_MIN_WITH_PEERS if chosen.with_peers else 1)
         if pace != full:
-            print(f"== {seconds_text(seconds_left)} are left to measure in: {pace.repeats} of {full.repeats} repeats, of "
-                  f"{pace.repeat_seconds:.1f} instead of {full.repeat_seconds:.1f} s")
+            print(f"== {seconds_text(seconds_left)} are left to measure in: {pace.repeats} of {full.repeats} repeats, "
+                  f"of {pace.repeat_seconds:.1f} instead of {full.repeat_seconds:.1f} s")
     run = {"date": machine.now(), "commit": machine.commit(), "repeats": pace.repeats, "quick": pace.quick,
            "kernel": machine.facts()["kernel"]}
     run_name = f"{run['date']} {run['commit']}"
