@@ -1,4 +1,4 @@
-// pch/standard.hpp: what nearly every source of the engine parses: precompiled once, for half of a build's time.
+// pch/standard.hpp: what nearly every source of the engine parses: precompiled once.
 //
 // No source relies on it: each includes what it uses, and the builds of scripts/sanitizers go without.
 #include <algorithm>
