@@ -152,7 +152,7 @@ void Ring::submit_and_reap() {
 }
 
 void Ring::poll() {
-  if (io_uring_sq_ready(ring_.get()) != 0 || has_news() || !features_.taskrun_flag) submit_and_reap();
+  if (io_uring_sq_ready(ring_.get()) != 0 || has_news() || must_be_asked()) submit_and_reap();
 }
 
 void Ring::wait(nanoseconds at_most) {
@@ -173,8 +173,10 @@ void Ring::wait(nanoseconds at_most) {
 
 bool Ring::has_news() const {
   if (!sends_.empty() || !arrived_.empty() || io_uring_cq_ready(ring_.get()) != 0) return true;
-  return (IO_URING_READ_ONCE(*ring_->sq.kflags) & IORING_SQ_TASKRUN) != 0;
+  return !flag_is_stale_ && flag_is_set();
 }
+
+bool Ring::flag_is_set() const { return (IO_URING_READ_ONCE(*ring_->sq.kflags) & IORING_SQ_TASKRUN) != 0; }
 
 void Ring::reap() {
   ensure(!io_uring_cq_has_overflow(ring_.get()), "the completion queue has room for everything outstanding");
@@ -191,6 +193,9 @@ void Ring::reap() {
     (completion.tag().operation == Operation::send ? sends_ : arrived_).push_back(completion);
   }
   io_uring_cq_advance(ring_.get(), count);
+  // The enter before this has run all work, or some of it with completions. What came since counts as stale as well:
+  // the next poll() or wait() takes it all the same.
+  flag_is_stale_ = count == 0 && flag_is_set();
 }
 
 std::span<const Completion> Ring::take_send_reports() {

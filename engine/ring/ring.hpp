@@ -87,8 +87,10 @@ class Ring {
   void poll();
   /// Submits and waits until there is a completion, the time is over, or a signal came; takes every completion.
   void wait(nanoseconds at_most);
-  /// Whether completions wait in the list or at the kernel. Without taskrun_flag, the kernel must be asked: poll().
+  /// Whether completions wait in the list or at the kernel, as far as can be seen without asking it.
   [[nodiscard]] bool has_news() const;
+  /// Whether the kernel may have completions that has_news() does not see: poll() asks, and wait() does not sleep then.
+  [[nodiscard]] bool must_be_asked() const { return !features_.taskrun_flag || flag_is_stale_; }
 
   /// Completions of sends since the last call, in order. Valid until the next call of this function.
   [[nodiscard]] std::span<const Completion> take_send_reports();
@@ -110,10 +112,14 @@ class Ring {
   /// Submits everything; returns once the kernel has consumed every submission.
   void submit_all();
   void reap();
+  [[nodiscard]] bool flag_is_set() const;
 
   std::unique_ptr<io_uring> ring_;
   bool open_ = false;
   RingFeatures features_;
+  // The kernel announces work after it has queued it. If we have taken the work in between, the flag comes late and
+  // stays until there is other work: a shard that believed it would turn without end and never sleep.
+  bool flag_is_stale_ = false;
   std::vector<Completion> sends_;        // since take_send_reports()
   std::vector<Completion> sends_taken_;  // handed out by it
   std::vector<Completion> arrived_;      // since take_completions()

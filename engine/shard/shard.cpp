@@ -316,7 +316,7 @@ void Shard::rest() {
   const Instant polled = std::min(began + idle_.spin_time(), deadline);
   while (now < polled) {
     for (int i = 0; i < kPausesPerLook; ++i) pause_cpu();
-    if (!ring_->features().taskrun_flag) ring_->poll();
+    if (ring_->must_be_asked()) ring_->poll();
     now = setup_.clock.now().mono;
     if (!has_work()) continue;
     idle_.waited(now - began, nanoseconds{0});

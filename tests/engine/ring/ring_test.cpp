@@ -1,11 +1,14 @@
 #include "engine/ring/ring.hpp"
 
 #include <gtest/gtest.h>
+#include <liburing.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <vector>
 
@@ -170,6 +173,52 @@ TEST(Ring, WithTheTaskrunFlagSeesNewsWithoutASystemCall) {
   ring->poll();
   EXPECT_EQ(ring->enters(), enters + 1);
   EXPECT_EQ(ring->take_completions().size(), 1U);
+  close(event);
+}
+
+/// Sets the kernel's announcement of work in a ring's memory, as the kernel itself does when it comes too late.
+void announce_work(const Ring& ring) {
+  io_uring other{};
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+  ASSERT_EQ(io_uring_queue_init_params(4, &other, &params), 0);  // tells where the flags lie in every ring
+  io_uring_queue_exit(&other);
+  const std::size_t bytes = params.sq_off.flags + sizeof(std::uint32_t);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring.ring_fd(), IORING_OFF_SQ_RING);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* flags = reinterpret_cast<std::uint32_t*>(static_cast<std::uint8_t*>(memory) + params.sq_off.flags);
+  std::atomic_ref{*flags}.fetch_or(IORING_SQ_TASKRUN);
+  munmap(memory, bytes);
+}
+
+TEST(Ring, DoesNotBelieveAnAnnouncementBehindWhichThereIsNoWork) {
+  const auto found = probe_ring_features();
+  ASSERT_TRUE(found);
+  if (!found->taskrun_flag) GTEST_SKIP() << "this kernel has no TASKRUN_FLAG";
+  const auto ring = open_ring(*found);
+  const int event = eventfd(0, EFD_CLOEXEC);
+  std::uint64_t count = 0;
+  ring->read_event(tag(Operation::wake_event), event, count);
+  ring->submit_and_reap();
+  EXPECT_FALSE(ring->must_be_asked());
+  announce_work(*ring);
+  EXPECT_TRUE(ring->has_news()) << "so far it may be true";
+  ring->poll();
+  EXPECT_FALSE(ring->has_news()) << "or its shard never sleeps";
+  EXPECT_TRUE(ring->must_be_asked()) << "the flag says nothing more";
+
+  ASSERT_EQ(eventfd_write(event, 1), 0);  // now there is work, and no news of it
+  ring->poll();
+  EXPECT_EQ(ring->take_completions().size(), 1U) << "poll() asks the kernel";
+  EXPECT_FALSE(ring->must_be_asked()) << "which has taken back its announcement";
+
+  ring->read_event(tag(Operation::wake_event), event, count);
+  ring->submit_and_reap();
+  announce_work(*ring);
+  ring->poll();
+  ASSERT_EQ(eventfd_write(event, 1), 0);
+  ring->wait(seconds{5});
+  EXPECT_EQ(ring->take_completions().size(), 1U) << "and wait() does not sleep over it";
   close(event);
 }
 
