@@ -126,6 +126,7 @@ LOADS = [
     ("50 channels with 10 subscribers each", ["--connections", "500", "--channels", "50", "--rate", "1000"]),
     ("subscribers that come and go", ["--connections", "100", "--rate", "200", "--churn", "20"]),
     ("raw streams, and bursts", ["--wire", "raw", "--connections", "100", "--rate", "500", "--burst", "10"]),
+    ("one thread that receives and publishes", ["--one-thread", "--connections", "100", "--rate", "2000"]),
     ("nothing but connections", ["--connect-only", "--connections", "300"]),
 ]
 

@@ -217,6 +217,18 @@ TEST(Plan, GivesFewConnectionsSeveralChannelsInAscendingOrder) {
   for (const std::uint32_t readers : plan.readers()) EXPECT_EQ(readers, 1U);
 }
 
+TEST(PublisherThread, SaysWhenItsNextMessageIsDueIfNoneWas) {
+  const LoadPlan plan{.names = {"a"}, .connections = {}, .sources = {1}};
+  SyntheticSource source{1'000, 1, 1, 1, 128};
+  PublisherThread publisher{plan, source, std::make_unique<NativePublisherDialect>(), 1};
+  const Instant start = monotonic_now() + seconds{60};
+  EXPECT_EQ(publisher.step(start - seconds{1}), std::nullopt) << "it has not begun";
+  publisher.start_stepped(start);
+  EXPECT_EQ(publisher.step(start - seconds{1}), start);
+  EXPECT_EQ(publisher.step(start - nanoseconds{1}), start);
+  EXPECT_EQ(publisher.sent(), 0U);
+}
+
 TEST(Plan, CountsThePublishersOfEachChannelAsTheScheduleUsesThem) {
   LoadOptions options;
   options.channels = 2;

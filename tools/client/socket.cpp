@@ -90,4 +90,11 @@ std::string system_sentence(int error) { return std::system_category().message(e
 Instant monotonic_now() { return Instant{read_clock(CLOCK_MONOTONIC)}; }
 WallTime wall_now() { return WallTime{read_clock(CLOCK_REALTIME)}; }
 
+void sleep_until(Instant until) {
+  const nanoseconds left = until - monotonic_now();
+  if (left <= nanoseconds{0}) return;
+  const timespec time{.tv_sec = left.count() / 1'000'000'000, .tv_nsec = left.count() % 1'000'000'000};
+  nanosleep(&time, nullptr);
+}
+
 }  // namespace ringcast

@@ -60,5 +60,7 @@ struct SocketOptions {
 /// CLOCK_MONOTONIC, CLOCK_REALTIME.
 [[nodiscard]] Instant monotonic_now();
 [[nodiscard]] WallTime wall_now();
+/// Returns at once if that is over. Blocks.
+void sleep_until(Instant until);
 
 }  // namespace ringcast

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ class Publisher {
   virtual void start(Instant start) = 0;
   /// Or without one: whoever has a thread calls step() again and again, from any time before this until done().
   virtual void start_stepped(Instant start) { this->start(start); }
-  virtual void step(Instant) {}
+  /// Returns when the next message is due if none was now; nothing: the next step has time.
+  virtual std::optional<Instant> step(Instant) { return std::nullopt; }
   /// Ends early, and waits for what was started.
   virtual void stop_and_join() = 0;
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ctime>
 
 #include "alloc/base/ensure.hpp"
 #include "codec/text/json_write.hpp"
@@ -18,13 +17,6 @@ constexpr nanoseconds kRoundGap{100'000};   // messages that are due within it g
 constexpr milliseconds kAnswerInterval{5};  // how often a publisher looks for refusals and pings
 constexpr seconds kStepPatience{2};
 constexpr nanoseconds kSleepMax{50'000'000};
-
-void sleep_until(Instant until) {
-  const nanoseconds left = std::min(kSleepMax, nanoseconds{until - monotonic_now()});
-  if (left <= nanoseconds{0}) return;
-  const timespec time{.tv_sec = 0, .tv_nsec = left.count()};
-  nanosleep(&time, nullptr);
-}
 
 }  // namespace
 
@@ -122,9 +114,16 @@ void PublisherThread::start_stepped(Instant start) {
   stepped_.store(true, std::memory_order_release);
 }
 
-void PublisherThread::step(Instant now) {
-  if (!stepped_.load(std::memory_order_acquire) || done()) return;
-  if (!turn(now)) done_.store(true, std::memory_order_release);
+std::optional<Instant> PublisherThread::step(Instant now) {
+  if (!stepped_.load(std::memory_order_acquire) || done()) return std::nullopt;
+  const std::uint64_t sent_before = sent();
+  if (!turn(now)) {
+    done_.store(true, std::memory_order_release);
+    return std::nullopt;
+  }
+  const auto next = source_.peek();
+  if (!next || next->due <= now || sent() != sent_before) return std::nullopt;
+  return next->due;
 }
 
 void PublisherThread::stop_and_join() {
@@ -146,7 +145,7 @@ void PublisherThread::run() {
   prctl(PR_SET_TIMERSLACK, 1);
   for (Instant now = monotonic_now(); turn(now); now = monotonic_now()) {
     const auto next = stopping_.load(std::memory_order_relaxed) ? std::nullopt : source_.peek();
-    sleep_until(next ? std::max(next->due, now + kRoundGap) : now + kRoundGap);
+    sleep_until(next ? std::clamp(next->due, now + kRoundGap, now + kSleepMax) : now + kRoundGap);
   }
   done_.store(true, std::memory_order_release);
 }

@@ -143,7 +143,7 @@ class PublisherThread final : public Publisher {
   [[nodiscard]] Result<SocketAddress, std::string> connect(const Endpoint& endpoint, int stop_fd) override;
   void start(Instant start) override;
   void start_stepped(Instant start) override;
-  void step(Instant now) override;
+  std::optional<Instant> step(Instant now) override;
   void stop_and_join() override;
 
   [[nodiscard]] bool done() const override { return done_.load(std::memory_order_acquire); }

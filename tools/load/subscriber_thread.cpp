@@ -86,13 +86,15 @@ void SubscriberThread::run() {
   while (control_.phase.load(std::memory_order_acquire) != RunControl::Phase::closing && !control_.failed()) {
     const Instant begun = monotonic_now();
     round(begun);
-    if (options_.publisher != nullptr) options_.publisher->step(monotonic_now());
+    std::optional<Instant> due;
+    if (options_.publisher != nullptr) due = options_.publisher->step(monotonic_now());
     if (options_.polls || control_.phase.load(std::memory_order_relaxed) == RunControl::Phase::connecting) continue;
-    const nanoseconds left = kRoundGap - (monotonic_now() - begun);
-    if (left > nanoseconds{0}) {
-      const timespec gap{.tv_sec = 0, .tv_nsec = left.count()};
-      nanosleep(&gap, nullptr);
+    const Instant next_round = begun + kRoundGap;
+    if (due && *due < next_round) {  // published in time; the sockets are left alone until their round
+      sleep_until(*due);
+      options_.publisher->step(monotonic_now());
     }
+    sleep_until(next_round);
   }
   finish();
 }

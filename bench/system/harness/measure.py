@@ -128,9 +128,10 @@ class Bench:
         """The load client, and the file that it will write."""
         report = self.base / f"{name}.json"
         report.unlink(missing_ok=True)
+        cpus = cpus or self.load_cpus
         command = [self.load_program, "--url", running.url, "--wire", load.wire or wire, *load.options(),
-                   "--pid", running.pid, "--json", report]
-        return Process(command, cpus or self.load_cpus, self.base / f"{name}.log", cwd=ROOT), report
+                   *threads_on(cpus, load), "--pid", running.pid, "--json", report]
+        return Process(command, cpus, self.base / f"{name}.log", cwd=ROOT), report
 
     def load(self, running, wire, load, name="load", cpus=None):
         client, report = self.start_load(running, wire, load, name, cpus)
@@ -185,6 +186,11 @@ class Bench:
 
     def time_left(self):
         return self.deadline - time.monotonic()
+
+
+def threads_on(cpus, load):
+    """On one core one thread publishes and receives: two would take it from each other, 10,000 times a second."""
+    return ("--one-thread",) if len(cpus) == 1 and not load.connect_only else ()
 
 
 THROWAWAY = Load(connections=1, connect_only=True, duration=0.1)

@@ -159,7 +159,7 @@ def run(bench, systems, known, scenario):
     outcome.row_of("p50", "p50 at it", "ms", "lower", samples, "p50")
     outcome.row_of("p99", "p99 at it", "ms", "lower", samples, "p99")
     outcome.row_of("cpu", "CPU of the server a delivery", "ns", "lower", samples, "cpu_ns")
-    outcome.row_of("client", "the load client's receiving thread, of its core (its publisher is not counted)", "%",
+    outcome.row_of("client", "the load client's receiving thread, of its core", "%",
                    "none", samples, "client_share", 100)
     outcome.distribution(scenario.title, samples)
     if scenario.past:

@@ -95,7 +95,7 @@ def highest_rate(bench, secure, limit, cipher, known, outcome):
     outcome.row_of("server", "CPU a delivery at it", "ns", "lower", samples, "cpu_ns")
     outcome.row("server_share", "the server, of its core", "%", "none", {
         name: [share_of_core(one) for one in some] for name, some in samples.items()})
-    outcome.row_of("client", "the load client's receiving thread, of its core (its publisher is not counted)", "%",
+    outcome.row_of("client", "the load client's receiving thread, of its core", "%",
                    "none", samples, "client_share", 100)
     a_core = {name: [1e9 / one["cpu_ns"] if one["ok"] and one.get("cpu_ns") else None for one in some]
               for name, some in samples.items()}

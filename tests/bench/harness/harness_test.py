@@ -335,6 +335,11 @@ class Verdicts(unittest.TestCase):
                                  (compression.SHIPPED, {"connections": 999}, False)):
             self.assertEqual(compression.agreed(sample(deflate=told), kind, 1000)["ok"], good)
 
+    def test_on_one_core_one_thread_publishes_and_receives(self):
+        self.assertEqual(measure.threads_on([1], measure.Load(connections=1)), ("--one-thread",))
+        self.assertEqual(measure.threads_on([1, 2], measure.Load(connections=1)), ())
+        self.assertEqual(measure.threads_on([1], measure.Load(connections=1, connect_only=True)), ())
+
     def test_everything_fits_its_time_with_and_without_peers(self):
         for pace, peers, minutes in ((command.PACE, 0, command.MINUTES),
                                      (command.PACE_WITH_PEERS, len(systems.PEER_NAMES), command.MINUTES_WITH_PEERS)):
