@@ -127,8 +127,11 @@ Instant TimerWheel::instant_of(Tick tick) const {
 /// Lower levels come first in time, and within a level lower slots: none lies before the present.
 std::optional<TimerWheel::Place> TimerWheel::first_place() const {
   for (unsigned level = 0; level < kLevels; ++level) {
-    if (occupied_[level] == 0) continue;
-    const auto slot = static_cast<unsigned>(std::countr_zero(occupied_[level]));
+    const auto& words = occupied_[level];
+    const auto word = std::ranges::find_if(words, [](std::uint64_t bits) { return bits != 0; });
+    if (word == words.end()) continue;
+    const unsigned slot = static_cast<unsigned>(word - words.begin()) * kWordBits +
+                          static_cast<unsigned>(std::countr_zero(*word));
     const unsigned shift = level * kDigitBits;
     const unsigned above = shift + kDigitBits;
     const Tick kept = above >= 64 ? 0 : now_ >> above << above;
@@ -142,12 +145,12 @@ void TimerWheel::put(TimerEntry& entry, Tick tick) {
   const unsigned level = differs == 0 ? 0 : static_cast<unsigned>(std::bit_width(differs) - 1) / kDigitBits;
   const unsigned slot = static_cast<unsigned>(tick >> (level * kDigitBits)) & (kSlots - 1);
   append(slots_[level][slot], entry);
-  occupied_[level] |= std::uint64_t{1} << slot;
+  set_occupied(level, slot);
 }
 
 void TimerWheel::empty_slot_into(const Place& place, TimerLink& list) {
   splice(slots_[place.level][place.slot], list);
-  occupied_[place.level] &= ~(std::uint64_t{1} << place.slot);
+  set_empty(place.level, place.slot);
 }
 
 void TimerWheel::unlink(TimerEntry& entry) {
@@ -161,7 +164,7 @@ void TimerWheel::unlink(TimerEntry& entry) {
   const std::size_t number = (reinterpret_cast<std::uintptr_t>(next) - reinterpret_cast<std::uintptr_t>(first)) /
                              sizeof(TimerLink);
   if (number < std::size_t{kLevels} * kSlots) {  // else due_, firing_ or a list on the stack
-    occupied_[number / kSlots] &= ~(std::uint64_t{1} << (number % kSlots));
+    set_empty(static_cast<unsigned>(number / kSlots), static_cast<unsigned>(number % kSlots));
   }
 }
 
@@ -186,7 +189,8 @@ bool TimerWheel::validate() const {
     for (unsigned slot = 0; slot < kSlots; ++slot) {
       const TimerLink& list = slots_[level][slot];
       if (!validate_list(list, count)) return false;
-      if (is_empty(list) == ((occupied_[level] >> slot & 1U) != 0)) return false;
+      const bool occupied = (occupied_[level][slot / kWordBits] >> (slot % kWordBits) & 1U) != 0;
+      if (is_empty(list) == occupied) return false;
       for (const TimerLink* link = list.next; link != &list; link = link->next) {
         const Tick tick = tick_not_before(static_cast<const TimerEntry*>(link)->deadline_);
         const Tick differs = tick ^ now_;

@@ -100,9 +100,10 @@ TEST(TimerWheel, OneJumpFiresEverythingInOrderOfTicksAndOfArmingWithinOne) {
   TimerWheel wheel{kStart};
   std::deque<TimerEntry> entries;
   const nanoseconds delays[] = {hours{5}, milliseconds{3}, seconds{70}, milliseconds{3}, minutes{9}, milliseconds{1},
-                                hours{5}, milliseconds{64}, milliseconds{63}, milliseconds{4'096}, milliseconds{4'095}};
+                                hours{5}, milliseconds{64}, milliseconds{63}, milliseconds{4'096}, milliseconds{4'095},
+                                milliseconds{256}, milliseconds{255}, milliseconds{65'536}, milliseconds{65'535}};
   for (std::size_t i = 0; i < std::size(delays); ++i) wheel.arm(entries.emplace_back(i), kStart + delays[i]);
-  EXPECT_EQ(fired_at(wheel, kStart + hours{10}), (Tags{5, 1, 3, 8, 7, 10, 9, 2, 4, 0, 6}));
+  EXPECT_EQ(fired_at(wheel, kStart + hours{10}), (Tags{5, 1, 3, 8, 7, 12, 11, 10, 9, 14, 13, 2, 4, 0, 6}));
 }
 
 TEST(TimerWheel, OrderWithinATickIsThatOfArmingEvenAcrossLevels) {
