@@ -319,6 +319,14 @@ Ledger Delivery::ledger() const {
   return now;
 }
 
+std::optional<Ledger> Delivery::ledger_news() {
+  Ledger counted = counted_;
+  counted.queued = remainder_messages;
+  if (told_ == counted) return std::nullopt;
+  told_ = counted;
+  return ledger();
+}
+
 void Delivery::release_unused() {
   if (logs_.size() < logs_.slot_end() / 4) logs_.release_unused();
   if (subscriptions_.size() < subscriptions_.slot_end() / 4) {

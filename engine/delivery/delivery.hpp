@@ -205,6 +205,9 @@ class Delivery {
   std::uint64_t remainder_messages = 0;
   /// The counters and `queued`, summed from the cursors. Linear in subscriptions.
   [[nodiscard]] Ledger ledger() const;
+  /// The same if anything was counted since the last call, and then only. No cursor moves uncounted, so that a shard at
+  /// rest does not sum up the cursors of its readers again and again.
+  [[nodiscard]] std::optional<Ledger> ledger_news();
 
   /// Gives back the chunks of logs and subscriptions that are gone, if most of them are.
   void release_unused();
@@ -246,6 +249,7 @@ class Delivery {
   std::uint64_t lap_ = 1;
   std::uint64_t turns_ = 0;  // taken from the queue
   Ledger counted_;
+  std::optional<Ledger> told_;  // what was counted when ledger_news() last told it; remainders as `queued`
   ShardStats* stats_;
   SubscriptionWatch* watch_ = nullptr;
   SubscriptionRecorder* recorder_ = nullptr;

@@ -216,7 +216,7 @@ void ShardCore::expire_timers(Now now) {
     if (state.router.patterns().active()) state.sessions.tell_patterns(now);
     if (state.usage != nullptr) state.usage->settle();
     state.sessions.follow_options(now);
-    state.stats->publish_ledger(state.delivery.ledger());
+    if (const auto ledger = state.delivery.ledger_news()) state.stats->publish_ledger(*ledger);
     state.rank_connections(now);
   }
   state.handle_send_events(now);

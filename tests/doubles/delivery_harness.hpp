@@ -205,9 +205,11 @@ class DeliveryHarness {
     return static_cast<std::size_t>(std::ranges::count(events, kind, &OutboxEvent::kind));
   }
   [[nodiscard]] std::uint64_t count(CounterId id) const { return stats.get(id); }
-  [[nodiscard]] Ledger ledger() const {
+  [[nodiscard]] Ledger ledger() {
     const Ledger ledger = delivery.ledger();
     ensure(ledger.closed(), "the ledger is closed at every moment");
+    if (const auto news = delivery.ledger_news()) ledger_told_ = *news;
+    ensure(ledger == ledger_told_, "what ledger_news() does not tell has not changed");
     return ledger;
   }
 
@@ -219,6 +221,7 @@ class DeliveryHarness {
  private:
   std::deque<std::string> names_;  // stay where they are: logs keep references
   std::vector<std::unique_ptr<NamespaceRule>> rules_;
+  Ledger ledger_told_;  // by ledger_news()
 
  public:
   Delivery delivery{10'000, 100'000, budget, stats};

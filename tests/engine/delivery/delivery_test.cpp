@@ -36,6 +36,20 @@ TEST_F(DeliveryTest, ANewReaderIsOfferedWhatComesAfterItAndNothingBefore) {
   EXPECT_EQ(payloads_of(alice.stream), numbered("orders", 6, 7));
 }
 
+TEST_F(DeliveryTest, TheLedgerIsNewsOnceAfterEachTimeThatSomethingWasCounted) {
+  const auto orders = open("orders");
+  Reader& alice = reader();
+  subscribe(alice, orders);
+  EXPECT_EQ(delivery.ledger_news(), Ledger{});
+  EXPECT_EQ(delivery.ledger_news(), std::nullopt);
+  feed(orders, 2);
+  EXPECT_EQ(delivery.ledger_news(), (Ledger{.offered = 2, .queued = 2}));
+  EXPECT_EQ(delivery.ledger_news(), std::nullopt);
+  run();
+  EXPECT_EQ(delivery.ledger_news(), (Ledger{.offered = 2, .sent = 2}));
+  EXPECT_EQ(delivery.ledger_news(), std::nullopt);
+}
+
 TEST_F(DeliveryTest, AReaderThatResumesIsOfferedWhatTheLogHolds) {
   const auto orders = open("orders");
   feed(orders, 5);
