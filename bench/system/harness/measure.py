@@ -189,7 +189,7 @@ class Bench:
 
 
 def threads_on(cpus, load):
-    """On one core one thread publishes and receives: two would take it from each other, 10,000 times a second."""
+    """On one core one thread publishes and receives: two would take it from each other, thousands of times a second."""
     return ("--one-thread",) if len(cpus) == 1 and not load.connect_only else ()
 
 
