@@ -72,7 +72,7 @@ bool Sessions::takes_address(const PeerInfo& peer) const {
 }
 
 void Sessions::begin_guard(Connection& connection, const PeerInfo& peer, Now now) {
-  connection.guard = std::make_unique<Guard>(connection.timer.tag);
+  connection.guard = std::make_unique<Guard>(connection.outbox.connection.slot);
   budget_->charge(Purpose::connections, sizeof(Guard));
   Guard& guard = *connection.guard;
   if (options_->limits.lifetime.count() != 0) guard.ends_at = now.mono + options_->limits.lifetime;
@@ -83,7 +83,7 @@ void Sessions::begin_guard(Connection& connection, const PeerInfo& peer, Now now
 
 /// For a connection that was there when a reload brought the first limit; of its address nothing is counted.
 void Sessions::give_guard(Connection& connection) {
-  connection.guard = std::make_unique<Guard>(connection.timer.tag);
+  connection.guard = std::make_unique<Guard>(connection.outbox.connection.slot);
   budget_->charge(Purpose::connections, sizeof(Guard));
 }
 
@@ -97,7 +97,7 @@ std::uint32_t Sessions::message_bytes_of(const Connection& connection) const {
 void Sessions::end_guard(Connection& connection) {
   if (connection.guard == nullptr) return;
   Guard& guard = *connection.guard;
-  wheel_.cancel(guard.timer);
+  guard_wheel_.cancel(guard.timer);
   if (guard.counted) access_.boards->connections->remove(access_.here, guard.site);
   budget_->release(Purpose::connections, sizeof(Guard) + guard.grant_bytes);
   connection.guard.reset();
@@ -321,7 +321,7 @@ void Sessions::arm_guard(Connection& connection, Now now) {
     const WallTime due = guard.noticed ? guard.grant->expires : guard.grant->expires - options_->access.expiry_notice;
     next = std::min(next, now.mono + std::clamp<nanoseconds>(due - now.wall, kTimerTick, kWallLookAgain));
   }
-  if (next != Instant::max()) wheel_.arm(guard.timer, next);
+  if (next != Instant::max()) guard_wheel_.arm(guard.timer, next);
 }
 
 void Sessions::on_guard_timer(Connection& connection, Now now) {

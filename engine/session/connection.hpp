@@ -17,7 +17,6 @@
 #include "engine/delivery/outbox.hpp"
 #include "engine/limits.hpp"
 #include "engine/session/guard.hpp"
-#include "engine/time/timer_wheel.hpp"
 
 namespace ringcast {
 
@@ -60,7 +59,6 @@ struct Connection {
 
   Outbox outbox;
   MessageAssembler assembler;
-  TimerEntry timer;
   std::unique_ptr<Inbox> inbox;
   std::unique_ptr<Guard> guard;   // null on a node without authentication and limits
   std::uint64_t id = 0;           // told to the client; random
@@ -95,7 +93,7 @@ struct Connection {
   }
 };
 static_assert(
-    sizeof(Connection) <= 352,
+    sizeof(Connection) <= 320,
     "with a subscription (64), its index (24 to 48) and list place (4), and the shell's part (64): under 512");
 
 }  // namespace ringcast

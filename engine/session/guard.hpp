@@ -18,9 +18,9 @@
 namespace ringcast {
 
 struct Guard {
-  explicit Guard(std::uint64_t tag) : timer{tag} {}
+  explicit Guard(std::uint32_t slot) : timer{slot} {}
 
-  TimerEntry timer;              // the next of the instants below; its tag is the connection's
+  TimerEntry timer;              // the next of the instants below; its tag is the connection's slot
   std::unique_ptr<Grant> grant;  // null: nobody yet, or nobody has to authenticate
   std::size_t grant_bytes = 0;   // charged for it
   Instant authenticate_by = Instant::max();

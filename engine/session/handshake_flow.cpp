@@ -221,7 +221,7 @@ void Sessions::refuse(Connection& connection, std::uint16_t status, std::string_
   connection.close_counted = true;  // it never was a WebSocket
   connection.outbox.tell_when_empty = true;
   connection.outbox.messages_held = true;
-  wheel_.arm(connection.timer, now.mono + options_->limits.handshake_time);
+  deadlines_.put(slot_of(connection), now.mono + options_->limits.handshake_time);
   sends_->send_control(connection.outbox, sentence, now);
 }
 

@@ -12,9 +12,13 @@ namespace {
 
 constexpr milliseconds kCloseTime{5'000};  // from a close frame queued to the reset of a peer that does not take it
 
-std::uint64_t tag_of(Handle handle) { return (std::uint64_t{handle.generation} << 32) | handle.slot; }
-Handle handle_of(std::uint64_t tag) {
-  return {.slot = static_cast<std::uint32_t>(tag), .generation = static_cast<std::uint32_t>(tag >> 32)};
+/// A deadline that comes again and again, a little late and in step with others: a shard that wakes for every ping
+/// alone, and for every pong, uses seven times the processor time that the pings take.
+Instant in_step(Instant deadline, nanoseconds interval) {
+  const std::int64_t step =
+      std::clamp<nanoseconds>(interval / kHeartbeatSteps, kDeadlineStep, kHeartbeatStepMax).count();
+  const std::int64_t due = deadline.time_since_epoch().count();
+  return Instant{nanoseconds{(due + step - 1) / step * step}};
 }
 
 }  // namespace
@@ -29,7 +33,8 @@ Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, PatternPor
       budget_{&budget},
       stats_{&stats},
       prng_{&prng},
-      wheel_{now.mono, kTimerTick},
+      deadlines_{now.mono, kDeadlineStep, &budget, Purpose::connections},
+      guard_wheel_{now.mono, kTimerTick},
       connections_{kConnectionsMax + kRefusalSlots, &budget, Purpose::connections},
       joins_{kConnectionsMax + kRefusalSlots, &budget, Purpose::subscriptions},
       native_{NativeLimits{.channels_max = options.limits.subscriptions}},
@@ -38,7 +43,6 @@ Sessions::Sessions(const CoreOptions& options, ChannelPort& channels, PatternPor
 
 Sessions::~Sessions() {
   connections_.for_each([this](std::uint32_t, Connection& connection) {
-    wheel_.cancel(connection.timer);
     channels_->leave_all(connection.outbox, Now{});
     end_guard(connection);
     sends_->release(connection.outbox);
@@ -73,7 +77,6 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   ensure(handle.valid(), "there are slots for every connection that a node may have");
   Connection& connection = connections_[handle.slot];
   connection.outbox.connection = handle;
-  connection.timer.tag = tag_of(handle);
   connection.address = peer.address;
   connection.port = peer.port;
   connection.over_capacity = full;
@@ -82,7 +85,7 @@ std::optional<Handle> Sessions::accept(const PeerInfo& peer, Now now) {
   connection.opened_at = now.wall;
   connection.id = prng_->next();
   connection.publisher = connection.id;
-  wheel_.arm(connection.timer, now.mono + options_->limits.handshake_time);
+  deadlines_.put(handle.slot, now.mono + options_->limits.handshake_time);
   if (guards_) begin_guard(connection, peer, now);
   stats_->add(CounterId::half_open);
   note_half_open(handle);
@@ -204,29 +207,27 @@ void Sessions::handle(const OutboxEvent& event, Now now) {
 // ---- timers ----
 
 void Sessions::expire_timers(Now now) {
-  const std::size_t fired = wheel_.expire(now.mono, [&](TimerEntry& entry) {
-    Connection* connection = find(handle_of(entry.tag));
-    if (connection == nullptr) return;
-    if (&entry == &connection->timer) {
-      on_timer(*connection, now);
-    } else {
-      on_guard_timer(*connection, now);
-    }
+  std::size_t met = deadlines_.expire(
+      now.mono, [&](CalendarQueue::Member slot) { on_deadline(connections_[slot], now); },
+      [&](CalendarQueue::Member slot) { connections_.prefetch(slot); });
+  met += guard_wheel_.expire(now.mono, [&](TimerEntry& entry) {
+    on_guard_timer(connections_[static_cast<std::uint32_t>(entry.tag)], now);
   });
-  stats_->add(CounterId::timers_fired, fired);
+  stats_->add(CounterId::timers_fired, met);
   if (!verification_queue_.empty()) serve_verifications(now);
   recheck_grants(now);
 }
 
 std::optional<Instant> Sessions::next_deadline() const {
-  std::optional<Instant> next = wheel_.next_deadline();
+  std::optional<Instant> next = deadlines_.next_deadline();
   const auto sooner = [&next](Instant other) { next = next ? std::min(*next, other) : other; };
+  if (const auto guard = guard_wheel_.next_deadline()) sooner(*guard);
   if (const auto verification = verification_deadline()) sooner(*verification);
   if (rechecking()) sooner(Instant{});
   return next;
 }
 
-void Sessions::on_timer(Connection& connection, Now now) {
+void Sessions::on_deadline(Connection& connection, Now now) {
   switch (connection.phase) {
     case Connection::Phase::handshake:
       stats_->add(CounterId::handshake_timeouts);
@@ -243,29 +244,30 @@ void Sessions::on_timer(Connection& connection, Now now) {
   }
 }
 
+/// Zero: the connection is not pinged.
+milliseconds Sessions::heartbeat_of(const Connection& connection) const {
+  const HeartbeatOptions& beat = options_->heartbeat;
+  if (beat.interval.count() == 0) return beat.interval;
+  return connection.outbox.dialect == Dialect::exchange ? beat.interval_exchange : beat.interval;
+}
+
 void Sessions::arm_heartbeat(Connection& connection, Now now, bool first) {
-  const bool exchange = connection.outbox.dialect == Dialect::exchange;
-  const milliseconds interval = options_->heartbeat.interval.count() == 0
-                                    ? milliseconds{0}
-                                    : (exchange ? options_->heartbeat.interval_exchange : options_->heartbeat.interval);
+  const nanoseconds interval = heartbeat_of(connection);
   if (interval.count() == 0) {
-    wheel_.arm(connection.timer,
-               std::max(connection.received_at, connection.outbox.sent_at) + options_->limits.idle_time);
+    const milliseconds idle_time = options_->limits.idle_time;
+    const Instant last = std::max(connection.received_at, connection.outbox.sent_at);
+    deadlines_.put(slot_of(connection), in_step(last + idle_time, idle_time));
     return;
   }
   // The first ping comes early by up to half an interval, so that those who came together are not pinged together.
   const nanoseconds early = first ? nanoseconds{static_cast<std::int64_t>(prng_->below(
-                                        static_cast<std::uint64_t>(nanoseconds{interval}.count()) / 2 + 1))}
+                                        static_cast<std::uint64_t>(interval.count()) / 2 + 1))}
                                   : nanoseconds{0};
-  // Then in step with others, a little late: a shard that wakes for every ping alone, and for every pong, uses seven
-  // times the processor time that the pings take.
-  const std::int64_t step = nanoseconds{std::clamp(interval / kHeartbeatSteps, kTimerTick, kHeartbeatStepMax)}.count();
-  const std::int64_t due = (now.mono + interval - early).time_since_epoch().count();
-  wheel_.arm(connection.timer, Instant{nanoseconds{(due + step - 1) / step * step}});
+  deadlines_.put(slot_of(connection), in_step(now.mono + interval - early, interval));
 }
 
 void Sessions::on_heartbeat(Connection& connection, Now now) {
-  if (options_->heartbeat.interval.count() == 0) {  // heartbeats are off: silence itself is the sign
+  if (heartbeat_of(connection).count() == 0) {  // silence itself is the sign
     const Instant last = std::max(connection.received_at, connection.outbox.sent_at);
     if (now.mono - last >= options_->limits.idle_time) {
       stats_->add(CounterId::idle_timeouts);
@@ -309,7 +311,7 @@ void Sessions::close(Connection& connection, CloseCode code, std::string_view re
   connection.phase = Connection::Phase::closing;
   connection.outbox.messages_held = true;
   connection.outbox.tell_when_empty = true;
-  wheel_.arm(connection.timer, now.mono + kCloseTime);
+  deadlines_.put(slot_of(connection), now.mono + kCloseTime);
   sends_->send_control(connection.outbox, as_text(Bytes{frame}.first(size)), now);
 }
 
@@ -325,7 +327,7 @@ void Sessions::finish_sending(Connection& connection, Now now) {
     connection.receive_paused = false;
     act(ActionKind::resume_receive, connection);
   }
-  wheel_.arm(connection.timer, now.mono + kLingerTime);
+  deadlines_.put(slot_of(connection), now.mono + kLingerTime);
 }
 
 void Sessions::end(Connection& connection, ActionKind kind, Now now) {
@@ -335,7 +337,7 @@ void Sessions::end(Connection& connection, ActionKind kind, Now now) {
   connection.assembler.release();
   settle_assembler(connection);
   drop_inbox(connection);
-  wheel_.cancel(connection.timer);
+  deadlines_.remove(slot_of(connection));
   end_guard(connection);
   connection.outbox.failed = true;
   if (connection.phase == Connection::Phase::handshake) stats_->sub(CounterId::half_open);
@@ -369,12 +371,12 @@ void Sessions::reset_all(Now now) {
 }
 
 void Sessions::validate() const {
-  ensure(wheel_.validate(), "every timer lies where it must");
+  ensure(deadlines_.validate() && guard_wheel_.validate(), "every timer lies where it must");
   auto& connections = const_cast<Slab<Connection>&>(connections_);
   connections.for_each([&](std::uint32_t slot, Connection& connection) {
     ensure(connection.outbox.connection.slot == slot, "a connection knows its own name");
     using Phase = Connection::Phase;
-    ensure(connection.phase == Phase::ended || connection.timer.armed(), "every connection has a deadline");
+    ensure(deadlines_.contains(slot) == (connection.phase != Phase::ended), "each has a deadline until it ends");
     if (connection.phase == Phase::open && connection.stall == 0) {
       ensure(connection.inbox == nullptr, "input waits only for a reason");
     }

@@ -39,6 +39,7 @@
 #include "engine/session/credentials.hpp"
 #include "engine/session/pattern_port.hpp"
 #include "engine/stats/shard_stats.hpp"
+#include "engine/time/calendar_queue.hpp"
 #include "engine/time/prng.hpp"
 #include "engine/time/timer_wheel.hpp"
 
@@ -145,8 +146,12 @@ class Sessions {
   void send(Connection& connection, std::string_view bytes, Now now);
   void send_frame(Connection& connection, FrameStart start, Bytes payload, Now now);
   void send_text(Connection& connection, std::string_view text, Now now);
-  void on_timer(Connection& connection, Now now);
+  void on_deadline(Connection& connection, Now now);
   void on_heartbeat(Connection& connection, Now now);
+  [[nodiscard]] static CalendarQueue::Member slot_of(const Connection& connection) {
+    return connection.outbox.connection.slot;
+  }
+  [[nodiscard]] milliseconds heartbeat_of(const Connection& connection) const;
   void arm_heartbeat(Connection& connection, Now now, bool first);
   void close(Connection& connection, CloseCode code, std::string_view reason, Now now);
   void finish_sending(Connection& connection, Now now);
@@ -294,7 +299,8 @@ class Sessions {
   Budget* budget_;
   ShardStats* stats_;
   Prng* prng_;
-  TimerWheel wheel_;
+  CalendarQueue deadlines_;  // of connections, by slot
+  TimerWheel guard_wheel_;
   Slab<Connection> connections_;
   Slab<JoinGroup> joins_;
   NativeDecoder native_;

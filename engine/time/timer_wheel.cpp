@@ -126,6 +126,7 @@ Instant TimerWheel::instant_of(Tick tick) const {
 
 /// Lower levels come first in time, and within a level lower slots: none lies before the present.
 std::optional<TimerWheel::Place> TimerWheel::first_place() const {
+  if (size_ == 0) return std::nullopt;
   for (unsigned level = 0; level < kLevels; ++level) {
     const auto& words = occupied_[level];
     const auto word = std::ranges::find_if(words, [](std::uint64_t bits) { return bits != 0; });

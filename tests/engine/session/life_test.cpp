@@ -111,6 +111,23 @@ TEST(Heartbeat, OffMeansThatSilenceItselfIsTheSign) {
   EXPECT_FALSE(listener.server_fin);  // it was sent something
 }
 
+TEST(Heartbeat, ItMayBeOffForTheExchangeDialectAlone) {
+  CoreOptions options;
+  options.heartbeat.interval_exchange = milliseconds{0};
+  CoreHarness node{options};
+  CoreClient& silent = node.open("/ws/c");
+  CoreClient& native = node.native();
+  for (int i = 0; i < 60; ++i) {
+    node.advance(seconds{30} + milliseconds{100});
+    if (pings_in(CoreHarness::take_frames(native)) != 0) node.pong(native);
+  }
+  EXPECT_EQ(CoreHarness::take_close(silent), 1000);
+  EXPECT_EQ(node.count(CounterId::idle_timeouts), 1U);
+  EXPECT_EQ(node.count(CounterId::heartbeat_timeouts), 0U);
+  EXPECT_FALSE(native.server_fin);
+  EXPECT_GE(node.count(CounterId::pings_sent), 58U);
+}
+
 TEST(Heartbeat, APausedClientIsNotPingedAndNotBlamed) {
   CoreOptions options;
   options.shards = 2;
