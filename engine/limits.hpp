@@ -51,9 +51,9 @@ inline constexpr std::uint32_t kBindingsPerTurn = 128;            // joins that 
 inline constexpr std::uint32_t kAnnounceWindow = 64;              // channels told to a shard that it has not dealt with
 inline constexpr std::uint32_t kLetGoPerTurn = 4'096;             // bindings of silent channels ended in a turn
 inline constexpr milliseconds kTimerTick{1};
-inline constexpr milliseconds kDeadlineStep{10};                  // deadlines of connections are met so much late
+inline constexpr milliseconds kDeadlineStep{10};                  // deadlines of connections are rounded up to these
 inline constexpr int kHeartbeatSteps = 128;                       // pings of connections go out together, in so many
-inline constexpr milliseconds kHeartbeatStepMax{100};             // steps an interval, or in steps of this
+inline constexpr milliseconds kHeartbeatStepMax{80};              // steps an interval, or in steps of this
 inline constexpr milliseconds kLingerTime{2'000};                 // from our FIN to the peer's
 inline constexpr milliseconds kReleaseInterval{10'000};           // how often empty chunks of slabs are looked for
 inline constexpr milliseconds kLogLinger{10'000};                 // a log that lost its last reader is kept this long

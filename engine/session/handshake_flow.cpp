@@ -169,8 +169,9 @@ void Sessions::upgrade(Connection& connection, const RequestHead& head, Now now)
     case Route::Kind::unknown:
       break;
   }
+  if (connection.phase != Connection::Phase::open) return;
   arm_heartbeat(connection, now, true);
-  if (connection.guard != nullptr && connection.phase == Connection::Phase::open) open_guard(connection, now);
+  if (connection.guard != nullptr) open_guard(connection, now);
 }
 
 /// Streams of a URL are subscribed without an answer: what the token does not allow is an HTTP error.

@@ -15,11 +15,13 @@ constexpr milliseconds kCloseTime{5'000};  // from a close frame queued to the r
 /// A deadline that comes again and again, a little late and in step with others: a shard that wakes for every ping
 /// alone, and for every pong, uses seven times the processor time that the pings take.
 Instant in_step(Instant deadline, nanoseconds interval) {
-  const std::int64_t step =
-      std::clamp<nanoseconds>(interval / kHeartbeatSteps, kDeadlineStep, kHeartbeatStepMax).count();
+  const std::int64_t part = interval / kHeartbeatSteps / kDeadlineStep + 1;  // rounded up
+  const std::int64_t step = nanoseconds{std::min(part * kDeadlineStep, kHeartbeatStepMax)}.count();
   const std::int64_t due = deadline.time_since_epoch().count();
   return Instant{nanoseconds{(due + step - 1) / step * step}};
 }
+static_assert(CalendarQueue::kBuckets * kDeadlineStep % kHeartbeatStepMax == milliseconds{0},
+              "deadlines that are rounds away fall on the grid of the nearer ones");
 
 }  // namespace
 

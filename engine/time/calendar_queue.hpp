@@ -1,8 +1,8 @@
 // engine/time/calendar_queue.hpp: one deadline each for many members, met in steps by whole groups.
 //
 // Owner    the shard core, by value.  Thread  one.
-// Memory   49 KB of list heads; 12 bytes a member number that was ever used, in chunks of 12 KB; charged to the purpose
-//          given.
+// Memory   60 KB from the start, most of it list heads; 12 bytes a member number that was ever used, in chunks of
+//          12 KB. Charged to the purpose given.
 // Failure  none.
 // Not here deadlines to the millisecond, or several of one owner (timer_wheel.hpp); reading a clock.
 #pragma once
@@ -51,7 +51,7 @@ class CalendarQueue {
   /// step in the order of put(), and returns how many those were. The member is out of the queue before the call; f may
   /// put and remove any; what it puts is met at a later expire(). ahead(Member) is called for one that comes kAhead
   /// calls later, so that the caller can prefetch it. A `now` before the last one is taken as the last one; one that is
-  /// more than kBuckets steps after it meets everybody who is due, but those kBuckets steps apart in any order.
+  /// more than kBuckets steps after it meets everybody who is due in the order of buckets, not of steps.
   template <class Function, class Ahead>
   std::size_t expire(Instant now, Function&& f, Ahead&& ahead) {
     begin_expire(now);
@@ -69,8 +69,9 @@ class CalendarQueue {
     return met;
   }
 
-  /// When expire() has something to do next: never later than the next deadline; earlier only if that is more than
-  /// kBuckets steps ahead, by whole kBuckets steps. Nothing while the queue is empty.
+  /// When expire() has something to do next: never later than the next deadline, rounded up; earlier if somebody whose
+  /// deadline is rounds away is in a bucket before that. Deadlines on a grid that divides the round, kBuckets steps,
+  /// therefore wake nobody more often than the grid. Nothing while the queue is empty.
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   [[nodiscard]] std::size_t size() const { return size_; }

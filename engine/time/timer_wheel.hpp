@@ -42,13 +42,13 @@ class TimerEntry : private TimerLink {
   friend class TimerWheel;
   Instant deadline_{};
 };
-static_assert(sizeof(TimerEntry) == 32, "several are part of every connection");
+static_assert(sizeof(TimerEntry) == 32, "one is part of everything that waits");
 
 /// A wheel of wheels: 256 slots a level, each level's slot as wide as the whole level below. Deadlines are rounded up
 /// to ticks, so a timer never fires early and at most one tick late. An entry lies at the level of the highest base-256
 /// digit in which its tick differs from the present one; it moves down when time enters its slot. An entry that moves
-/// is a miss of the caches, and a slot moves as a whole: with 64 slots heartbeats of 20 s would move twice, and 4 s of
-/// them at once.
+/// is a miss of the caches, and a slot moves as a whole: what many wait for at a distance of seconds, as connections do
+/// for their pings, belongs into a calendar queue.
 class TimerWheel {
  public:
   static constexpr nanoseconds kTickDefault = milliseconds{1};

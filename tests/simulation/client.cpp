@@ -91,11 +91,14 @@ void Client::connect(Instant now) {
   opened_ = close_sent_ = stalled_ = vanished_ = false;
   decided_ = handshake.entry != Entry::exchange_plain && handshake.entry != Entry::native_plain;
   const HeartbeatOptions& heartbeat = scenario.options.heartbeat;
+  talk().ends_idle = heartbeat.interval.count() == 0;
   if (heartbeat.interval.count() != 0) {  // plain /ws beats as native does until it is decided
     const bool undecided = handshake.entry == Entry::exchange_plain;
-    talk().heartbeat = plan_.native ? heartbeat.interval
-                       : undecided  ? std::min(heartbeat.interval, heartbeat.interval_exchange)
-                                    : heartbeat.interval_exchange;
+    const bool exchange_off = heartbeat.interval_exchange.count() == 0;
+    talk().heartbeat = plan_.native || (undecided && exchange_off) ? heartbeat.interval
+                       : undecided ? std::min(heartbeat.interval, heartbeat.interval_exchange)
+                                   : heartbeat.interval_exchange;
+    talk().ends_idle = !plan_.native && exchange_off;
   }
   for (const std::uint32_t channel : handshake.channels) talk().subscribes_by_path(channel);
   if (plan_.user != 0) talk().is_of_user(std::to_string(plan_.user), handshake.since);

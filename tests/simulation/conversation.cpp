@@ -192,9 +192,8 @@ void Conversation::on_close(const WsEvent& event, Instant now) {
   reactions_.push_back(Reaction{offset_, Reaction::Kind::close, {}});
   if (excuses_.contains(code)) return;
   switch (code) {
-    case 1000:  // without heartbeats silence is the sign that nobody is there
-      require(scenario_.options.heartbeat.interval.count() == 0 &&
-                  std::max(wordless_max_, now - heard_at_) >= scenario_.options.limits.idle_time,
+    case 1000:
+      require(ends_idle && std::max(wordless_max_, now - heard_at_) >= scenario_.options.limits.idle_time,
               Checker::close_code, "closed with 1000 '{}' {} ms after its last byte", event.what,
               (now - heard_at_).count() / 1'000'000);
       coverage_.add(Seen::closed_idle);
@@ -215,8 +214,7 @@ void Conversation::on_close(const WsEvent& event, Instant now) {
               Checker::close_code, "closed with 4003 after {} errors", errors_seen_);
       return;
     case 4009:
-      // Two pings stay unanswered for an interval each; the wheel may be a tick early. The frame may have waited for
-      // its socket while a late pong came.
+      // Two pings stay unanswered for an interval each. The frame may have waited for its socket as a late pong came.
       require(heartbeat.count() != 0 && std::max(silence_max_, now - answered_at_) >= 2 * heartbeat - 2 * kTimerTick,
               Checker::close_code, "closed with 4009 {} ms after its last pong, and pings come every {} ms",
               (now - answered_at_).count() / 1'000'000, heartbeat.count());

@@ -168,6 +168,7 @@ class Conversation {
   PackedWire packed_wire;
   bool shutting_down = false;  // 1001 is a good reason from now on
   milliseconds heartbeat{};    // of this dialect; 0: off
+  bool ends_idle = false;      // it is off, and silence the sign that nobody is there
 
  private:
   void read_head(MutableBytes& bytes, Instant now);

@@ -223,6 +223,8 @@ Scenario Scenario::from(Dice& dice) {
     for (ClientPlan& client : plan.clients) client.patterns = dice.percent(50);
   }
   plan.reloads = dice.one_in(3) ? dice.between(1, 8) : 0;
+  // Not drawn at all, for the same reason.
+  if (options.heartbeat.interval.count() % 6 == 1) options.heartbeat.interval_exchange = milliseconds{0};
   return plan;
 }
 
@@ -233,7 +235,9 @@ void Scenario::lengthen() {
   options.limits.channels = std::max(options.limits.channels, 64U);
   payload_bytes_max = std::min(payload_bytes_max, kPayloadMax);
   // Whoever vanished is noticed, and whoever waits for a time waits no longer than it: nobody is out for the whole run.
-  if (options.heartbeat.interval.count() == 0) options.heartbeat.interval = options.heartbeat.interval_exchange;
+  HeartbeatOptions& heartbeat = options.heartbeat;
+  if (heartbeat.interval.count() == 0) heartbeat.interval = heartbeat.interval_exchange;
+  if (heartbeat.interval_exchange.count() == 0) heartbeat.interval_exchange = heartbeat.interval;
   jumps = std::max<std::size_t>(jumps, 1);
   while (clients.size() < kClientsMin) clients.push_back(clients[clients.size() % 3]);
   for (std::size_t i = 0; i < kClientsMin; ++i) {

@@ -152,6 +152,35 @@ TEST(CalendarQueue, WhoSleepsUntilTheNextDeadlineIsNeverLateAndWakesOnceARound) 
   }
 }
 
+TEST(CalendarQueue, DeadlinesRoundsAwayWakeNoMoreOftenThanTheirGrid) {
+  constexpr milliseconds kGrid{80};
+  static_assert(kRound % kGrid == nanoseconds{0});
+  CalendarQueue queue{kStart, kStep};
+  for (CalendarQueue::Member member = 0; member < 10'000; ++member) {  // spread over half an hour
+    queue.put(member, kStart + kGrid * (1 + member * 7'919 % (minutes{30} / kGrid)));
+  }
+  std::size_t wakes = 0;
+  std::size_t met = 0;
+  for (Instant now = kStart; now < kStart + kRound * 3; ++wakes) {
+    now = *queue.next_deadline();
+    met += met_at(queue, now).size();
+  }
+  EXPECT_LE(wakes, kRound * 3 / kGrid + 1);
+  EXPECT_GT(met, 600U);
+}
+
+TEST(CalendarQueue, AFarOneInABucketBeforeTheNextWakesOnceAndIsNotMet) {
+  CalendarQueue queue{kStart, kStep};
+  queue.put(0, kStart + kStep * 2'000);
+  queue.put(1, kStart + kStep * (CalendarQueue::kBuckets + 904));
+  EXPECT_EQ(queue.next_deadline(), kStart + kStep * 904);
+  EXPECT_EQ(met_at(queue, kStart + kStep * 904), Members{});
+  EXPECT_EQ(queue.next_deadline(), kStart + kStep * 2'000);
+  EXPECT_EQ(met_at(queue, kStart + kStep * 2'000), Members{0});
+  EXPECT_EQ(queue.next_deadline(), kStart + kStep * (CalendarQueue::kBuckets + 904));
+  EXPECT_EQ(met_at(queue, kStart + kStep * (CalendarQueue::kBuckets + 904)), Members{1});
+}
+
 TEST(CalendarQueue, AMemberThatIsMetEveryRoundAndAFarOneDoNotDisturbEachOther) {
   CalendarQueue queue{kStart, kStep};
   queue.put(0, kStart + kRound * 3);
