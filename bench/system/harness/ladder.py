@@ -23,6 +23,7 @@ HOLDS, LATE, OVER = "holds", "late", "over"  # late: all arrived, too slowly; ov
 LATE_BY_FAR, OVER_BY_FAR = "late by far", "over by far"  # so much that a disturbance is no explanation
 LATE_WEIGHTS = {LATE: 1, LATE_BY_FAR: 2}
 STRIDE = 3  # rungs, a factor of two
+DOWN_MAX = 6  # rungs at which a confirmation may fail
 LATE_IN_A_ROW_MAX = 4
 
 
@@ -62,3 +63,34 @@ def search(ladder, start, verdict, again=True):
         if asked(index) == HOLDS:
             return index
     return best
+
+
+class Confirmation:
+    """Which rung is repeated next: down from `start`, further each time, until one holds; then those passed over.
+
+    index is None when it is over; `held` is the highest rung that held, or None.
+    """
+
+    def __init__(self, start):
+        self.index = start
+        self.held = None
+        self.failed = None  # the lowest rung above `held` that did not hold
+        self.failures = 0
+
+    def tell(self, holds):
+        if holds:
+            self.held = self.index
+        else:
+            self.failed = self.index
+        if self.held is None:
+            self.failures += 1
+            self.index = lower(self.index, min(self.failures, STRIDE)) if self.failures < DOWN_MAX else None
+        elif self.failed is None or self.failed - self.held <= 1:
+            self.index = None
+        else:
+            self.index = (self.held + self.failed + 1) // 2
+
+
+def lower(index, steps):
+    """So many rungs down, but not past the lowest, and from there to none at all."""
+    return max(0, index - steps) if index > 0 else None

@@ -12,7 +12,6 @@ PAST_REPEATS_MAX = 3
 PAST_SYSTEMS = ("ringcast", "bun")
 PATIENCE_FOR = ("ringcast", "limit", "bun")  # a target, and what shows it impossible, rests on these
 MESSAGES_MIN = 1_000  # a repeat sees so many, unless that takes longer than the pace allows
-STEPS_DOWN_MAX = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,33 +90,24 @@ def find(bench, scenario, system, rungs, start, outcome, measured):
     return ladder.search(rungs, ladder.nearest(rungs, start), probe, again=system.name in PATIENCE_FOR)
 
 
-def lower(index, steps):
-    """So many rungs down, but not past the lowest, and from there to none at all."""
-    return max(0, index - steps) if index > 0 else -1
-
-
 def confirm(bench, scenario, systems, rungs, found, outcome, measured):
-    """system -> (rung or None, samples at it): repeated in turn, and a step down where that does not hold."""
-    settled, pending = {}, dict(found)
-    for step in range(STEPS_DOWN_MAX):
-        settled |= {name: (None, []) for name, index in pending.items() if index is None or index < 0}
-        pending = {name: index for name, index in pending.items() if name not in settled}
-        if not pending:
-            break
-        jobs = {system.name: lambda system=system: measured(
-            scenario, system, rungs[pending[system.name]], repeat_seconds(rungs[pending[system.name]], bench.pace))
-            for system in systems if system.name in pending}
+    """system -> (rung or None, samples at it): repeated in turn, and another rung where that does not hold."""
+    settled = {name: (None, []) for name in found}
+    pending = {name: ladder.Confirmation(index) for name, index in found.items() if index is not None}
+    while pending:
+        jobs = {system.name: lambda rate=rungs[pending[system.name].index], system=system: measured(
+            scenario, system, rate, repeat_seconds(rate, bench.pace)) for system in systems if system.name in pending}
         samples = bench.in_turn(jobs, bench.pace.repeats,
                                 lambda some, repeats: undecided(some, repeats, scenario.p99_max_ms),
                                 failing_answers=True)
         for name, some in samples.items():
             outcome.points(name, some)
-            if enough_hold(some, scenario.p99_max_ms):
-                settled[name] = (pending.pop(name), some)
-            else:
-                # The search was disturbed: further down each time, for this is not to take the hour.
-                pending[name] = lower(pending[name], min(step + 1, ladder.STRIDE))
-    return settled | {name: (None, []) for name in pending}
+            held = enough_hold(some, scenario.p99_max_ms)
+            if held:
+                settled[name] = (pending[name].index, some)
+            pending[name].tell(held)
+        pending = {name: one for name, one in pending.items() if one.index is not None}
+    return settled
 
 
 @dataclasses.dataclass

@@ -119,6 +119,22 @@ class Ladder(unittest.TestCase):
         for start in (50, 250, 300, 500, 1_000):
             self.assertEqual(rungs[ladder.search(rungs, ladder.nearest(rungs, start), verdict)], 3_000)
 
+    def test_what_is_confirmed_is_the_highest_of_the_rungs_that_were_not_passed_over(self):
+        for sentence, start, holds, asked, held in (
+                ("at once", 20, {20}, [20], 20),
+                ("one below", 20, {19}, [20, 19], 19),
+                ("the way down is longer each time", 20, {14}, [20, 19, 17, 14, 16, 15], 14),
+                ("those passed over are asked", 20, {14, 15, 16}, [20, 19, 17, 14, 16], 16),
+                ("and of two the higher first", 20, {14, 15}, [20, 19, 17, 14, 16, 15], 15),
+                ("the lowest is asked", 2, {0}, [2, 1, 0], 0),
+                ("and nothing below it", 2, set(), [2, 1, 0], None),
+                ("nor for ever", 30, set(), [30, 29, 27, 24, 21, 18], None)):
+            confirmation, told = ladder.Confirmation(start), []
+            while confirmation.index is not None:
+                told.append(confirmation.index)
+                confirmation.tell(confirmation.index in holds)
+            self.assertEqual((told, confirmation.held), (asked, held), sentence)
+
     def test_a_server_that_is_always_late_costs_few_probes_and_has_none(self):
         asked = []
 
@@ -161,10 +177,6 @@ class Verdicts(unittest.TestCase):
                            ({"ok": False, "p50": 6.1}, ladder.OVER)):
             self.assertEqual(measure.verdict(sample(**more)), said, more)
         self.assertEqual(measure.verdict(sample(p50=600, p99=900), None), ladder.HOLDS)
-
-    def test_the_way_down_is_longer_each_time_and_ends_at_the_lowest(self):
-        for index, steps, left in ((5, 1, 4), (2, 3, 0), (1, 1, 0), (0, 1, -1), (0, 3, -1)):
-            self.assertEqual(rates.lower(index, steps), left)
 
     def test_some_have_fewer_repeats_and_the_others_go_on_in_turn(self):
         order = []
