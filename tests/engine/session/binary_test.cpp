@@ -273,7 +273,8 @@ TEST_P(BinaryTest, AClientOfTooManyMistakesIsClosedBehindTheLastAnswer) {
 }
 
 TEST_P(BinaryTest, ANamespaceOfBytesIsForTheBinaryDialectAlone) {
-  constexpr std::string_view kBytes{"\0\xFF\xFE no { JSON", 15};
+  using namespace std::string_view_literals;
+  constexpr std::string_view kBytes = "\0\xFF\xFE no { JSON"sv;
   subscribe(alice, raw);
   send(bob, record_of({.channel = raw, .data = kBytes, .request = 1, .flags = RCB_ANSWER}) +
                 record_of({.channel = raw, .data = "", .request = 2, .flags = RCB_ANSWER}) +
