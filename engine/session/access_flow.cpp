@@ -72,7 +72,7 @@ bool Sessions::takes_address(const PeerInfo& peer) const {
 }
 
 void Sessions::begin_guard(Connection& connection, const PeerInfo& peer, Now now) {
-  connection.guard = std::make_unique<Guard>(connection.outbox.connection.slot);
+  connection.guard = std::make_unique<Guard>(slot_of(connection));
   budget_->charge(Purpose::connections, sizeof(Guard));
   Guard& guard = *connection.guard;
   if (options_->limits.lifetime.count() != 0) guard.ends_at = now.mono + options_->limits.lifetime;
@@ -83,7 +83,7 @@ void Sessions::begin_guard(Connection& connection, const PeerInfo& peer, Now now
 
 /// For a connection that was there when a reload brought the first limit; of its address nothing is counted.
 void Sessions::give_guard(Connection& connection) {
-  connection.guard = std::make_unique<Guard>(connection.outbox.connection.slot);
+  connection.guard = std::make_unique<Guard>(slot_of(connection));
   budget_->charge(Purpose::connections, sizeof(Guard));
 }
 
